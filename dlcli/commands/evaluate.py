@@ -1,0 +1,86 @@
+"""Evaluate: a run's stored test figures, or its figures on new labelled data."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dlcli.bundle.store import Bundle, open_scorer
+from dlcli.data.readers import read_table
+from dlcli.errors import DataError, RunError
+from dlcli.runs import RunFolder, load_json, open_run
+from dlcli.scores import score_predictions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """Figures per target on one part or file; `baselines` are there for the run's own parts."""
+
+    run: RunFolder
+    what: str
+    rows: int
+    targets: dict[str, Any]
+    keras: dict[str, Any]
+    baselines: dict[str, Any]
+    counts: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the figures as JSON values."""
+        return {
+            "run": str(self.run.path),
+            "what": self.what,
+            "rows": self.rows,
+            "targets": self.targets,
+            "keras": self.keras,
+            "baselines": self.baselines,
+            "counts": self.counts,
+        }
+
+
+def evaluate(run: str, data: tuple[Path, ...] = (), *, threads: int | None = None) -> Evaluation:
+    """Score a run on its stored test part, or on the labelled files `data`."""
+    folder = open_run(run)
+    return evaluate_files(folder, data, threads=threads) if data else stored_evaluation(folder)
+
+
+def stored_evaluation(run: RunFolder) -> Evaluation:
+    """Return the figures that training wrote: of the test part, else of the validation part."""
+    run.check_files(run.metrics)
+    metrics = load_json(run.metrics)
+    parts = metrics["parts"]
+    what = next((name for name in ("test", "validation") if name in parts), None)
+    if what is None:
+        raise RunError(
+            f"{run.path} was trained on all its rows: it has no test part",
+            hint=f"dlcli evaluate {run.path} --data FILE scores it on other rows",
+        )
+    return Evaluation(
+        run=run,
+        what=f"{what} part",
+        rows=parts[what]["rows"],
+        targets=parts[what]["targets"],
+        keras=parts[what]["keras"],
+        baselines={name: parts.get(what, {}) for name, parts in metrics["baselines"].items()},
+        counts={},
+    )
+
+
+def evaluate_files(
+    run: RunFolder, data: tuple[Path, ...], *, threads: int | None = None
+) -> Evaluation:
+    """Score a run on labelled files, which take the preprocessing of the run."""
+    bundle = Bundle.load(run)
+    preprocessing = bundle.preprocessing
+    table = read_table(data, preprocessing.read_options)
+    applied = preprocessing.apply(table, with_targets=True)
+    if len(applied.kept) == 0:
+        raise DataError(f"{data[0]}: no row is left to score")
+    predictions = bundle.predict(applied, open_scorer(run, threads=threads))
+    return Evaluation(
+        run=run,
+        what=", ".join(path.name for path in data),
+        rows=len(applied.kept),
+        targets=score_predictions(predictions, applied.targets, applied.sample_weight),
+        keras={},
+        baselines={},
+        counts=applied.counts,
+    )

@@ -1,0 +1,119 @@
+"""Predict: a run and a raw table to a table with predictions, block by block."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from dlcli.bundle.store import AnyScorer, Bundle, open_scorer
+from dlcli.data.readers import read_blocks
+from dlcli.data.table import Table
+from dlcli.data.writers import open_writer
+from dlcli.predictions import TargetPrediction
+from dlcli.runs import open_run
+
+BLOCK_ROWS = 65536
+"""Rows read, predicted and written at a time: some tens of megabytes for a wide table."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Predicted:
+    """What was done: rows read, and rows that a `drop` policy left without a prediction."""
+
+    rows: int
+    without_prediction: int
+    out: Path
+
+
+def predict(
+    run: str,
+    data: Path,
+    out: Path,
+    *,
+    ids: tuple[str, ...] = (),
+    threads: int | None = None,
+    on_rows: Callable[[int], None] = lambda rows: None,
+) -> Predicted:
+    """Predict the rows of `data` (`-`: CSV on stdin) into `out` (`-`: CSV on stdout).
+
+    The output has the input's own columns, or those of `ids`, in the input's order.
+    """
+    folder = open_run(run)
+    bundle = Bundle.load(folder)
+    scorer = open_scorer(folder, threads=threads)
+    # Cells pass through as they were written, so nothing but the network may type them.
+    options = replace(bundle.preprocessing.read_options, all_text=True)
+    blocks = read_blocks(data, options, rows=BLOCK_ROWS)
+    rows = skipped = 0
+    with _Output(out) as output:
+        for block in blocks:
+            predicted, kept = _predict_block(block, bundle, scorer, ids)
+            output.write(predicted)
+            rows += block.num_rows
+            skipped += block.num_rows - kept
+            on_rows(rows)
+    return Predicted(rows=rows, without_prediction=skipped, out=out)
+
+
+class _Output:
+    """Opens the writer with the columns of the first block."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._context: AbstractContextManager[Any] = nullcontext()
+        self._writer: Any = None
+
+    def __enter__(self) -> "_Output":
+        return self
+
+    def __exit__(self, *raised: Any) -> None:
+        self._context.__exit__(*raised)
+
+    def write(self, arrow: pa.Table) -> None:
+        if self._writer is None:
+            self._context = open_writer(self._path, arrow.schema, escape_formulas=True)
+            self._writer = self._context.__enter__()
+        self._writer.write(arrow)
+
+
+def _predict_block(
+    block: Table, bundle: Bundle, scorer: AnyScorer, ids: tuple[str, ...]
+) -> tuple[pa.Table, int]:
+    applied = bundle.preprocessing.apply(block, with_targets=False)
+    predictions = bundle.predict(applied, scorer)
+    arrow = (block.select(ids) if ids else block).arrow
+    for name, values in prediction_columns(predictions):
+        arrow = arrow.append_column(name, _spread(values, applied.kept, block.num_rows))
+    return arrow, len(applied.kept)
+
+
+def prediction_columns(
+    predictions: dict[str, TargetPrediction],
+) -> Iterator[tuple[str, NDArray[Any] | pa.Array]]:
+    """Yield the columns of a predictions table: the prediction, and each class's probability."""
+    for target, prediction in predictions.items():
+        if prediction.values is not None:
+            yield f"predicted_{target}", prediction.values
+            continue
+        assert prediction.probabilities is not None
+        assert prediction.classes is not None
+        names = pa.array(prediction.classes, pa.string())
+        yield f"predicted_{target}", names.take(pa.array(prediction.codes))
+        prefix = f"{target}_" if len(predictions) > 1 else ""
+        for index, label in enumerate(prediction.classes):
+            yield f"probability_{prefix}{label}", prediction.probabilities[:, index]
+
+
+def _spread(values: NDArray[Any] | pa.Array, kept: NDArray[np.int64], rows: int) -> pa.Array:
+    """Lay the predictions of the kept rows out over all rows; the others stay empty."""
+    array = values if isinstance(values, pa.Array) else pa.array(values)
+    if len(kept) == rows:
+        return array
+    positions = np.full(rows, -1, np.int64)
+    positions[kept] = np.arange(len(kept))
+    return array.take(pa.array(positions, mask=positions < 0))

@@ -1,0 +1,151 @@
+"""Summarize: a config's network, a finished run, or a data file."""
+
+import importlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from dlcli.commands.evaluate import stored_evaluation
+from dlcli.errors import RunError, UsageError
+from dlcli.report import format_layers, format_scores
+from dlcli.runs import RUNS, RunFolder, open_run
+
+CONFIG_SUFFIXES = {".yaml", ".yml"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """A description as text and as JSON values."""
+
+    text: str
+    values: Any
+
+
+def summarize(
+    what: str,
+    *,
+    overrides: tuple[str, ...] = (),
+    weights: bool = False,
+    plot: Path | None = None,
+) -> Summary:
+    """Describe a config's network, a run or a data file, told apart by what `what` is."""
+    path = Path(what)
+    if path.suffix.lower() in CONFIG_SUFFIXES:
+        return _summarize_config(path, overrides, weights=weights, plot=plot)
+    if path.is_dir() or (RUNS / path).is_dir() or not path.suffix:
+        return _summarize_run(open_run(what), weights=weights, plot=plot)
+    if weights or plot is not None:
+        raise UsageError(f"{what} is a data file; --weights and --plot need a config or a run")
+    return _summarize_file(path)
+
+
+def run_text(run: RunFolder) -> str:
+    """Describe a finished run in a screen of text."""
+    manifest = run.load_manifest()
+    epochs, sizes = manifest["epochs"], manifest["data"]["split"]["sizes"]
+    rows = ", ".join(f"{count:,} {part}" for part, count in sizes.items())
+    lines = [
+        f"run         {run.path}" + ("  (interrupted)" if manifest["status"] != "complete" else ""),
+        f"data        {rows} rows",
+        f"network     {manifest['num_parameters']:,} parameters",
+        f"training    {epochs['done']} of {epochs['asked']} epochs in "
+        f"{manifest['seconds']['loop']:.2f} s, {_path_text(manifest)}",
+    ]
+    lines += [f"warning     {text}" for text in manifest["data"]["warnings"]]
+    if not manifest["onnx"]["written"]:
+        lines.append(f"warning     scored by Keras, without ONNX: {manifest['onnx']['reason']}")
+    try:
+        evaluation = stored_evaluation(run)
+    except RunError as error:
+        return "\n".join([*lines, "", error.message])
+    lines += ["", f"{evaluation.what}, {evaluation.rows:,} rows"]
+    return "\n".join([*lines, format_scores(evaluation.targets, evaluation.baselines)])
+
+
+def run_json(run: RunFolder) -> dict[str, Any]:
+    """Describe a finished run as JSON values."""
+    try:
+        scores: Any = stored_evaluation(run).to_json()
+    except RunError:
+        scores = None
+    return {"run": str(run.path), "scores": scores, "manifest": run.load_manifest()}
+
+
+def _path_text(manifest: dict[str, Any]) -> str:
+    training = manifest["training"]
+    if training["path"] == "compiled":
+        return f"compiled ({manifest['backend']})"
+    return f"Keras's own loop ({manifest['backend']}): {training['reason']}"
+
+
+def _summarize_run(run: RunFolder, *, weights: bool, plot: Path | None) -> Summary:
+    manifest = run.load_manifest()
+    text, values = run_text(run), run_json(run)
+    text += "\n\n" + format_layers(manifest["layers"])
+    if plot is not None:
+        _draw(manifest["layers"], plot, title=manifest["name"])
+    if weights:
+        run.check_files(run.model)
+        _load_keras(manifest["backend"])
+        scoring = importlib.import_module("dlcli.bundle.keras_score")
+        values["weights"] = _weights(scoring.KerasScorer.open(run.model).model)
+        text += "\n\n" + _format_weights(values["weights"])
+    return Summary(text=text, values=values)
+
+
+def _summarize_config(
+    path: Path, overrides: tuple[str, ...], *, weights: bool, plot: Path | None
+) -> Summary:
+    spec_module: Any = importlib.import_module("dlcli.spec.run")
+    spec = spec_module.load_spec(path, overrides)
+    dataset = importlib.import_module("dlcli.data.dataset").prepare_dataset(
+        spec.data,
+        folder=Path(),
+        seed=spec.seed,
+        class_targets=spec_module.targets_as_classes(spec),
+    )
+    infos = dataset.preprocessing.targets
+    spec_module.resolve_objectives(spec, {info.name: info.classes for info in infos})
+    keras = _load_keras(spec.backend)
+    keras.utils.set_random_seed(spec.seed)
+    inputs = dataset.preprocessing.input_specs
+    model = importlib.import_module("dlcli.model.build").build_model(spec, inputs)
+    describe = importlib.import_module("dlcli.model.describe").describe_layers
+    layers = [asdict(layer) for layer in describe(model)]
+    text = f"{spec.name}\n\n{format_layers(layers)}"
+    values: dict[str, Any] = {"name": spec.name, "layers": layers}
+    if plot is not None:
+        _draw(layers, plot, title=spec.name)
+    if weights:
+        values["weights"] = _weights(model)
+        text += "\n\n" + _format_weights(values["weights"])
+    return Summary(text=text, values=values)
+
+
+def _summarize_file(path: Path) -> Summary:
+    readers = importlib.import_module("dlcli.data.readers")
+    profiling = importlib.import_module("dlcli.data.profile")
+    profile = profiling.profile_table(readers.read_table([path]))
+    return Summary(text=profiling.format_profile(profile), values=profile.to_json())
+
+
+def _load_keras(backend: str) -> Any:
+    return importlib.import_module("dlcli.model.keras_import").load_keras(backend)
+
+
+def _draw(layers: list[dict[str, Any]], path: Path, *, title: str) -> None:
+    importlib.import_module("dlcli.diagram").draw_network(layers, path, title=title)
+
+
+def _weights(model: Any) -> dict[str, Any]:
+    return {weight.path: weight.numpy().tolist() for weight in model.weights}
+
+
+def _format_weights(weights: dict[str, Any]) -> str:
+    # NumPy's own layout of arrays is the one that people know.
+    numpy = importlib.import_module("numpy")
+    return "\n\n".join(
+        f"{name} {list(numpy.shape(values))}\n"
+        + numpy.array2string(numpy.asarray(values), precision=8, threshold=200)
+        for name, values in weights.items()
+    )

@@ -1,0 +1,205 @@
+"""Train: a config to a run folder."""
+
+import csv
+import platform
+import sys
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from dlcli import __version__
+from dlcli.bundle.store import Bundle
+from dlcli.data.dataset import Dataset, Part, prepare_dataset
+from dlcli.engines import load_engine
+from dlcli.predictions import read_outputs, reading_of
+from dlcli.runs import RunFolder, StagedRun, stage_run, write_json
+from dlcli.scores import score_baselines, score_predictions
+from dlcli.spec.run import (
+    RunSpec,
+    load_spec,
+    resolve_network,
+    resolve_objectives,
+    targets_as_classes,
+)
+from dlcli.spec.writing import to_yaml
+from dlcli.training.job import TrainingJob, TrainingOutcome, Watcher
+
+
+class Display(Watcher, Protocol):
+    """A watcher that is closed when training ends."""
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions:
+    """What the command line may ask for beside the config."""
+
+    overrides: tuple[str, ...] = ()
+    out: Path | None = None
+    backend: str | None = None
+    threads: int | None = None
+    debug: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedRun:
+    """A written run with what the summary needs."""
+
+    run: RunFolder
+    metrics: dict[str, Any]
+    manifest: dict[str, Any]
+
+    @property
+    def interrupted(self) -> bool:
+        return bool(self.manifest["status"] == "interrupted")
+
+
+def train(config: Path, options: TrainOptions, display: Display) -> TrainedRun:
+    """Check, fit, evaluate, and write the run; raises DlcliError at the first stage that fails."""
+    spec = load_spec(config, options.overrides)
+    if options.backend is not None:
+        spec = replace(spec, backend=options.backend)  # type: ignore[arg-type]
+    return train_spec(spec, options, display)
+
+
+def train_spec(spec: RunSpec, options: TrainOptions, display: Display) -> TrainedRun:
+    """Train a checked config."""
+    dataset = prepare_dataset(
+        spec.data, folder=Path(), seed=spec.seed, class_targets=targets_as_classes(spec)
+    )
+    targets = {info.name: info.classes for info in dataset.preprocessing.targets}
+    objectives = resolve_objectives(spec, targets)
+    with stage_run(spec.name, options.out) as staged:
+        job = TrainingJob(
+            spec=spec,
+            dataset=dataset,
+            objectives=objectives,
+            folder=staged.path,
+            threads=options.threads,
+            debug=options.debug,
+        )
+        try:
+            outcome = load_engine("local")(job, display)
+        finally:
+            display.close()
+        return _write(job, outcome, staged, options)
+
+
+def _write(
+    job: TrainingJob, outcome: TrainingOutcome, staged: StagedRun, options: TrainOptions
+) -> TrainedRun:
+    run = RunFolder(staged.path)
+    bundle = Bundle(preprocessing=job.dataset.preprocessing, readings=_readings(job))
+    bundle.write(run)
+    metrics = _metrics(job, outcome, bundle)
+    write_json(run.metrics, metrics)
+    _write_history(run.history, outcome.history)
+    _write_predictions(run.predictions, job.dataset, outcome, bundle)
+    final = staged.out or staged.path.parent / "number"
+    run.config.write_text(to_yaml(job.spec, folder=final), encoding="utf-8")
+    manifest = _manifest(job, outcome, options)
+    return TrainedRun(run=staged.publish(manifest), metrics=metrics, manifest=manifest)
+
+
+def _readings(job: TrainingJob) -> tuple[Any, ...]:
+    heads = {head.output: head for head in resolve_network(job.spec).heads}
+    return tuple(reading_of(each, heads[each.output].activation) for each in job.objectives)
+
+
+def _parts(dataset: Dataset) -> dict[str, Part]:
+    parts = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
+    return {name: part for name, part in parts.items() if part is not None}
+
+
+def _metrics(job: TrainingJob, outcome: TrainingOutcome, bundle: Bundle) -> dict[str, Any]:
+    scored: dict[str, Any] = {}
+    parts = _parts(job.dataset)
+    for name, part in parts.items():
+        read = read_outputs(outcome.predictions[name], bundle.readings, bundle.preprocessing)
+        scored[name] = {
+            "rows": part.num_rows,
+            "keras": outcome.evaluation[name],
+            "targets": score_predictions(read, part.targets, part.sample_weight),
+        }
+    judged = {name: part for name, part in parts.items() if name != "train"}
+    return {
+        "parts": scored,
+        "baselines": score_baselines(job.dataset.train, judged, bundle.preprocessing.targets),
+        "validation_is_test": job.dataset.validation_is_test,
+    }
+
+
+def _write_history(path: Path, history: list[dict[str, float]]) -> None:
+    names = list(dict.fromkeys(name for logs in history for name in logs))
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["epoch", *names])
+        writer.writerows(
+            [epoch, *(logs.get(name, "") for name in names)] for epoch, logs in enumerate(history, 1)
+        )
+
+
+def _write_predictions(
+    path: Path, dataset: Dataset, outcome: TrainingOutcome, bundle: Bundle
+) -> None:
+    """Write actual and predicted values of the test part, else of the validation part."""
+    parts = _parts(dataset)
+    name = next((each for each in ("test", "validation") if each in parts), "train")
+    part = parts[name]
+    read = read_outputs(outcome.predictions[name], bundle.readings, bundle.preprocessing)
+    columns: dict[str, Any] = {"row": part.rows + 1}
+    for target, prediction in read.items():
+        actual = part.targets[target]
+        if prediction.values is not None:
+            columns[target], columns[f"predicted_{target}"] = actual, prediction.values
+            continue
+        classes = prediction.classes or ()
+        columns[target] = [classes[code] if code >= 0 else "" for code in actual]
+        columns[f"predicted_{target}"] = [classes[code] for code in prediction.codes]
+        assert prediction.probabilities is not None
+        for index, label in enumerate(classes):
+            columns[f"probability_{label}"] = prediction.probabilities[:, index]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows(zip(*columns.values(), strict=True))
+
+
+def _manifest(job: TrainingJob, outcome: TrainingOutcome, options: TrainOptions) -> dict[str, Any]:
+    dataset, spec = job.dataset, job.spec
+    return {
+        "name": spec.name,
+        "status": "interrupted" if outcome.interrupted else "complete",
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "dlcli": __version__,
+        "seed": spec.seed,
+        "backend": spec.backend,
+        "epochs": {"asked": spec.epochs, "done": len(outcome.history)},
+        "training": {
+            "path": outcome.path,
+            "reason": outcome.reason,
+            "compiled_calls": outcome.compiled_calls,
+        },
+        "seconds": {name: round(value, 4) for name, value in outcome.seconds.items()},
+        "overrides": list(options.overrides),
+        "data": {
+            "sources": [
+                {"path": str(item.path), "sha256": item.sha256, "bytes": item.num_bytes}
+                for item in dataset.sources
+            ],
+            "split": dataset.split_record,
+            "counts": dataset.counts,
+            "warnings": list(dataset.warnings),
+        },
+        "onnx": {
+            "written": outcome.onnx.written,
+            "reason": outcome.onnx.reason,
+            "max_difference": outcome.onnx.max_difference,
+        },
+        "num_parameters": outcome.num_parameters,
+        "layers": [asdict(layer) for layer in outcome.layers],
+        "versions": {"python": platform.python_version(), **outcome.versions},
+        "platform": {"system": platform.system(), "machine": platform.machine(), "byteorder": sys.byteorder},
+    }

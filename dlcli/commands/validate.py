@@ -1,0 +1,47 @@
+"""Validate: every problem of configs, and with their data of what they would train on."""
+
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from dlcli.errors import DlcliError
+from dlcli.spec.run import RunSpec, load_spec, resolve_objectives, targets_as_classes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """One config with what came of checking it."""
+
+    path: Path
+    spec: RunSpec | None
+    error: DlcliError | None
+    rows: dict[str, int] | None = None
+
+
+def validate(
+    configs: tuple[Path, ...], overrides: tuple[str, ...] = (), *, with_data: bool = False
+) -> list[Checked]:
+    """Check configs one by one; a config that fails does not keep the others from being checked."""
+    return [_check(path, overrides, with_data) for path in configs]
+
+
+def _check(path: Path, overrides: tuple[str, ...], with_data: bool) -> Checked:
+    spec = None
+    try:
+        spec = load_spec(path, overrides)
+        rows = _check_data(spec) if with_data else None
+    except DlcliError as error:
+        return Checked(path=path, spec=spec, error=error)
+    return Checked(path=path, spec=spec, error=None, rows=rows)
+
+
+def _check_data(spec: RunSpec) -> dict[str, int]:
+    # Arrow is needed for the data alone; a plain check stays without it.
+    dataset_module: Any = import_module("dlcli.data.dataset")
+    dataset = dataset_module.prepare_dataset(
+        spec.data, folder=Path(), seed=spec.seed, class_targets=targets_as_classes(spec)
+    )
+    resolve_objectives(spec, {info.name: info.classes for info in dataset.preprocessing.targets})
+    parts = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
+    return {name: part.num_rows for name, part in parts.items() if part is not None}

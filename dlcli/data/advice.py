@@ -1,0 +1,98 @@
+"""Warnings about a dataset: things that are allowed and seldom meant."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlcli.data.columns.category import CategoryInput
+from dlcli.data.columns.inputs import InputColumn
+from dlcli.data.columns.number import NumberInput
+from dlcli.data.columns.policies import Cells
+from dlcli.data.columns.settings import yaml_text
+from dlcli.data.preprocessing import Preprocessing
+from dlcli.data.roles import Roles
+
+FEWEST_JUDGING_ROWS = 10
+"""A score on fewer rows says little."""
+FEWEST_NUMBERED_ROWS = 10
+"""Fewer numbers in a row can be 1, 2, 3, … by chance."""
+
+
+def dataset_warnings(
+    preprocessing: Preprocessing,
+    cells: Cells,
+    train_rows: NDArray[np.int64],
+    *,
+    sizes: Mapping[str, int],
+    roles: Roles,
+) -> tuple[str, ...]:
+    """Return one sentence per thing worth a second look."""
+    return (
+        *_row_number_warnings(preprocessing, cells),
+        *_constant_warnings(preprocessing, cells, train_rows),
+        *_class_warnings(preprocessing),
+        *(_idle_warning(name) for name in roles.idle),
+        *(
+            f"the {part} part has only {sizes[part]} row{'' if sizes[part] == 1 else 's'}: its "
+            "score says little"
+            for part in ("test", "validation")
+            if 0 < sizes.get(part, 0) < FEWEST_JUDGING_ROWS
+        ),
+    )
+
+
+def _row_number_warnings(preprocessing: Preprocessing, cells: Cells) -> Iterator[str]:
+    for column in preprocessing.input_columns:
+        name = column.settings.name
+        if isinstance(column, NumberInput) and _numbers_rows(cells.columns[name].values):
+            yield (
+                f"input {name!r} only numbers the rows: leave it out with "
+                f"`drop: {yaml_text([name])}`"
+            )
+
+
+def _numbers_rows(values: NDArray[np.float64]) -> bool:
+    if len(values) < FEWEST_NUMBERED_ROWS or values[0] not in (0.0, 1.0):
+        return False
+    return bool(np.array_equal(values, np.arange(len(values)) + values[0]))
+
+
+def _constant_warnings(
+    preprocessing: Preprocessing, cells: Cells, train_rows: NDArray[np.int64]
+) -> Iterator[str]:
+    for column in preprocessing.input_columns:
+        if _is_constant(column, cells, train_rows):
+            yield (
+                f"input {column.settings.name!r} is the same in every training row: it tells the "
+                "network nothing"
+            )
+
+
+def _is_constant(column: InputColumn, cells: Cells, train_rows: NDArray[np.int64]) -> bool:
+    read = cells.columns[column.settings.name].take(train_rows)
+    if read.missing.any():
+        return bool(read.missing.all())
+    return bool((read.values == read.values[0]).all())
+
+
+def _class_warnings(preprocessing: Preprocessing) -> Iterator[str]:
+    for target in preprocessing.targets:
+        pairs = zip(target.classes or (), target.class_counts or (), strict=True)
+        absent = [name for name, count in pairs if count == 0]
+        if absent:
+            yield f"no training row has the {target.name!r} class {', '.join(absent)}"
+    for column in preprocessing.input_columns:
+        if isinstance(column, CategoryInput) and len(column.categories) > 100:
+            if column.settings.encode == "onehot":
+                yield (
+                    f"input {column.settings.name!r} becomes {len(column.categories)} features: "
+                    "`encode: ordinal` with an Embedding may do better"
+                )
+
+
+def _idle_warning(name: str) -> str:
+    return (
+        f"the settings of column {name!r} do nothing: it is neither an input nor a target, and "
+        "they drop no rows"
+    )

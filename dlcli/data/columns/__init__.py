@@ -1,0 +1,1 @@
+"""One module per column type: how its cells are read, fitted and turned into numbers."""

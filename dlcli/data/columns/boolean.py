@@ -1,0 +1,41 @@
+"""Boolean columns: one feature that is 0 or 1."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlcli.data.columns.filling import fit_fill
+from dlcli.data.columns.number import fill_gaps
+from dlcli.data.columns.reading import ReadColumn
+from dlcli.data.columns.settings import ColumnSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class BooleanInput:
+    """A fitted boolean column."""
+
+    settings: ColumnSettings
+    fill: float | None
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        return (self.settings.name,)
+
+    @classmethod
+    def fit(cls, settings: ColumnSettings, read: ReadColumn) -> "BooleanInput":
+        fill = fit_fill(settings, read)
+        assert not isinstance(fill, str)
+        return cls(settings=settings, fill=fill)
+
+    def encode(self, read: ReadColumn) -> NDArray[np.float32]:
+        """Return [rows, 1]."""
+        return fill_gaps(read, self.fill).astype(np.float32)[:, None]
+
+    def to_json(self) -> dict[str, Any]:
+        return {"settings": self.settings.to_json(), "fill": self.fill}
+
+    @classmethod
+    def from_json(cls, state: dict[str, Any]) -> "BooleanInput":
+        return cls(settings=ColumnSettings.from_json(state["settings"]), fill=state["fill"])

@@ -1,0 +1,99 @@
+"""Date columns: numeric parts of the UTC moment, each a feature of its own."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlcli.data.columns.filling import fit_fill
+from dlcli.data.columns.reading import ReadColumn
+from dlcli.data.columns.settings import ColumnSettings
+from dlcli.data.scaling import Scaler, fit_scaler
+from dlcli.errors import DataError
+
+Moments = NDArray[np.datetime64]
+
+
+def _units(moments: Moments, unit: str) -> NDArray[np.int64]:
+    return moments.astype(f"datetime64[{unit}]").astype(np.int64)
+
+
+def _units_since(moments: Moments, start: str, unit: str) -> NDArray[np.int64]:
+    """Count whole units since the beginning of the year, month, day, hour or minute."""
+    begin = moments.astype(f"datetime64[{start}]").astype(f"datetime64[{unit}]")
+    since: NDArray[np.int64] = (moments.astype(f"datetime64[{unit}]") - begin).astype(np.int64)
+    return since
+
+
+PARTS: dict[str, Callable[[Moments], NDArray[np.int64]]] = {
+    "year": lambda moments: _units(moments, "Y") + 1970,
+    "month": lambda moments: _units_since(moments, "Y", "M") + 1,
+    "day": lambda moments: _units_since(moments, "M", "D") + 1,
+    # 1970-01-01 was a Thursday; Monday is 0.
+    "weekday": lambda moments: (_units(moments, "D") + 3) % 7,
+    "dayofyear": lambda moments: _units_since(moments, "Y", "D") + 1,
+    "hour": lambda moments: _units_since(moments, "D", "h"),
+    "minute": lambda moments: _units_since(moments, "h", "m"),
+    "second": lambda moments: _units_since(moments, "m", "s"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class DateInput:
+    """A fitted date column."""
+
+    settings: ColumnSettings
+    fill: int | None
+    """Microseconds since 1970."""
+    scalers: tuple[Scaler, ...]
+    """One per part."""
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        return tuple(f"{self.settings.name}.{part}" for part in self.settings.parts)
+
+    @classmethod
+    def fit(cls, settings: ColumnSettings, read: ReadColumn) -> "DateInput":
+        value = fit_fill(settings, read)
+        fill = None if value is None else int(value)
+        parts = _date_parts(settings, read, fill)
+        if not len(parts):
+            raise DataError(
+                f"column {settings.name!r} has no value in the training part",
+                hint="leave it out with `drop`",
+            )
+        scalers = tuple(fit_scaler(settings.scale, part) for part in parts.T)
+        return cls(settings=settings, fill=fill, scalers=scalers)
+
+    def encode(self, read: ReadColumn) -> NDArray[np.float32]:
+        """Return [rows, parts]."""
+        parts = _date_parts(self.settings, read, self.fill)
+        pairs = zip(self.scalers, parts.T, strict=True)
+        return np.stack([scaler.apply(part) for scaler, part in pairs], axis=1).astype(np.float32)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "settings": self.settings.to_json(),
+            "fill": self.fill,
+            "scalers": [scaler.to_json() for scaler in self.scalers],
+        }
+
+    @classmethod
+    def from_json(cls, state: dict[str, Any]) -> "DateInput":
+        return cls(
+            settings=ColumnSettings.from_json(state["settings"]),
+            fill=state["fill"],
+            scalers=tuple(Scaler.from_json(scaler) for scaler in state["scalers"]),
+        )
+
+
+def _date_parts(settings: ColumnSettings, read: ReadColumn, fill: int | None) -> NDArray[Any]:
+    """Return [rows, parts] as float64."""
+    microseconds = read.values
+    if read.missing.any():
+        assert fill is not None, "missing cells are settled before they are encoded"
+        microseconds = np.where(read.missing, fill, microseconds)
+    moments = microseconds.astype("datetime64[us]")
+    return np.stack([PARTS[part](moments) for part in settings.parts], axis=1).astype(np.float64)

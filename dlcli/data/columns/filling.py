@@ -1,0 +1,119 @@
+"""What takes the place of a missing cell: the policy's value, from the training part."""
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from dlcli.data.cells import cell_text, parse_dates
+from dlcli.data.columns.reading import FALSE_WORDS, TRUE_WORDS, ReadColumn
+from dlcli.data.columns.settings import ColumnSettings, column_hint
+from dlcli.errors import DataError
+from dlcli.spec.data import ConstantPolicy
+
+STATISTICS = {
+    "number": ("mean", "median", "mode"),
+    "date": ("mean", "median", "mode"),
+    "boolean": ("mode",),
+    "category": ("mode",),
+    "text": (),
+}
+"""The statistics that a column of each type has; every type can be filled with a constant."""
+
+
+def fills(settings: ColumnSettings) -> bool:
+    """Tell whether the policy puts a value in the place of a missing cell."""
+    return settings.missing not in ("error", "drop")
+
+
+def check_policy(settings: ColumnSettings) -> None:
+    """Raise DataError when the missing policy gives no value that this type of column can hold."""
+    if not fills(settings):
+        return
+    name, kind = settings.name, settings.type
+    if isinstance(settings.missing, ConstantPolicy):
+        if fill_constant(settings) is None:
+            raise DataError(
+                f"column {name!r} is a {kind} column: its missing cells cannot become "
+                f"{settings.missing.constant!r}",
+                hint=_own_policy(settings),
+            )
+    elif settings.missing not in STATISTICS[kind]:
+        raise DataError(
+            f"column {name!r} is a {kind} column: it has no {settings.missing} to take the place "
+            "of its missing cells",
+            hint=_own_policy(settings),
+        )
+
+
+def fit_fill(settings: ColumnSettings, read: ReadColumn) -> float | str | None:
+    """Return the value for missing cells: a number, microseconds, 0/1, or a text; None for none.
+
+    `read` holds the training rows. A policy of the whole table that this column cannot follow
+    gives None: `settle` has seen to it that no cell needs it.
+    """
+    if not fills(settings):
+        return None
+    try:
+        check_policy(settings)
+    except DataError:
+        if settings.missing_is_own:
+            raise
+        return None
+    if isinstance(settings.missing, ConstantPolicy):
+        return fill_constant(settings)
+    values = read.values[read.valid]
+    if not values.size:
+        raise DataError(
+            f"column {settings.name!r} has no value in the training part, so no {settings.missing}",
+            hint=f"leave it out with `drop`, or set `{_constant_hint(settings)}`",
+        )
+    if settings.type in ("category", "text"):
+        return _commonest_name(values, read.names)
+    return _statistic(values, str(settings.missing), whole=settings.type == "date")
+
+
+def fill_constant(settings: ColumnSettings) -> float | str | None:
+    """Return the policy's constant as the column's type reads it, or None when it cannot."""
+    assert isinstance(settings.missing, ConstantPolicy)
+    text = cell_text(settings.missing.constant)
+    if settings.type in ("category", "text"):
+        return text
+    if settings.type == "date":
+        dates, bad = parse_dates(pa.chunked_array([[text]]), settings.format)
+        return None if len(bad) else float(dates.astype(np.int64)[0])
+    if settings.type == "boolean":
+        word = text.casefold()
+        return 1.0 if word in TRUE_WORDS else 0.0 if word in FALSE_WORDS else None
+    constant = settings.missing.constant
+    return float(constant) if isinstance(constant, int | float) else None
+
+
+def _statistic(values: NDArray[np.float64], policy: str, *, whole: bool) -> float:
+    if policy == "mode":
+        distinct, counts = np.unique(values, return_counts=True)
+        return float(distinct[counts.argmax()])
+    value = float(values.mean() if policy == "mean" else np.median(values))
+    return float(round(value)) if whole else value
+
+
+def _commonest_name(codes: NDArray[np.int32], names: tuple[str, ...]) -> str:
+    counts = np.bincount(codes, minlength=len(names))
+    return min(name for name, count in zip(names, counts, strict=True) if count == counts.max())
+
+
+def _own_policy(settings: ColumnSettings) -> str:
+    words = [f"`{column_hint(settings.name, missing=p)}`" for p in STATISTICS[settings.type][-1:]]
+    words.append(f"`{_constant_hint(settings)}`")
+    words.append(f"`{column_hint(settings.name, missing='drop')}`")
+    return f"give the column a policy of its own: {', '.join(words[:-1])} or {words[-1]}"
+
+
+def _constant_hint(settings: ColumnSettings) -> str:
+    examples = {
+        "number": 0,
+        "boolean": "false",
+        "category": "unknown",
+        "date": "2000-01-01",
+        "text": "none",
+    }
+    return column_hint(settings.name, missing={"constant": examples[settings.type]})

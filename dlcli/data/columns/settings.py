@@ -1,0 +1,153 @@
+"""What a column's settings come to once the table's and its own are put together."""
+
+import json
+import re
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal
+
+from dlcli.data.cells import cell_text
+from dlcli.errors import DataError
+from dlcli.spec.data import ColumnSpec, ColumnType, ConstantPolicy, DataSpec, Missing, Scale
+
+Unreadable = Literal["error", "missing", "drop"]
+Unseen = Literal["error", "ignore"]
+
+_DEFAULTS = ColumnSpec()
+# Settings that only one kind of column can have; without `type` they say what the column is.
+_SETTINGS_OF_TYPE: dict[ColumnType, tuple[str, ...]] = {
+    "category": ("encode", "categories", "unseen"),
+    "date": ("format", "parts"),
+    "text": ("vocabulary", "length", "lower"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnSettings:
+    """Everything that decides how one column is read and what happens to its bad cells."""
+
+    name: str
+    type: ColumnType
+    missing: Missing = "error"
+    missing_is_own: bool = False
+    """Whether the policy is the column's own rather than the whole table's."""
+    missing_values: tuple[str, ...] = ()
+    unreadable: Unreadable = "error"
+    unreadable_is_own: bool = False
+    unseen: Unseen = "error"
+    scale: Scale = "none"
+    encode: Literal["onehot", "ordinal"] = "onehot"
+    categories: tuple[str, ...] | None = None
+    format: str | None = None
+    parts: tuple[str, ...] = _DEFAULTS.parts
+    vocabulary: int = _DEFAULTS.vocabulary
+    length: int = _DEFAULTS.length
+    lower: bool = _DEFAULTS.lower
+    decimal: str = "."
+    thousands: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the settings that differ from their defaults, as JSON values."""
+        state = asdict(self)
+        defaults = {field.name: field.default for field in fields(self)}
+        kept = {key: value for key, value in state.items() if value != defaults[key]}
+        return {key: list(v) if isinstance(v, tuple) else v for key, v in kept.items()}
+
+    @classmethod
+    def from_json(cls, state: dict[str, Any]) -> "ColumnSettings":
+        """Read what `to_json` wrote."""
+        values: dict[str, Any] = {
+            key: tuple(v) if isinstance(v, list) else v for key, v in state.items()
+        }
+        if isinstance(values.get("missing"), dict):
+            values["missing"] = ConstantPolicy(**values["missing"])
+        return cls(**values)
+
+
+def resolve_settings(
+    spec: DataSpec, name: str, column_type: ColumnType, *, is_target: bool = False
+) -> ColumnSettings:
+    """Put the column's own settings over the table's; raises DataError for ones that do not fit."""
+    own = spec.columns.get(name, _DEFAULTS)
+    _check_fit(name, own, column_type, is_target=is_target)
+    markers = spec.missing_values if own.missing_values is None else own.missing_values
+    scale = own.scale or (spec.target_scale if is_target else spec.scale)
+    return ColumnSettings(
+        name=name,
+        type=column_type,
+        missing=spec.missing if own.missing is None else own.missing,
+        missing_is_own=own.missing is not None,
+        missing_values=tuple(cell_text(marker) for marker in markers),
+        unreadable=own.unreadable or spec.unreadable,
+        unreadable_is_own=own.unreadable is not None,
+        unseen=own.unseen or spec.unseen,
+        scale=scale if column_type in ("number", "date") else "none",
+        encode=own.encode or "onehot",
+        categories=_category_names(name, own),
+        format=own.format,
+        parts=own.parts,
+        vocabulary=own.vocabulary,
+        length=own.length,
+        lower=own.lower,
+        decimal=spec.decimal,
+        thousands=spec.thousands,
+    )
+
+
+def implied_type(own: ColumnSpec) -> ColumnType | None:
+    """Return the type that the settings name or that only they can have."""
+    if own.type is not None:
+        return own.type
+    for column_type, names in _SETTINGS_OF_TYPE.items():
+        if any(getattr(own, name) != getattr(_DEFAULTS, name) for name in names):
+            return column_type
+    return None
+
+
+def column_hint(name: str, **values: object) -> str:
+    """Return YAML for the `data` section: `columns: {age: {missing: median}}`."""
+    inner = ", ".join(f"{key}: {yaml_text(value)}" for key, value in values.items())
+    return f"columns: {{{yaml_text(name)}: {{{inner}}}}}"
+
+
+def yaml_text(value: object) -> str:
+    """Return a value as YAML flow text, quoted where plain text would mean something else."""
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(yaml_text(item) for item in value)}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{yaml_text(k)}: {yaml_text(v)}' for k, v in value.items())}}}"
+    is_word = isinstance(value, str) and re.fullmatch(r"[A-Za-z_][\w.() -]*(?<! )", value)
+    if is_word and str(value).casefold() not in {"true", "false", "null"}:
+        return str(value)
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _check_fit(name: str, own: ColumnSpec, column_type: ColumnType, *, is_target: bool) -> None:
+    for wanted, settings in _SETTINGS_OF_TYPE.items():
+        given = [key for key in settings if getattr(own, key) != getattr(_DEFAULTS, key)]
+        if wanted != column_type and given:
+            raise DataError(
+                f"column {name!r} is a {column_type} column: {given[0]!r} is a setting of "
+                f"{wanted} columns",
+                hint=f"leave {given[0]!r} out, or set `{column_hint(name, type=wanted)}`",
+            )
+    if own.scale not in (None, "none") and column_type not in ("number", "date"):
+        raise DataError(
+            f"column {name!r} is a {column_type} column: 'scale' is a setting of number columns",
+            hint="leave 'scale' out",
+        )
+    for key in ("encode", "unseen") if is_target else ():
+        if getattr(own, key) is not None:
+            raise DataError(
+                f"column {name!r} is a target: {key!r} is a setting of inputs",
+                hint=f"leave {key!r} out",
+            )
+
+
+def _category_names(name: str, own: ColumnSpec) -> tuple[str, ...] | None:
+    if own.categories is None:
+        return None
+    names = tuple(cell_text(category) for category in own.categories)
+    repeated = [category for category in names if names.count(category) > 1]
+    if repeated:
+        raise DataError(f"column {name!r}: `categories` lists {repeated[0]!r} twice")
+    return names

@@ -1,0 +1,18 @@
+"""What one input tensor of the network looks like."""
+
+from dataclasses import dataclass
+
+FEATURES = "features"
+"""The tensor that numbers, booleans, date parts and one-hot categories share."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputSpec:
+    """One input tensor; `shape` leaves out the rows."""
+
+    shape: tuple[int, ...]
+    """`(num_features,)` for `features`, `()` for an ordinal category, `(length,)` for text."""
+    dtype: str
+    """float32 or int32."""
+    vocabulary_size: int | None = None
+    """For int32 inputs: codes run from 0 to below this, as `Embedding(input_dim=...)` wants it."""

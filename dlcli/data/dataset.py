@@ -1,0 +1,165 @@
+"""From the `data` section to arrays: read, clean, split, fit on the training part, encode."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlcli.data.advice import dataset_warnings
+from dlcli.data.columns.policies import Cells, read_cells
+from dlcli.data.counting import join_counts
+from dlcli.data.fitting import fit_columns, read_options
+from dlcli.data.parts import part_files, split_cells
+from dlcli.data.preprocessing import Applied, Preprocessing
+from dlcli.data.readers import read_table
+from dlcli.data.roles import plan_columns, resolve_roles
+from dlcli.data.sources import SourceFile, fingerprint, resolve_source
+from dlcli.data.split import Rows
+from dlcli.errors import DataError
+from dlcli.spec.data import DataSpec
+from dlcli.spec.problems import join_names
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """The arrays of the training, validation or test rows."""
+
+    inputs: dict[str, NDArray[Any]]
+    """`features`: float32 [rows, num_features], with numbers, booleans, date parts and one-hot
+    categories in column order. An ordinal category under its own name: int32 [rows], so that an
+    Embedding gives [rows, dim]. A text column under its own name: int32 [rows, length]."""
+    targets: dict[str, NDArray[Any]]
+    """In the target's unit, float64 [rows]; class codes, int32 [rows]."""
+    scaled_targets: dict[str, NDArray[Any]]
+    """As trained on: float32 [rows]; class codes, int32 [rows]."""
+    sample_weight: NDArray[np.float32] | None
+    rows: NDArray[np.int64]
+    """Positions in the table as read (of the part's own files, where it has some)."""
+
+    @property
+    def num_rows(self) -> int:
+        return len(self.rows)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """What a training needs of the data, and what its record says about it."""
+
+    train: Part
+    validation: Part | None
+    test: Part | None
+    validation_is_test: bool
+    preprocessing: Preprocessing
+    counts: dict[str, Any]
+    """JSON-ready: rows read, dropped and in each part; per column what each policy did where."""
+    sources: tuple[SourceFile, ...]
+    split_record: dict[str, Any]
+    """JSON-ready: kind, seed, sizes, sha256 of each part's row positions (int64, little-endian)."""
+    warnings: tuple[str, ...]
+
+
+def prepare_dataset(
+    spec: DataSpec,
+    *,
+    folder: Path,
+    seed: int,
+    class_targets: frozenset[str] = frozenset(),
+) -> Dataset:
+    """Read, clean, split and encode the table of `spec`; paths are relative to `folder`.
+
+    Rows that a `drop` policy removes are gone before the split. `class_targets` are targets whose
+    numbers are classes. Raises DataError.
+    """
+    paths = resolve_source(spec.source, folder=folder)
+    files = part_files(spec.split, paths, folder=folder)
+    table = read_table(paths, read_options(spec))
+    roles = resolve_roles(spec, table)
+    planned = plan_columns(spec, table, roles, class_targets=class_targets)
+    cells = _checked(read_cells(table, planned))
+    split_seed = seed if spec.split.seed is None else spec.split.seed
+    split = split_cells(spec.split, planned, cells, seed=split_seed)
+    train_rows = cells.kept[split.train]
+    preprocessing = fit_columns(spec, planned, cells, train_rows)
+
+    origins = {"train": (cells, train_rows)}
+    for name, rows in (("validation", split.validation), ("test", split.test)):
+        if name in files:
+            origins[name] = _read_part(files[name], preprocessing)
+        elif len(rows):
+            origins[name] = (cells, cells.kept[rows])
+    parts = {name: _part(preprocessing.encode(*origin)) for name, origin in origins.items()}
+    sizes = {name: part.num_rows for name, part in parts.items()}
+    watches_test = spec.split.validation == "test"
+    every_path = [*paths, *(path for own in files.values() for path in own)]
+    return Dataset(
+        train=parts["train"],
+        validation=parts["test"] if watches_test else parts.get("validation"),
+        test=parts.get("test"),
+        validation_is_test=watches_test,
+        preprocessing=preprocessing,
+        counts=_counts(preprocessing, origins, sizes),
+        sources=tuple(fingerprint(path) for path in every_path),
+        split_record=_split_record(split.kind, parts, seed=split_seed, files=files),
+        warnings=dataset_warnings(preprocessing, cells, train_rows, sizes=sizes, roles=roles),
+    )
+
+
+def _checked(cells: Cells) -> Cells:
+    """Return `cells`, which must have a row left."""
+    if len(cells.kept):
+        return cells
+    file, num_rows = cells.table.origins[0].path.name, cells.table.num_rows
+    if not num_rows:
+        raise DataError(f"{file} has no rows")
+    counts = [
+        f"{name!r} ({count} {reason})"
+        for name, reasons in cells.dropped.items()
+        for reason, count in reasons.items()
+    ]
+    raise DataError(
+        f"{file}: no row is left of {num_rows}; rows were dropped for {join_names(counts, most=5)}",
+        hint="fill missing cells instead, or leave such columns out with `drop`",
+    )
+
+
+def _read_part(paths: list[Path], preprocessing: Preprocessing) -> tuple[Cells, Rows]:
+    table = read_table(paths, preprocessing.read_options)
+    cells = _checked(preprocessing.read(table, with_targets=True))
+    return cells, cells.kept
+
+
+def _part(applied: Applied) -> Part:
+    return Part(
+        inputs=applied.inputs,
+        targets=applied.targets,
+        scaled_targets=applied.scaled_targets,
+        sample_weight=applied.sample_weight,
+        rows=applied.kept,
+    )
+
+
+def _counts(
+    preprocessing: Preprocessing, origins: dict[str, tuple[Cells, Rows]], sizes: dict[str, int]
+) -> dict[str, Any]:
+    tables = list({id(cells): cells for cells, _ in origins.values()}.values())
+    counts = {name: preprocessing.count(*origin) for name, origin in origins.items()}
+    return join_counts(tables, counts, sizes)
+
+
+def _split_record(
+    kind: str, parts: dict[str, Part], *, seed: int, files: dict[str, list[Path]]
+) -> dict[str, Any]:
+    digests = {
+        name: hashlib.sha256(part.rows.astype("<i8").tobytes()).hexdigest()
+        for name, part in parts.items()
+    }
+    return {
+        "kind": kind,
+        "seed": seed if kind in ("random", "stratified", "grouped") else None,
+        "sizes": {name: part.num_rows for name, part in parts.items()},
+        "sha256": digests,
+        "files": {name: [path.name for path in paths] for name, paths in files.items()},
+    }

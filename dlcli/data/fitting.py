@@ -1,0 +1,98 @@
+"""Fit the preprocessing of a table on its training rows."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from dlcli.data.columns.inputs import fit_input, own_tensor
+from dlcli.data.columns.policies import Cells, PlannedColumn, read_cells
+from dlcli.data.columns.targets import fit_target
+from dlcli.data.columns.tensor import FEATURES
+from dlcli.data.columns.weight import fit_weight
+from dlcli.data.preprocessing import Preprocessing
+from dlcli.data.readers import ReadOptions
+from dlcli.data.roles import plan_columns, resolve_roles
+from dlcli.data.table import Table
+from dlcli.errors import DataError
+from dlcli.spec.data import DataSpec
+
+
+def fit_preprocessing(
+    spec: DataSpec,
+    table: Table,
+    train_rows: NDArray[np.int64],
+    class_targets: frozenset[str] = frozenset(),
+) -> Preprocessing:
+    """Fit on the rows `train_rows` of `table` alone; raises DataError."""
+    roles = resolve_roles(spec, table)
+    planned = plan_columns(spec, table, roles, class_targets=class_targets)
+    cells = read_cells(table, planned)
+    return fit_columns(spec, planned, cells, np.intersect1d(train_rows, cells.kept))
+
+
+def fit_columns(
+    spec: DataSpec, planned: Sequence[PlannedColumn], cells: Cells, train_rows: NDArray[np.int64]
+) -> Preprocessing:
+    """Fit every planned column on `train_rows` of cells that are read and settled."""
+    inputs = [
+        fit_input(plan.settings, cells.columns[plan.name].take(train_rows))
+        for plan in planned
+        if plan.role == "input"
+    ]
+    targets = [
+        fit_target(plan.settings, cells.columns[plan.name].take(train_rows))
+        for plan in planned
+        if plan.role == "target"
+    ]
+    weights = [fit_weight(p.settings, cells, train_rows) for p in planned if p.role == "weight"]
+    preprocessing = Preprocessing(
+        read_options=_prediction_options(spec, planned, cells.table),
+        input_columns=tuple(inputs),
+        target_columns=tuple(targets),
+        weight=weights[0] if weights else None,
+        filters=tuple(plan.settings for plan in planned if plan.role == "filter"),
+    )
+    _check_tensor_names(preprocessing)
+    return preprocessing
+
+
+def read_options(spec: DataSpec) -> ReadOptions:
+    """Return how the section says files are read.
+
+    `missing_values` stay out: columns have their own, so they are applied column by column.
+    """
+    return ReadOptions(
+        sheet=spec.sheet,
+        separator=spec.separator,
+        header=spec.header,
+        encoding=spec.encoding,
+        decimal=spec.decimal,
+        thousands=spec.thousands,
+    )
+
+
+def _prediction_options(
+    spec: DataSpec, planned: Sequence[PlannedColumn], table: Table
+) -> ReadOptions:
+    """Keep categories and texts that were text while training text in every later block."""
+    texts = {
+        plan.name
+        for plan in planned
+        if plan.settings.type in ("category", "text")
+        and pa.types.is_string(table.column(plan.name).type)
+    }
+    return replace(read_options(spec), text_columns=frozenset(texts))
+
+
+def _check_tensor_names(preprocessing: Preprocessing) -> None:
+    for column in preprocessing.input_columns:
+        name = column.settings.name
+        if name == FEATURES and own_tensor(column) is not None and preprocessing.feature_names:
+            raise DataError(
+                f"column {name!r} would arrive under the name that numbers and one-hot categories "
+                "share",
+                hint="rename the column in the file",
+            )

@@ -1,0 +1,108 @@
+"""Excel and OpenDocument sheets through calamine."""
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import python_calamine
+
+from dlcli.data.cells import cell_text, column_of
+from dlcli.data.formats.header import column_names, given_names
+from dlcli.data.formats.workbook import check_workbook, unshown_cells
+from dlcli.data.readers import ReadOptions
+from dlcli.data.table import Origin, Table
+from dlcli.errors import DataError
+
+HAS_TYPES = False
+
+
+def read(path: Path, options: ReadOptions) -> Table:
+    """Read one sheet; rows above the first filled cell and below the last are no rows."""
+    check_workbook(path)
+    try:
+        with python_calamine.CalamineWorkbook.from_path(path) as workbook:
+            sheet = _open_sheet(workbook, path, options.sheet)
+            rows: list[list[object]] = [list(row) for row in sheet.to_python()]
+            start = sheet.start or (0, 0)
+    except python_calamine.PasswordError as error:
+        raise DataError(
+            f"{path.name} is protected by a password", hint="save a copy without a password"
+        ) from error
+    except python_calamine.CalamineError as error:
+        raise DataError(
+            f"{path.name} cannot be opened as a workbook: {error}",
+            hint="it may be damaged, or another kind of file under an Excel name",
+        ) from error
+    for (row, number), text in unshown_cells(path, sheet.name).items():
+        _place(rows, row - start[0], number - start[1], text)
+    while rows and all(cell == "" for cell in rows[-1]):
+        rows.pop()
+    if not rows:
+        raise DataError(
+            f"{path.name}: sheet {sheet.name!r} is empty",
+            hint=f"set `sheet` to one of {', '.join(workbook.sheet_names)}",
+        )
+    return _build(rows, start[0] + 1, path, sheet.name, options)
+
+
+def read_blocks(path: Path, options: ReadOptions, *, rows: int) -> Iterator[Table]:
+    """Yield the sheet as one block: a workbook is read whole in any case."""
+    yield read(path, options)
+
+
+def _open_sheet(
+    workbook: python_calamine.CalamineWorkbook, path: Path, wanted: str | int | None
+) -> python_calamine.CalamineSheet:
+    names = workbook.sheet_names
+    if not names:
+        raise DataError(f"{path.name} has no sheets")
+    if wanted is None:
+        return workbook.get_sheet_by_index(0)
+    if isinstance(wanted, int):
+        if not 1 <= wanted <= len(names):
+            raise DataError(
+                f"{path.name} has no sheet number {wanted}",
+                hint=f"sheets are counted from 1: {', '.join(names)}",
+            )
+        return workbook.get_sheet_by_index(wanted - 1)
+    if wanted not in names:
+        raise DataError(
+            f"{path.name} has no sheet {wanted!r}", hint=f"its sheets are {', '.join(names)}"
+        )
+    return workbook.get_sheet_by_name(wanted)
+
+
+def _place(rows: list[list[object]], row: int, number: int, text: str) -> None:
+    # Cells outside the area that calamine returns hold no value in any row of the table.
+    if 0 <= row < len(rows) and 0 <= number < len(rows[row]) and rows[row][number] == "":
+        rows[row][number] = text
+
+
+def _build(
+    rows: list[list[object]], first_row: int, path: Path, sheet: str, options: ReadOptions
+) -> Table:
+    first = rows[0]
+    if options.header is not None:
+        names = given_names(options.header, num_cells=len(first), file=path.name, row=first_row)
+    else:
+        names = column_names(
+            [cell_text(cell) for cell in first], file=f"{path.name}, sheet {sheet}"
+        )
+        rows = rows[1:]
+        first_row += 1
+    cells = list(zip(*rows, strict=True)) if rows else [()] * len(names)
+    columns = [_column(list(values)) for values in cells]
+    arrow = pa.Table.from_arrays(columns, names=names)
+    origin = Origin(path=path, sheet=sheet, first_row=first_row, num_rows=len(rows))
+    return Table.from_arrow(arrow, origin)
+
+
+def _column(cells: list[object]) -> pa.ChunkedArray:
+    kinds = {type(cell) for cell in cells if cell != ""}
+    values = [None if cell == "" else cell for cell in cells]
+    if kinds == {date}:
+        return pa.chunked_array([pa.array(values, pa.date32())])
+    if kinds and kinds <= {date, datetime}:
+        return pa.chunked_array([pa.array(values, pa.timestamp("us"))])
+    return column_of(values)

@@ -1,0 +1,34 @@
+"""Column names from the first row of a file, or from the config when it has none."""
+
+from collections.abc import Sequence
+
+from dlcli.data.readers import looks_headerless
+from dlcli.errors import DataError
+
+
+def column_names(cells: Sequence[str], *, file: str) -> list[str]:
+    """Return the names as written; a nameless column is `column N`. Raises on a repeated name."""
+    names = [cell or f"column {number}" for number, cell in enumerate(cells, start=1)]
+    first: dict[str, int] = {}
+    for number, name in enumerate(names, start=1):
+        if name in first:
+            hint = (
+                "the first row looks like data: list the column names under `header`"
+                if looks_headerless(names)
+                else "rename one of them in the file"
+            )
+            raise DataError(
+                f"{file}: columns {first[name]} and {number} are both named {name!r}", hint=hint
+            )
+        first[name] = number
+    return names
+
+
+def given_names(header: Sequence[str], *, num_cells: int, file: str, row: int) -> list[str]:
+    """Return the config's names for a file whose first row has `num_cells` cells."""
+    if len(header) != num_cells:
+        raise DataError(
+            f"{file}: `header` lists {len(header)} names, but row {row} has {num_cells} cells",
+            hint="give one name for each column, in the file's order",
+        )
+    return column_names(header, file="`header`")

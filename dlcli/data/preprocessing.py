@@ -1,0 +1,330 @@
+"""Preprocessing fitted on the training part: tables to arrays, and predictions back to targets."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlcli.data.columns.category import CategoryInput
+from dlcli.data.columns.inputs import InputColumn, input_from_json, own_tensor
+from dlcli.data.columns.number import NumberInput
+from dlcli.data.columns.policies import Cells, PlannedColumn, Role, cells_error, read_cells
+from dlcli.data.columns.settings import ColumnSettings, column_hint
+from dlcli.data.columns.targets import (
+    ClassTarget,
+    NumberTarget,
+    TargetColumn,
+    target_from_json,
+)
+from dlcli.data.columns.tensor import FEATURES, InputSpec
+from dlcli.data.columns.weight import WeightColumn
+from dlcli.data.counting import CellCounts, count_cells, count_table
+from dlcli.data.readers import ReadOptions
+from dlcli.data.roles import unknown_column
+from dlcli.data.table import Table
+from dlcli.errors import RunError
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetInfo:
+    """One target as the training part shows it."""
+
+    name: str
+    classes: tuple[str, ...] | None = None
+    """Class names in code order; None for a regression target."""
+    class_counts: tuple[int, ...] | None = None
+    """Training rows of each class."""
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Applied:
+    """The arrays of a table; every array has one entry per row of `kept`."""
+
+    inputs: dict[str, NDArray[Any]]
+    targets: dict[str, NDArray[Any]]
+    """float64 in the target's unit, or int32 class codes; empty without targets."""
+    scaled_targets: dict[str, NDArray[Any]]
+    """float32 as trained on, or int32 class codes."""
+    sample_weight: NDArray[np.float32] | None
+    kept: NDArray[np.int64]
+    """Positions in the table of the rows that no `drop` policy removed."""
+    counts: dict[str, Any]
+    """JSON-ready: rows read, dropped and kept, and what each policy did to each column."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preprocessing:
+    """Everything that turns a raw table into the network's arrays; its state is plain JSON."""
+
+    read_options: ReadOptions
+    input_columns: tuple[InputColumn, ...]
+    target_columns: tuple[TargetColumn, ...]
+    weight: WeightColumn | None
+    filters: tuple[ColumnSettings, ...]
+    """Columns that only drop or refuse rows; a table to predict on may lack them."""
+
+    @cached_property
+    def input_specs(self) -> dict[str, InputSpec]:
+        """The network's input tensors; `features` first, then columns that have their own."""
+        own = {c.settings.name: own_tensor(c) for c in self.input_columns}
+        specs = {name: tensor for name, tensor in own.items() if tensor is not None}
+        if not self.feature_names:
+            return specs
+        features = InputSpec(shape=(len(self.feature_names),), dtype="float32")
+        return {FEATURES: features, **specs}
+
+    @cached_property
+    def feature_names(self) -> tuple[str, ...]:
+        """One name per entry of `features`, e.g. `age`, `job=student`, `Date.month`."""
+        return tuple(name for column in self.input_columns for name in column.feature_names)
+
+    @cached_property
+    def targets(self) -> tuple[TargetInfo, ...]:
+        return tuple(_target_info(column) for column in self.target_columns)
+
+    @cached_property
+    def needed_columns(self) -> tuple[str, ...]:
+        """The columns a table must have to be predicted on."""
+        return tuple(column.settings.name for column in self.input_columns)
+
+    @cached_property
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """Smallest and largest training value of every number column, in its own unit."""
+        numbers = [column for column in self.input_columns if isinstance(column, NumberInput)]
+        return {column.settings.name: (column.minimum, column.maximum) for column in numbers}
+
+    def apply(self, table: Table, *, with_targets: bool) -> Applied:
+        """Return the arrays of `table`; raises DataError for what no policy covers."""
+        cells = self.read(table, with_targets=with_targets)
+        return self.encode(cells, cells.kept, with_targets=with_targets)
+
+    def read(self, table: Table, *, with_targets: bool) -> Cells:
+        """Read the columns that the network needs and settle their bad cells."""
+        for name in self.needed_columns:
+            if name not in table.names:
+                raise unknown_column(table, name, where="an input of the network")
+        for target in self.target_columns if with_targets else ():
+            if target.settings.name not in table.names:
+                raise unknown_column(table, target.settings.name, where="a target")
+        return read_cells(table, self._plan(table, with_targets=with_targets))
+
+    def encode(
+        self, cells: Cells, rows: NDArray[np.int64], *, with_targets: bool = True
+    ) -> Applied:
+        """Return the arrays of `rows`, positions in the table of `cells` that are kept there."""
+        targets: dict[str, NDArray[Any]] = {}
+        scaled: dict[str, NDArray[Any]] = {}
+        for target in self.target_columns if with_targets else ():
+            name = target.settings.name
+            targets[name] = _encode_target(target, cells, rows)
+            scaled[name] = target.scale(targets[name])
+            _check_finite(cells, rows, name, scaled[name], setting="target_scale")
+        weight = None
+        if with_targets and self.weight is not None and self.weight.settings.name in cells.columns:
+            weight = self.weight.encode(cells, rows)
+        return Applied(
+            inputs=self._encode_inputs(cells, rows),
+            targets=targets,
+            scaled_targets=scaled,
+            sample_weight=weight,
+            kept=rows,
+            counts=count_table(cells, self.count(cells, rows)),
+        )
+
+    def count(self, cells: Cells, rows: NDArray[np.int64]) -> CellCounts:
+        """Count what the policies did to the cells of `rows`."""
+        columns: list[InputColumn | WeightColumn] = [*self.input_columns]
+        if self.weight is not None and self.weight.settings.name in cells.columns:
+            columns.append(self.weight)
+        return count_cells(columns, cells, rows)
+
+    def restore_target(self, name: str, values: NDArray[Any]) -> NDArray[np.float64]:
+        """Undo the scaling of the regression target `name`; any shape."""
+        for target in self.target_columns:
+            if target.settings.name == name and isinstance(target, NumberTarget):
+                return target.scaler.restore(values)
+        raise KeyError(name)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the state as JSON values; numbers survive exactly."""
+        return {
+            "format": FORMAT,
+            "read": _read_options_to_json(self.read_options),
+            "inputs": {
+                name: {
+                    "shape": list(tensor.shape),
+                    "dtype": tensor.dtype,
+                    "vocabulary_size": tensor.vocabulary_size,
+                }
+                for name, tensor in self.input_specs.items()
+            },
+            "features": list(self.feature_names),
+            "columns": [column.to_json() for column in self.input_columns],
+            "targets": [column.to_json() for column in self.target_columns],
+            "sample_weight": None if self.weight is None else self.weight.to_json(),
+            "filters": [settings.to_json() for settings in self.filters],
+        }
+
+    @classmethod
+    def from_json(cls, state: dict[str, Any]) -> "Preprocessing":
+        """Read what `to_json` wrote; raises RunError for anything else."""
+        found = state.get("format") if isinstance(state, dict) else None
+        if isinstance(found, int) and found > FORMAT:
+            raise RunError(
+                f"the preprocessing has format {found}; this dlcli reads up to {FORMAT}",
+                hint="use the dlcli that trained the model, or a newer one",
+            )
+        if found != FORMAT:
+            raise RunError(
+                f"the preprocessing has no valid format: expected {FORMAT}, got {found!r}"
+            )
+        try:
+            return cls._from_state(state)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise RunError(
+                f"the preprocessing is damaged: {type(error).__name__} {error}",
+                hint="restore the run folder, or train again",
+            ) from error
+
+    @classmethod
+    def _from_state(cls, state: dict[str, Any]) -> "Preprocessing":
+        weight = state["sample_weight"]
+        return cls(
+            read_options=_read_options_from_json(state["read"]),
+            input_columns=tuple(input_from_json(column) for column in state["columns"]),
+            target_columns=tuple(target_from_json(column) for column in state["targets"]),
+            weight=None if weight is None else WeightColumn.from_json(weight),
+            filters=tuple(ColumnSettings.from_json(settings) for settings in state["filters"]),
+        )
+
+    def _plan(self, table: Table, *, with_targets: bool) -> list[PlannedColumn]:
+        weight = [self.weight.settings] if self.weight is not None and with_targets else []
+        targets = [column.settings for column in self.target_columns if with_targets]
+        by_role: list[tuple[Role, Sequence[ColumnSettings]]] = [
+            ("input", [column.settings for column in self.input_columns]),
+            ("target", targets),
+            ("weight", [settings for settings in weight if settings.name in table.names]),
+            ("filter", [settings for settings in self.filters if settings.name in table.names]),
+        ]
+        return [
+            PlannedColumn(settings=settings, role=role)
+            for role, listed in by_role
+            for settings in listed
+        ]
+
+    def _encode_inputs(self, cells: Cells, rows: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+        tensors: dict[str, NDArray[Any]] = {}
+        features = np.empty((len(rows), len(self.feature_names)), dtype=np.float32)
+        if self.feature_names:
+            tensors[FEATURES] = features
+        start = 0
+        for column in self.input_columns:
+            name = column.settings.name
+            read = cells.columns[name].take(rows)
+            if isinstance(column, CategoryInput) and column.settings.unseen == "error":
+                _check_seen(column, cells, rows)
+            encoded = column.encode(read)
+            if not column.feature_names:
+                tensors[name] = encoded
+                continue
+            _check_finite(cells, rows, name, encoded, setting="scale")
+            features[:, start : start + encoded.shape[1]] = encoded
+            start += encoded.shape[1]
+        return tensors
+
+
+def _encode_target(target: TargetColumn, cells: Cells, rows: NDArray[np.int64]) -> NDArray[Any]:
+    name = target.settings.name
+    read = cells.columns[name].take(rows)
+    unknown = target.unknown(read)
+    if unknown.any():
+        assert isinstance(target, ClassTarget)
+        mask = np.zeros(cells.table.num_rows, dtype=bool)
+        mask[rows[unknown]] = True
+        categories = column_hint(name, categories=(*target.classes, "..."))
+        raise cells_error(
+            cells.table,
+            name,
+            mask,
+            what=("cell whose class no training row has", "cells whose class no training row has"),
+            hint="keep the classes in all parts with `split: {stratify: true}`, or list all "
+            f"classes: `{categories}`",
+        )
+    return target.encode(read)
+
+
+def _check_seen(column: CategoryInput, cells: Cells, rows: NDArray[np.int64]) -> None:
+    name = column.settings.name
+    unseen = column.unseen(cells.columns[name].take(rows))
+    if not unseen.any():
+        return
+    mask = np.zeros(cells.table.num_rows, dtype=bool)
+    mask[rows[unseen]] = True
+    raise cells_error(
+        cells.table,
+        name,
+        mask,
+        what=("category that training has not seen", "cells that training has not seen"),
+        hint=f"training knows {_shown(column.categories)}; to let others set no feature, write "
+        f"`unseen: ignore` under `data`, or `{column_hint(name, unseen='ignore')}`",
+    )
+
+
+def _check_finite(
+    cells: Cells, rows: NDArray[np.int64], name: str, encoded: NDArray[Any], *, setting: str
+) -> None:
+    if encoded.dtype.kind != "f" or np.isfinite(encoded).all():
+        return
+    mask = np.zeros(cells.table.num_rows, dtype=bool)
+    mask[rows[~np.isfinite(encoded.reshape(len(rows), -1)).all(axis=1)]] = True
+    raise cells_error(
+        cells.table,
+        name,
+        mask,
+        what=("cell too large for float32", "cells too large for float32"),
+        hint=f"numbers must stay below 3.4e38: set `{setting}: standard` under `data`",
+    )
+
+
+def _target_info(column: TargetColumn) -> TargetInfo:
+    name = column.settings.name
+    if isinstance(column, ClassTarget):
+        return TargetInfo(name=name, classes=column.classes, class_counts=column.counts)
+    return TargetInfo(name=name, minimum=column.minimum, maximum=column.maximum)
+
+
+def _shown(names: tuple[str, ...]) -> str:
+    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+    return ", ".join(repr(name) for name in names[:8]) + more
+
+
+def _read_options_to_json(options: ReadOptions) -> dict[str, Any]:
+    return {
+        "sheet": options.sheet,
+        "separator": options.separator,
+        "header": None if options.header is None else list(options.header),
+        "encoding": options.encoding,
+        "decimal": options.decimal,
+        "thousands": options.thousands,
+        "text_columns": sorted(options.text_columns),
+    }
+
+
+def _read_options_from_json(state: dict[str, Any]) -> ReadOptions:
+    header = state["header"]
+    return ReadOptions(
+        sheet=state["sheet"],
+        separator=state["separator"],
+        header=None if header is None else tuple(header),
+        encoding=state["encoding"],
+        decimal=state["decimal"],
+        thousands=state["thousands"],
+        text_columns=frozenset(state["text_columns"]),
+    )

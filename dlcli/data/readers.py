@@ -1,0 +1,187 @@
+"""Files to tables: the suffix table, and the types that the cells of all files agree on."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol
+
+import pyarrow as pa
+
+from dlcli.data.cells import check_decimal, infer_column, join_columns, mark_missing, to_text
+from dlcli.data.table import Table
+from dlcli.errors import DataError
+
+STDIN = Path("-")
+
+READERS: Mapping[str, str] = {
+    **{
+        suffix + gz: "dlcli.data.formats.delimited"
+        for suffix in (".csv", ".tsv", ".txt", ".data")
+        for gz in ("", ".gz")
+    },
+    **{
+        suffix + gz: "dlcli.data.formats.jsonlines"
+        for suffix in (".jsonl", ".ndjson")
+        for gz in ("", ".gz")
+    },
+    **{suffix: "dlcli.data.formats.excel" for suffix in (".xlsx", ".xlsm", ".xls", ".ods")},
+    ".parquet": "dlcli.data.formats.parquet",
+}
+"""File suffix to the module that reads it; a module is imported when a file asks for it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadOptions:
+    """How to read files; each setting is a key under `data`."""
+
+    sheet: str | int | None = None
+    """Excel sheet by name, or by number from 1; None is the first."""
+    separator: str | None = None
+    """One character; None finds out which of , ; tab | separates the header and first rows."""
+    header: Sequence[str] | None = None
+    """Column names of a file that has no header row."""
+    encoding: str | None = None
+    """None is UTF-8, or what a byte-order mark says."""
+    missing_values: tuple[str, ...] = ()
+    """What counts as missing besides the empty cell; `-1` also covers `-1.0`."""
+    decimal: str = "."
+    thousands: str | None = None
+    text_columns: frozenset[str] = frozenset()
+    """Columns to keep as text whatever they hold."""
+
+
+class Format(Protocol):
+    """What a module in READERS offers; string columns hold cells exactly as written."""
+
+    HAS_TYPES: bool
+    """Whether the file itself says which columns are text, so that nothing is inferred."""
+
+    @staticmethod
+    def read(path: Path, options: ReadOptions) -> Table: ...
+
+    @staticmethod
+    def read_blocks(path: Path, options: ReadOptions, *, rows: int) -> Iterator[Table]: ...
+
+
+def read_table(paths: Sequence[Path], options: ReadOptions | None = None) -> Table:
+    """Read files with the same columns into one table, typed by the cells of all of them."""
+    assert paths
+    options = options or ReadOptions()
+    check_decimal(options.decimal, options.thousands)
+    formats = [_format_of(path) for path in paths]
+    raws = [format.read(path, options) for path, format in zip(paths, formats, strict=True)]
+    names = raws[0].names
+    for raw in raws[1:]:
+        _check_same_columns(raws[0], raw)
+    has_types = all(format.HAS_TYPES for format in formats)
+    origins = [origin for raw in raws for origin in raw.origins]
+    parts = [dict(zip(raw.names, raw.arrow.columns, strict=True)) for raw in raws]
+    raws.clear()
+    columns = []
+    for name in names:
+        # Popping drops the text of a column as soon as its numbers exist.
+        column = join_columns([part.pop(name) for part in parts])
+        columns.append(_type_column(column, name, options, has_types=has_types))
+    return Table.from_arrow(pa.Table.from_arrays(columns, names=names), *origins)
+
+
+def read_blocks(
+    path: Path | str, options: ReadOptions | None = None, *, rows: int = 65536
+) -> Iterator[Table]:
+    """Read a file, or CSV from standard input for `-`, `rows` rows at a time.
+
+    A block's columns are typed by its own cells: name the columns that must not change type
+    in `text_columns`. A file without rows gives one empty block.
+    """
+    path, options = Path(path), options or ReadOptions()
+    check_decimal(options.decimal, options.thousands)
+    format = _format_of(path)
+    for raw in format.read_blocks(path, options, rows=rows):
+        columns = [
+            _type_column(column, name, options, has_types=format.HAS_TYPES)
+            for name, column in zip(raw.names, raw.arrow.columns, strict=True)
+        ]
+        arrow = pa.Table.from_arrays(columns, names=raw.names)
+        yield Table(arrow=arrow, origins=raw.origins, row_ids=raw.row_ids)
+
+
+def suffix_of(path: Path) -> str:
+    """Return the lower-case suffix that decides the format, `.csv.gz` included."""
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    return "".join(suffixes[-2:] if suffixes[-1:] == [".gz"] else suffixes[-1:])
+
+
+def looks_headerless(names: Sequence[str]) -> bool:
+    """Tell whether column names are all numbers, as when a first data row was taken for them."""
+    return all(name.lstrip("+-").replace(".", "", 1).isdigit() for name in names)
+
+
+def _format_of(path: Path) -> Format:
+    if path == STDIN:
+        return _load(READERS[".csv"])
+    suffix = suffix_of(path)
+    if suffix not in READERS and not path.is_dir():
+        known = ", ".join(known for known in READERS if not known.endswith(".gz"))
+        raise DataError(
+            f"{path.name}: cannot tell the format from the suffix {suffix!r}",
+            hint=f"known suffixes are {known}; text files may add .gz",
+        )
+    _check_readable(path)
+    return _load(READERS[suffix])
+
+
+def _load(module: str) -> Format:
+    return import_module(module)  # type: ignore[return-value]  # a test checks every module
+
+
+def _check_readable(path: Path) -> None:
+    if path.is_dir():
+        raise DataError(f"{path} is a folder", hint=f"name its files: {path.name}/*.csv")
+    try:
+        with path.open("rb") as file:
+            is_empty = not file.read(1)
+    except FileNotFoundError as error:
+        raise _not_found(path) from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+    if is_empty:
+        raise DataError(f"{path} is empty")
+
+
+def _not_found(path: Path) -> DataError:
+    if not path.parent.is_dir():
+        return DataError(f"no such file: {path}", hint=f"there is no folder {path.parent}")
+    beside = [other.name for other in path.parent.iterdir()]
+    near = get_close_matches(path.name, beside, n=1, cutoff=0.6)
+    return DataError(
+        f"no such file: {path}", hint=f"did you mean {path.parent / near[0]}?" if near else None
+    )
+
+
+def _check_same_columns(first: Table, other: Table) -> None:
+    missing = [name for name in first.names if name not in other.names]
+    extra = [name for name in other.names if name not in first.names]
+    if not missing and not extra:
+        return
+    name = (missing or extra)[0]
+    first_name, other_name = first.origins[0].path.name, other.origins[0].path.name
+    has, lacks = (first_name, other_name) if missing else (other_name, first_name)
+    raise DataError(
+        f"{lacks} has no column {name!r}, which {has} has",
+        hint="files read together need the same columns",
+    )
+
+
+def _type_column(
+    column: pa.ChunkedArray, name: str, options: ReadOptions, *, has_types: bool
+) -> pa.ChunkedArray:
+    if name in options.text_columns:
+        return mark_missing(to_text(column), options.missing_values)
+    column = mark_missing(column, options.missing_values)
+    if has_types or not pa.types.is_string(column.type):
+        return column
+    typed = infer_column(column, decimal=options.decimal, thousands=options.thousands)
+    # Now that -1.0 is a number it can be told to be the marker -1.
+    return column if typed is column else mark_missing(typed, options.missing_values)

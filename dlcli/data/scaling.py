@@ -1,0 +1,196 @@
+"""Scalers of numeric columns: float64 statistics, an inverse, JSON state."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlcli.spec.data import Scale
+
+Floats = NDArray[np.float64]
+
+MOST_QUANTILES = 1000
+# The outermost probability of a quantile scaler: keeps the normal quantile finite, at ±5.2.
+EDGE = 1e-7
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scaler:
+    """A fitted scaler: linear, `(x - offset) / scale`, unless it has `quantiles`."""
+
+    kind: Scale
+    offset: float = 0.0
+    scale: float = 1.0
+    quantiles: tuple[float, ...] | None = None
+    """The training quantiles at evenly spaced probabilities, for kind quantile."""
+
+    def apply(self, values: NDArray[Any]) -> Floats:
+        """Return the scaled `values`; any shape."""
+        floats = np.asarray(values, dtype=np.float64)
+        if self.kind == "none":
+            return floats
+        if self.quantiles is not None:
+            return _to_normal(floats, np.array(self.quantiles))
+        return (floats - self.offset) / self.scale
+
+    def restore(self, scaled: NDArray[Any]) -> Floats:
+        """Undo `apply`; any shape."""
+        floats = np.asarray(scaled, dtype=np.float64)
+        if self.kind == "none":
+            return floats
+        if self.quantiles is not None:
+            return _from_normal(floats, np.array(self.quantiles))
+        return floats * self.scale + self.offset
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the state as JSON values."""
+        if self.kind == "none":
+            return {"kind": "none"}
+        if self.quantiles is not None:
+            return {"kind": self.kind, "quantiles": list(self.quantiles)}
+        return {"kind": self.kind, "offset": self.offset, "scale": self.scale}
+
+    @classmethod
+    def from_json(cls, state: dict[str, Any]) -> "Scaler":
+        """Read what `to_json` wrote."""
+        quantiles = state.get("quantiles")
+        return cls(
+            kind=state["kind"],
+            offset=state.get("offset", 0.0),
+            scale=state.get("scale", 1.0),
+            quantiles=None if quantiles is None else tuple(quantiles),
+        )
+
+
+def fit_scaler(kind: Scale, values: Floats) -> Scaler:
+    """Fit on `values` [rows], finite and not empty; a constant column is only shifted to 0."""
+    assert values.ndim == 1 and values.size, "a scaler needs values"
+    return SCALERS[kind](values)
+
+
+def _fit_none(values: Floats) -> Scaler:
+    return Scaler(kind="none")
+
+
+def _fit_standard(values: Floats) -> Scaler:
+    mean = float(values.mean())
+    if values.min() == values.max():
+        return Scaler(kind="standard", offset=float(values[0]))
+    return Scaler(kind="standard", offset=mean, scale=_usable(float(values.std())))
+
+
+def _fit_minmax(values: Floats) -> Scaler:
+    low, high = float(values.min()), float(values.max())
+    return Scaler(kind="minmax", offset=low, scale=_usable(high - low))
+
+
+def _fit_robust(values: Floats) -> Scaler:
+    low, median, high = (float(q) for q in np.percentile(values, (25, 50, 75)))
+    return Scaler(kind="robust", offset=median, scale=_usable(high - low))
+
+
+def _fit_quantile(values: Floats) -> Scaler:
+    if values.min() == values.max():
+        return Scaler(kind="quantile", offset=float(values[0]))
+    percents = np.linspace(0, 1, min(MOST_QUANTILES, values.size)) * 100
+    # Interpolation may round a quantile below the one before it.
+    quantiles = np.maximum.accumulate(np.percentile(values, percents))
+    return Scaler(kind="quantile", quantiles=tuple(quantiles.tolist()))
+
+
+SCALERS: dict[str, Callable[[Floats], Scaler]] = {
+    "none": _fit_none,
+    "standard": _fit_standard,
+    "minmax": _fit_minmax,
+    "robust": _fit_robust,
+    "quantile": _fit_quantile,
+}
+
+
+def _usable(scale: float) -> float:
+    return scale if math.isfinite(scale) and scale > 0 else 1.0
+
+
+def _to_normal(values: Floats, quantiles: Floats) -> Floats:
+    probabilities = np.linspace(0, 1, len(quantiles))
+    # A value that several quantiles share gets the middle of their probabilities.
+    upward = np.interp(values, quantiles, probabilities)
+    downward = -np.interp(-values, -quantiles[::-1], -probabilities[::-1])
+    ranks = 0.5 * (upward + downward)
+    ranks[values >= quantiles[-1]] = 1
+    ranks[values <= quantiles[0]] = 0
+    return normal_quantile(np.clip(ranks, EDGE, 1 - EDGE))
+
+
+def _from_normal(scaled: Floats, quantiles: Floats) -> Floats:
+    ranks = _normal_probability(scaled)
+    ranks = np.where(ranks < EDGE * (1 + 1e-6), 0.0, ranks)
+    ranks = np.where(ranks > 1 - EDGE * (1 + 1e-6), 1.0, ranks)
+    return np.interp(ranks, np.linspace(0, 1, len(quantiles)), quantiles)
+
+
+def _normal_probability(values: Floats) -> Floats:
+    flat = (math.erfc(-value * math.sqrt(0.5)) / 2 for value in values.ravel().tolist())
+    return np.fromiter(flat, dtype=np.float64, count=values.size).reshape(values.shape)
+
+
+# M. J. Wichura, Algorithm AS 241 (PPND16), Applied Statistics 37, 1988: numerator and denominator,
+# highest power first, for the centre and for the two stretches of each tail.
+_CENTRE = (
+    (
+        2.5090809287301226727e3, 3.3430575583588128105e4, 6.7265770927008700853e4,
+        4.5921953931549871457e4, 1.3731693765509461125e4, 1.9715909503065514427e3,
+        1.3314166789178437745e2, 3.3871328727963666080e0,
+    ),
+    (
+        5.2264952788528545610e3, 2.8729085735721942674e4, 3.9307895800092710610e4,
+        2.1213794301586595867e4, 5.3941960214247511077e3, 6.8718700749205790830e2,
+        4.2313330701600911252e1, 1.0,
+    ),
+)  # fmt: skip
+_NEAR_TAIL = (
+    (
+        7.74545014278341407640e-4, 2.27238449892691845833e-2, 2.41780725177450611770e-1,
+        1.27045825245236838258e0, 3.64784832476320460504e0, 5.76949722146069140550e0,
+        4.63033784615654529590e0, 1.42343711074968357734e0,
+    ),
+    (
+        1.05075007164441684324e-9, 5.47593808499534494600e-4, 1.51986665636164571966e-2,
+        1.48103976427480074590e-1, 6.89767334985100004550e-1, 1.67638483018380384940e0,
+        2.05319162663775882187e0, 1.0,
+    ),
+)  # fmt: skip
+_FAR_TAIL = (
+    (
+        2.01033439929228813265e-7, 2.71155556874348757815e-5, 1.24266094738807843860e-3,
+        2.65321895265761230930e-2, 2.96560571828504891230e-1, 1.78482653991729133580e0,
+        5.46378491116411436990e0, 6.65790464350110377720e0,
+    ),
+    (
+        2.04426310338993978564e-15, 1.42151175831644588870e-7, 1.84631831751005468180e-5,
+        7.86869131145613259100e-4, 1.48753612908506148525e-2, 1.36929880922735805310e-1,
+        5.99832206555887937690e-1, 1.0,
+    ),
+)  # fmt: skip
+
+
+def normal_quantile(probabilities: Floats) -> Floats:
+    """Return the standard normal quantiles of `probabilities`, strictly between 0 and 1."""
+    distance = probabilities - 0.5
+    centre = np.abs(distance) <= 0.425
+    quantiles = np.empty_like(probabilities)
+    near_half = distance[centre]
+    quantiles[centre] = near_half * _ratio(_CENTRE, 0.180625 - near_half * near_half)
+    outer = probabilities[~centre]
+    depth = np.sqrt(-np.log(np.minimum(outer, 1 - outer)))
+    tails = np.where(depth <= 5, _ratio(_NEAR_TAIL, depth - 1.6), _ratio(_FAR_TAIL, depth - 5))
+    quantiles[~centre] = np.copysign(tails, distance[~centre])
+    return quantiles
+
+
+def _ratio(coefficients: tuple[tuple[float, ...], tuple[float, ...]], x: Floats) -> Floats:
+    numerator, denominator = coefficients
+    return np.polyval(numerator, x) / np.polyval(denominator, x)

@@ -1,0 +1,73 @@
+"""From what a config calls its source to files on this machine, and their fingerprints."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from dlcli.errors import DataError
+
+DATASET_PREFIX = "dataset:"
+_GLOB_CHARACTERS = frozenset("*?[")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceFile:
+    """A data file as a run's record names it."""
+
+    path: Path
+    sha256: str
+    num_bytes: int
+
+
+def resolve_source(source: str | Sequence[str], *, folder: Path) -> list[Path]:
+    """Return the files that `source` names, relative paths being relative to `folder`.
+
+    A glob gives its matches in sorted order and must have one. `dataset:NAME` may download.
+    Whether a plain path exists is left to the reader.
+    """
+    sources = [source] if isinstance(source, str) else list(source)
+    if not sources:
+        raise DataError("the source lists no files")
+    files = [path for item in sources for path in _resolve(item, folder)]
+    repeated = next((path for path in files if files.count(path) > 1), None)
+    if repeated is not None:
+        raise DataError(
+            f"the source names {repeated} twice", hint="every row would count twice; name it once"
+        )
+    return files
+
+
+def hash_file(path: Path) -> str:
+    """Return the sha256 of a file's bytes in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def fingerprint(path: Path) -> SourceFile:
+    """Return the file with its sha256 and size."""
+    return SourceFile(path=path, sha256=hash_file(path), num_bytes=path.stat().st_size)
+
+
+def _resolve(item: str, folder: Path) -> Iterator[Path]:
+    if not item:
+        raise DataError("the source is an empty text", hint="name a file, a glob or dataset:NAME")
+    if item.startswith(DATASET_PREFIX):
+        # The download module brings in HTTP and TLS, which other sources do not need.
+        yield import_module("dlcli.data.download").fetch(item.removeprefix(DATASET_PREFIX))
+        return
+    if "://" in item:
+        raise DataError(
+            f"the source {item} is an address, not a file",
+            hint="download it first, or use dataset:NAME for a set that dlcli knows",
+        )
+    path = folder / Path(item).expanduser()
+    if path.exists() or not _GLOB_CHARACTERS & set(item):
+        yield path
+        return
+    pattern = path.relative_to(path.anchor)
+    matches = sorted(match for match in Path(path.anchor).glob(str(pattern)) if match.is_file())
+    if not matches:
+        raise DataError(f"no file matches {item}", hint=f"the pattern is looked up in {folder}")
+    yield from matches

@@ -1,0 +1,139 @@
+"""What kind of column each one is: named in the config, or inferred from its cells."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dlcli.data.cells import cell_text, infer_column, parse_dates, parse_numbers
+from dlcli.data.columns.reading import FALSE_WORDS, NAN_TEXT, TRUE_WORDS, empty_missing
+from dlcli.data.columns.settings import column_hint, implied_type, yaml_text
+from dlcli.errors import DataError
+from dlcli.spec.data import ColumnSpec, ColumnType, DataSpec
+
+MOST_CATEGORIES = 1000
+"""More distinct texts than this are an identifier; one-hot features would swamp the network."""
+FEWEST_FOR_IDENTIFIER = 20
+"""Below this many distinct texts a column is never taken for an identifier."""
+TEXT_WORDS = 5.0
+"""Mean number of words from which distinct texts are prose rather than names."""
+OTHER_DATE_FORMATS = ("%Y-%m", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%Y/%m/%d", "%d-%m-%Y", "%b %Y")
+
+_CODE = r"^\s*[+-]?0[0-9]+\s*$"
+_SAMPLE_CELLS = 20_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class InferredType:
+    """The type of a column, and why it should not become an input without the user's word."""
+
+    type: ColumnType
+    doubt: str | None = None
+    """What is odd about it, e.g. "has 77 different texts in 77 rows: is it an identifier?"."""
+    date_format: str | None = None
+    """A strptime format that reads every cell of a column in doubt."""
+
+
+def column_type(spec: DataSpec, name: str, column: pa.ChunkedArray) -> InferredType:
+    """Return the type that the settings of `name` give, else the one its cells show."""
+    own = spec.columns.get(name, ColumnSpec())
+    named = implied_type(own)
+    if named is not None:
+        return InferredType(type=named)
+    markers = spec.missing_values if own.missing_values is None else own.missing_values
+    return infer_type(
+        empty_missing(column, tuple(cell_text(marker) for marker in markers)),
+        decimal=spec.decimal,
+        thousands=spec.thousands,
+    )
+
+
+def infer_type(
+    column: pa.ChunkedArray, *, decimal: str = ".", thousands: str | None = None
+) -> InferredType:
+    """Infer the type from all cells.
+
+    Text counts as numbers or dates when at least half of its cells read as such: the others are
+    then unreadable cells, which a policy must name, rather than one category each.
+    """
+    if pa.types.is_string(column.type):
+        column = infer_column(column, decimal=decimal, thousands=thousands)
+    kind = column.type
+    if pa.types.is_boolean(kind):
+        return InferredType(type="boolean")
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_null(kind):
+        return InferredType(type="number")
+    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+        return InferredType(type="date")
+    texts = column.drop_null()
+    if len(texts) == 0:
+        return InferredType(type="number")
+    if not pa.types.is_string(kind):
+        return _texts_type(texts)
+    numbers = texts.filter(pc.invert(pc.match_substring_regex(texts, NAN_TEXT)))
+    if _mostly(numbers, parse_numbers(numbers, decimal=decimal, thousands=thousands)[1]):
+        if not pc.any(pc.match_substring_regex(texts, _CODE)).as_py():
+            return InferredType(type="number")
+    elif _mostly(texts, parse_dates(texts)[1]):
+        return InferredType(type="date")
+    return _texts_type(texts)
+
+
+def check_not_in_doubt(name: str, inferred: InferredType, *, role: str) -> None:
+    """Raise for an input or target whose texts look like prose or an identifier."""
+    if inferred.doubt is None:
+        return
+    if role == "target":
+        hint = f"if they are classes, set `{column_hint(name, type='category')}`"
+    elif inferred.date_format is not None:
+        setting = column_hint(name, type="date", format=inferred.date_format)
+        hint = f"the cells are dates: set `{setting}`, or leave it out with `drop: {_listed(name)}`"
+    else:
+        hint = (
+            f"leave it out with `drop: {_listed(name)}`, or say what it is: "
+            f"`{column_hint(name, type='text')}` or `{column_hint(name, type='category')}`"
+        )
+    raise DataError(f"column {name!r} {inferred.doubt}", hint=hint)
+
+
+def _texts_type(texts: pa.ChunkedArray) -> InferredType:
+    distinct = pc.unique(texts)
+    count = len(distinct)
+    if count <= 2 * len(TRUE_WORDS) and _are_booleans({str(cell) for cell in distinct.to_pylist()}):
+        return InferredType(type="boolean")
+    is_repeated = count * 2 <= len(texts)
+    if count < FEWEST_FOR_IDENTIFIER or (is_repeated and count <= MOST_CATEGORIES):
+        return InferredType(type="category")
+    if not pa.types.is_string(texts.type):
+        return InferredType(type="category", doubt=_identifier(count, len(texts)))
+    sample = distinct.slice(0, _SAMPLE_CELLS)
+    if (
+        np.mean(pc.count_substring_regex(sample, r"\S+").to_numpy(zero_copy_only=False))
+        >= TEXT_WORDS
+    ):
+        return InferredType(type="text", doubt=f"holds free text ({count} different ones)")
+    chunked = pa.chunked_array([sample])
+    formats = (f for f in OTHER_DATE_FORMATS if not len(parse_dates(chunked, f)[1]))
+    doubt = _identifier(count, len(texts))
+    return InferredType(type="category", doubt=doubt, date_format=next(formats, None))
+
+
+def _identifier(count: int, num_cells: int) -> str:
+    return f"has {count} different texts in {num_cells} rows: is it an identifier?"
+
+
+def _are_booleans(words: set[str]) -> bool:
+    """Tell whether these are true and false; single letters only when both are there."""
+    folded = {word.strip().casefold() for word in words}
+    if not folded <= (TRUE_WORDS | FALSE_WORDS) or folded & {"0", "1"}:
+        return False
+    return bool(folded & TRUE_WORDS and folded & FALSE_WORDS) or not folded & set("tfyn")
+
+
+def _mostly(texts: pa.ChunkedArray, bad: np.ndarray) -> bool:
+    return len(bad) * 2 <= len(texts)
+
+
+def _listed(name: str) -> str:
+    return yaml_text([name])

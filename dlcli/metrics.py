@@ -1,0 +1,227 @@
+"""Scores of predictions against what was measured, in NumPy; names are those of Keras.
+
+A score that is not defined (R2 of a constant target, AUC with one class) is None, never NaN.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+Score = float | None
+
+# Probabilities are kept this far from 0 and 1 in the log loss, as float64 rounding does.
+SMALLEST_PROBABILITY = float(np.finfo(np.float64).eps)
+
+
+def regression_metrics(
+    actual: Array, predicted: Array, weights: Array | None = None
+) -> dict[str, Score]:
+    """Return the scores of `predicted` [rows] in the target's unit.
+
+    The percentage error leaves nothing out: where a target is 0 it is not defined.
+    """
+    actual, predicted = _flat(actual), _flat(predicted)
+    _check_rows(actual, predicted, weights)
+    if not len(actual):
+        return dict.fromkeys(REGRESSION_METRICS)
+    error = predicted - actual
+    squared = float(np.average(np.square(error), weights=weights))
+    spread = np.square(actual - np.average(actual, weights=weights))
+    variance = float(np.average(spread, weights=weights))
+    # A column of equal numbers has no spread but rounding's own.
+    constant = bool(np.all(actual == actual[0]))
+    relative = None
+    if np.all(actual != 0):
+        relative = 100 * float(np.average(np.abs(error / actual), weights=weights))
+    return _finite(
+        {
+            "MeanSquaredError": squared,
+            "RootMeanSquaredError": float(np.sqrt(squared)),
+            "MeanAbsoluteError": float(np.average(np.abs(error), weights=weights)),
+            "R2Score": None if constant or variance == 0 else 1 - squared / variance,
+            "MeanAbsolutePercentageError": relative,
+        }
+    )
+
+
+def classification_metrics(
+    codes: Array,
+    probabilities: Array,
+    classes: tuple[str, ...],
+    weights: Array | None = None,
+) -> dict[str, Any]:
+    """Return the scores of `probabilities` [rows, classes] for the class codes [rows].
+
+    With two classes Precision, Recall, F1Score, AUC and AveragePrecision are of the last one;
+    with more they are the plain mean over the classes (AUC: each class against the others).
+    """
+    codes, probabilities = np.asarray(codes).ravel(), np.asarray(probabilities, np.float64)
+    if probabilities.shape != (len(codes), len(classes)):
+        expected = f"[{len(codes)}, {len(classes)}]"
+        raise ValueError(f"probabilities are {list(probabilities.shape)}, expected {expected}")
+    _check_rows(codes, codes, weights)
+    if not len(codes):
+        return dict.fromkeys(CLASSIFICATION_METRICS)
+    weighting = np.ones(len(codes)) if weights is None else np.asarray(weights, np.float64)
+    matrix = confusion_matrix(codes, probabilities.argmax(axis=1), len(classes), weighting)
+    by_class = _class_scores(matrix, classes)
+    recalls = [scores["Recall"] for scores, row in _with_rows(by_class, matrix)]
+    summary = list(by_class.values())
+    if len(classes) == 2:
+        summary = summary[1:]
+    figures = {
+        "Accuracy": float(np.trace(matrix) / matrix.sum()),
+        "LogLoss": _log_loss(codes, probabilities, weighting),
+        **{name: _mean([each[name] for each in summary]) for name in CLASS_METRICS},
+        "AUC": _auc_over_classes(codes, probabilities, weighting),
+        "BalancedAccuracy": _mean(recalls),
+    }
+    if len(classes) == 2:
+        figures["AveragePrecision"] = average_precision(codes == 1, probabilities[:, 1], weighting)
+    counts = matrix if weights is not None else matrix.astype(np.int64)
+    return {**_finite(figures), "ConfusionMatrix": counts.tolist(), "Classes": by_class}
+
+
+def undefined_reasons(figures: Mapping[str, Any]) -> dict[str, str]:
+    """Return, for every score that is None, why it is not defined."""
+    return {
+        name: REASONS.get(name, "there are no rows, or a prediction is not a number")
+        for name, value in figures.items()
+        if value is None
+    }
+
+
+def confusion_matrix(
+    codes: Array, predicted: Array, num_classes: int, weights: Array | None = None
+) -> Array:
+    """Return the summed weights [actual class, predicted class]."""
+    places = np.asarray(codes, np.int64) * num_classes + np.asarray(predicted, np.int64)
+    counts = np.bincount(places, weights=weights, minlength=num_classes**2)
+    return counts.reshape(num_classes, num_classes)
+
+
+def area_under_roc(positive: Array, scores: Array, weights: Array | None = None) -> Score:
+    """Return the chance that a positive row scores above a negative one; ties count half."""
+    weights_true, weights_false = _weights_by_score(positive, scores, weights)
+    total_true, total_false = weights_true.sum(), weights_false.sum()
+    if total_true == 0 or total_false == 0:
+        return None
+    below = np.cumsum(weights_false) - weights_false
+    wins = weights_true @ (below + weights_false / 2)
+    return float(wins / (total_true * total_false))
+
+
+def average_precision(positive: Array, scores: Array, weights: Array | None = None) -> Score:
+    """Return the mean precision over the thresholds, weighted by what each adds to recall."""
+    weights_true, weights_false = _weights_by_score(positive, scores, weights)
+    if weights_true.sum() == 0:
+        return None
+    found = np.cumsum(weights_true[::-1])
+    chosen = found + np.cumsum(weights_false[::-1])
+    precision = np.divide(found, chosen, out=np.zeros_like(found), where=chosen > 0)
+    return float(weights_true[::-1] @ precision / found[-1])
+
+
+def _weights_by_score(positive: Array, scores: Array, weights: Array | None) -> tuple[Array, Array]:
+    """Return the weight of positive and of negative rows at each distinct score, rising."""
+    weighting = np.ones(len(scores)) if weights is None else np.asarray(weights, np.float64)
+    _, places = np.unique(scores, return_inverse=True)
+    positive = np.asarray(positive, bool)
+    weights_true = np.bincount(places, weights=weighting * positive)
+    return weights_true, np.bincount(places, weights=weighting * ~positive)
+
+
+def _auc_over_classes(codes: Array, probabilities: Array, weights: Array) -> Score:
+    if probabilities.shape[1] == 2:
+        return area_under_roc(codes == 1, probabilities[:, 1], weights)
+    areas = [
+        area_under_roc(codes == code, column, weights)
+        for code, column in enumerate(probabilities.T)
+    ]
+    return _mean(areas)
+
+
+def _log_loss(codes: Array, probabilities: Array, weights: Array) -> float:
+    with np.errstate(invalid="ignore"):
+        chosen = probabilities[np.arange(len(codes)), codes] / probabilities.sum(axis=1)
+    clipped = np.clip(chosen, SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
+    return float(np.average(-np.log(clipped), weights=weights))
+
+
+def _class_scores(matrix: Array, classes: tuple[str, ...]) -> dict[str, dict[str, float]]:
+    """Return precision, recall and F1 of each class; 0 where nothing was predicted or present."""
+    right = np.diag(matrix)
+    predicted, present = matrix.sum(axis=0), matrix.sum(axis=1)
+    columns = {
+        "Precision": _ratio(right, predicted),
+        "Recall": _ratio(right, present),
+        "F1Score": _ratio(2 * right, predicted + present),
+        "Support": present,
+    }
+    return {
+        name: {metric: float(values[code]) for metric, values in columns.items()}
+        for code, name in enumerate(classes)
+    }
+
+
+def _with_rows(
+    by_class: dict[str, dict[str, float]], matrix: Array
+) -> list[tuple[dict[str, float], Array]]:
+    """Return the classes that occur; a class without rows has no recall to speak of."""
+    pairs = zip(by_class.values(), matrix, strict=True)
+    return [(scores, row) for scores, row in pairs if row.sum() > 0]
+
+
+def _ratio(part: Array, whole: Array) -> Array:
+    return np.divide(part, whole, out=np.zeros(len(whole)), where=whole > 0)
+
+
+def _mean(scores: list[Any]) -> Score:
+    return None if None in scores else float(np.mean(scores))
+
+
+def _finite(figures: Mapping[str, Score]) -> dict[str, Score]:
+    return {
+        name: value if value is not None and np.isfinite(value) else None
+        for name, value in figures.items()
+    }
+
+
+def _flat(values: Array) -> Array:
+    return np.asarray(values, np.float64).ravel()
+
+
+def _check_rows(actual: Array, predicted: Array, weights: Array | None) -> None:
+    lengths = {len(actual), len(predicted), len(actual) if weights is None else len(weights)}
+    if len(lengths) > 1:
+        raise ValueError(f"different numbers of rows: {sorted(lengths)}")
+
+
+CLASS_METRICS = ("Precision", "Recall", "F1Score")
+
+REGRESSION_METRICS = (
+    "MeanSquaredError",
+    "RootMeanSquaredError",
+    "MeanAbsoluteError",
+    "R2Score",
+    "MeanAbsolutePercentageError",
+)
+CLASSIFICATION_METRICS = (
+    "Accuracy",
+    "LogLoss",
+    *CLASS_METRICS,
+    "AUC",
+    "BalancedAccuracy",
+    "AveragePrecision",
+    "ConfusionMatrix",
+    "Classes",
+)
+
+REASONS = {
+    "R2Score": "every target value is the same",
+    "MeanAbsolutePercentageError": "a target value is 0",
+    "AUC": "a class has no rows",
+    "AveragePrecision": "the last class has no rows",
+}

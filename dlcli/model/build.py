@@ -1,0 +1,159 @@
+"""Layer specs and input shapes to a Keras model: a loop over the list, whatever the layers are."""
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+from dlcli.data.preprocessing import InputSpec
+from dlcli.spec import catalog
+from dlcli.spec.components import ComponentSpec
+from dlcli.spec.layers import layer_path, tensor_name
+from dlcli.spec.problems import Problems, join_names
+from dlcli.spec.run import Network, RunSpec, raise_problems, resolve_network
+
+
+def build_model(spec: RunSpec, inputs: Mapping[str, InputSpec]) -> keras.Model:
+    """Build the network of `spec`; raises SpecError at the layer that does not fit its input.
+
+    The model takes a dictionary of tensors by input name; with several outputs it gives one too.
+    """
+    network = resolve_network(spec)
+    tensors = {
+        name: keras.Input(shape=item.shape, dtype=item.dtype, name=tensor_name(name))
+        for name, item in inputs.items()
+    }
+    made: list[Any] = []
+    for index in range(len(spec.layers)):
+        made.append(_apply_layer(spec, network, index, tensors, made))
+    _check_all_used(spec, network, list(tensors))
+    outputs = {name: made[index] for name, index in network.graph.outputs.items()}
+    _check_output_shapes(spec, network, outputs)
+    given = {tensor_name(name): tensor for name, tensor in outputs.items()}
+    return keras.Model(
+        inputs={tensor_name(name): tensor for name, tensor in tensors.items()},
+        outputs=given if len(given) > 1 else next(iter(given.values())),
+        name="network",
+    )
+
+
+def make_component(spec: ComponentSpec) -> Any:
+    """Make the Keras object of a component; raises ValueError or TypeError as Keras does."""
+    entry = catalog.find(spec.kind, spec.name)
+    assert entry is not None
+    arguments = {name: _make_argument(value) for name, value in spec.arguments.items()}
+    if entry.path is None or spec.kind == "activation":
+        return spec.alias or spec.name
+    if spec.kind == "metric" and spec.alias and "name" not in arguments:
+        arguments["name"] = spec.alias
+    module, _, name = entry.path.rpartition(".")
+    return getattr(importlib.import_module(module), name)(**arguments)
+
+
+def _make_argument(value: Any) -> Any:
+    if isinstance(value, ComponentSpec):
+        return make_component(value)
+    if isinstance(value, tuple | list):
+        return [_make_argument(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _make_argument(item) for key, item in value.items()}
+    return value
+
+
+def _apply_layer(
+    spec: RunSpec, network: Network, index: int, tensors: dict[str, Any], made: list[Any]
+) -> Any:
+    layer_spec = spec.layers[index]
+    output_names = {layer: name for name, layer in network.graph.outputs.items()}
+    taken = _taken(spec, network, index, tensors, made)
+    try:
+        layer = make_component(layer_spec.component)
+        name = layer_spec.name or output_names.get(index)
+        if name is not None:
+            layer.name = tensor_name(name)
+        return layer(taken)
+    except (ValueError, TypeError, NotImplementedError, IndexError) as error:
+        shapes = taken if isinstance(taken, list) else [taken]
+        received = " and ".join(str(tuple(tensor.shape)) for tensor in shapes)
+        _raise_at(
+            spec,
+            index,
+            f"{layer_spec.component.name} does not fit its input of shape {received}: "
+            f"{_first_sentence(error)}",
+        )
+
+
+def _taken(
+    spec: RunSpec, network: Network, index: int, tensors: dict[str, Any], made: list[Any]
+) -> Any:
+    sources = network.graph.sources[index]
+    if sources is None:
+        if len(tensors) > 1:
+            _raise_at(
+                spec,
+                index,
+                f"the first layer must say which input it takes: {join_names(tensors)}",
+                hint=f"inputs: {next(iter(tensors))}",
+            )
+        return next(iter(tensors.values()))
+    missing = [source for source in sources if isinstance(source, str) and source not in tensors]
+    if missing:
+        _raise_at(
+            spec,
+            index,
+            f"the data gives no input {missing[0]!r}",
+            hint=f"its inputs: {join_names(tensors)}",
+        )
+    taken = [made[source] if isinstance(source, int) else tensors[source] for source in sources]
+    return taken[0] if len(taken) == 1 else taken
+
+
+def _check_all_used(spec: RunSpec, network: Network, inputs: list[str]) -> None:
+    used: set[str] = set()
+    for sources in network.graph.sources:
+        names = inputs if sources is None else [item for item in sources if isinstance(item, str)]
+        used.update(names)
+    unused = [name for name in inputs if name not in used]
+    if unused:
+        _raise_at(
+            spec,
+            0,
+            f"no layer takes the input {unused[0]!r}",
+            hint=f"name it under a layer's inputs, or leave its columns out with data.drop; "
+            f"the inputs are {join_names(inputs)}",
+        )
+
+
+def _check_output_shapes(spec: RunSpec, network: Network, outputs: dict[str, Any]) -> None:
+    for head in network.heads:
+        shape = tuple(outputs[head.output].shape)
+        if len(shape) != 2:
+            _raise_at(
+                spec,
+                head.layer,
+                f"the output has shape {shape}, expected (rows, units)",
+                hint="a Flatten or pooling layer before the last Dense makes one row of numbers",
+            )
+
+
+def _raise_at(spec: RunSpec, index: int, message: str, *, hint: str | None = None) -> Any:
+    assert spec.origin is not None
+    problems = Problems()
+    problems.add(layer_path(index, spec.layers[index]), message, hint=hint, on_key=True)
+    raise_problems(problems, spec.origin)
+
+
+def _first_sentence(error: Exception) -> str:
+    """Return what Keras says without its dump of arguments."""
+    lines = [line for line in str(error).strip().splitlines() if line.strip()]
+    text = lines[0] if lines else type(error).__name__
+    return text if len(text) <= 300 else text[:297] + "..."
+
+
+def count_output_units(model: keras.Model) -> dict[str, int]:
+    """Return the number of units of every output, by name; one output is named `output`."""
+    outputs = model.output if isinstance(model.output, dict) else {"output": model.output}
+    return {name: int(tensor.shape[-1]) for name, tensor in outputs.items()}
+
+

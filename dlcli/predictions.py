@@ -1,0 +1,124 @@
+"""From a network's raw outputs to predictions: numbers in the target's unit, classes, probabilities."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlcli.data.preprocessing import Preprocessing
+from dlcli.errors import RunError
+from dlcli.spec.heads import Objective, Task
+from dlcli.spec.layers import tensor_name
+
+Link = Literal["identity", "sigmoid", "softmax", "exp", "margin"]
+"""What turns an output into probabilities: `margin` is a hinge's, read as (1 + output) / 2."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputReading:
+    """How one output of the network is read."""
+
+    output: str
+    targets: tuple[str, ...]
+    task: Task
+    link: Link = "identity"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the state as JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, state: Mapping[str, Any]) -> Self:
+        """Read what `to_json` wrote; raises RunError."""
+        try:
+            return cls(**{**state, "targets": tuple(state["targets"])})
+        except (TypeError, KeyError) as error:
+            raise RunError(f"preprocessing.json: an output cannot be read: {error}") from None
+
+
+def reading_of(objective: Objective, activation: str | None) -> OutputReading:
+    """Return how the output of an objective is read."""
+    link: Link = "identity"
+    if objective.task != "regression":
+        if objective.is_hinge:
+            link = "margin" if objective.task == "binary" else "softmax"
+        elif objective.from_logits:
+            link = "sigmoid" if objective.task == "binary" else "softmax"
+        elif activation == "log_softmax":
+            link = "exp"
+    return OutputReading(
+        output=objective.output, targets=objective.targets, task=objective.task, link=link
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetPrediction:
+    """The predictions of one target: numbers in its unit, or probabilities with class names."""
+
+    target: str
+    values: NDArray[np.float64] | None = None
+    """[rows], in the target's unit; regression only."""
+    probabilities: NDArray[np.float64] | None = None
+    """[rows, classes]; classes only."""
+    classes: tuple[str, ...] | None = None
+
+    @property
+    def codes(self) -> NDArray[np.int64]:
+        """The most probable class of every row; of two, the second from 0.5 on."""
+        assert self.probabilities is not None
+        if self.probabilities.shape[1] == 2:
+            return (self.probabilities[:, 1] >= 0.5).astype(np.int64)
+        return np.argmax(self.probabilities, axis=1)
+
+
+def read_outputs(
+    raw: Mapping[str, NDArray[Any]],
+    readings: tuple[OutputReading, ...],
+    preprocessing: Preprocessing,
+) -> dict[str, TargetPrediction]:
+    """Turn raw outputs by tensor name, [rows, units] each, into one prediction per target."""
+    infos = {info.name: info for info in preprocessing.targets}
+    read: dict[str, TargetPrediction] = {}
+    for reading in readings:
+        output = np.asarray(raw[tensor_name(reading.output)], np.float64)
+        output = output.reshape(len(output), -1)
+        for index, name in enumerate(reading.targets):
+            if reading.task == "regression":
+                values = preprocessing.restore_target(name, output[:, index])
+                read[name] = TargetPrediction(target=name, values=values)
+            else:
+                shares = output[:, index] if reading.task == "binary" else output
+                read[name] = TargetPrediction(
+                    target=name,
+                    probabilities=_probabilities(shares, reading.link),
+                    classes=infos[name].classes,
+                )
+    return read
+
+
+def _probabilities(output: NDArray[np.float64], link: Link) -> NDArray[np.float64]:
+    if output.ndim == 1:
+        positive = np.clip(_SIGMOIDS[link](output), 0.0, 1.0)
+        return np.stack([1.0 - positive, positive], axis=1)
+    if link == "softmax":
+        output = np.exp(output - output.max(axis=1, keepdims=True))
+    elif link == "exp":
+        output = np.exp(output)
+    total = output.sum(axis=1, keepdims=True)
+    # Sigmoid units, one for each class, need not sum to 1.
+    return np.divide(output, total, out=np.full_like(output, 1 / output.shape[1]), where=total > 0)
+
+
+def _sigmoid(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    # The two-sided form never exponentiates a large positive number.
+    small = np.exp(-np.abs(values))
+    return np.where(values >= 0, 1.0, small) / (1.0 + small)
+
+
+_SIGMOIDS = {
+    "identity": lambda values: values,
+    "sigmoid": _sigmoid,
+    "margin": lambda values: (1.0 + values) / 2.0,
+}

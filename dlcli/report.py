@@ -1,0 +1,85 @@
+"""Figures to text: tables for the terminal; strings only, nothing is written here."""
+
+from collections.abc import Sequence
+from typing import Any
+
+REGRESSION_FIGURES = ("RootMeanSquaredError", "MeanAbsoluteError", "R2Score")
+CLASS_FIGURES = ("Accuracy", "LogLoss", "F1Score", "AUC")
+
+
+def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Lay out rows under a header: the first column to the left, the others to the right."""
+    lines = [list(header), *map(list, rows)]
+    widths = [max(len(line[index]) for line in lines) for index in range(len(header))]
+
+    def lay(line: Sequence[str]) -> str:
+        first = line[0].ljust(widths[0])
+        rest = [cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)]
+        return "  ".join([first, *rest]).rstrip()
+
+    ruled = "  ".join("-" * width for width in widths)
+    return "\n".join([lay(lines[0]), ruled, *map(lay, lines[1:])])
+
+
+def format_figure(value: Any) -> str:
+    """Format a figure with five significant digits; what is undefined is a dash."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return "-" if value is None else str(value)
+    return f"{value:.5g}"
+
+
+def format_scores(targets: dict[str, Any], baselines: dict[str, Any]) -> str:
+    """Lay out every target's figures, the network's beside its baselines'."""
+    return "\n\n".join(
+        _format_target(
+            name,
+            figures,
+            {key: part["targets"].get(name) for key, part in baselines.items() if part},
+        )
+        for name, figures in targets.items()
+    )
+
+
+def _format_target(name: str, figures: dict[str, Any], baselines: dict[str, Any]) -> str:
+    wanted = REGRESSION_FIGURES if "R2Score" in figures else CLASS_FIGURES
+    shown = [key for key in wanted if key in figures]
+    columns = {"network": figures, **{key: item for key, item in baselines.items() if item}}
+    rows = [
+        [key, *(format_figure(item.get(key)) for item in columns.values())] for key in shown
+    ]
+    text = format_table([name, *columns], rows)
+    matrix = figures.get("ConfusionMatrix")
+    if matrix is not None and len(matrix) <= 12:
+        text += "\n\n" + _format_confusion(figures, matrix)
+    return text
+
+
+def _format_confusion(figures: dict[str, Any], matrix: list[list[float]]) -> str:
+    classes = [str(name) for name in figures.get("classes", range(len(matrix)))]
+    rows = [
+        [name, *(f"{cell:g}" for cell in line)]
+        for name, line in zip(classes, matrix, strict=True)
+    ]
+    return format_table(["actual \\ predicted", *classes], rows)
+
+
+def format_layers(layers: Sequence[dict[str, Any]]) -> str:
+    """Lay out the network layer by layer."""
+    rows = [
+        [
+            layer["name"],
+            layer["layer"],
+            _format_shape(layer["output_shape"]),
+            f"{layer['num_parameters']:,}",
+            layer["activation"] or "",
+            ", ".join(layer["inputs"]),
+        ]
+        for layer in layers
+    ]
+    total = sum(layer["num_parameters"] for layer in layers)
+    table = format_table(["name", "layer", "shape", "parameters", "activation", "from"], rows)
+    return f"{table}\n{total:,} parameters"
+
+
+def _format_shape(shape: Sequence[int | None]) -> str:
+    return "(" + ", ".join("rows" if size is None else str(size) for size in shape) + ")"

@@ -1,0 +1,90 @@
+"""Callbacks: where those that write files write, and what those that watch a figure may watch."""
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from dlcli.spec import catalog
+from dlcli.spec.components import Component, ComponentSpec
+from dlcli.spec.fields import INVALID, JsonSchema
+from dlcli.spec.problems import KeyPath, Problems, suggest
+
+RUN_PATHS = {
+    "ModelCheckpoint": ("filepath", "checkpoints/best.keras"),
+    "CSVLogger": ("filename", "epochs.csv"),
+    "TensorBoard": ("log_dir", "tensorboard"),
+    "BackupAndRestore": ("backup_dir", "backup"),
+}
+"""Callbacks that write: the argument that says where, and where in the run folder without it."""
+
+
+@dataclass(frozen=True)
+class CallbackField:
+    """A callback from the catalogue whose files stay inside the run folder."""
+
+    expectation: str = "a callback"
+
+    def accepts(self, value: object) -> bool:
+        return isinstance(value, str | dict)
+
+    def check(self, value: object, path: KeyPath, problems: Problems) -> Any:
+        spec = Component("callback").check(_with_default_path(value), path, problems)
+        if spec is not INVALID and spec.name in RUN_PATHS:
+            argument, _ = RUN_PATHS[spec.name]
+            _check_inside(spec.arguments[argument], (*path, spec.name, argument), problems)
+        return spec
+
+    def schema(self) -> JsonSchema:
+        return {"$ref": "#/$defs/callback"}
+
+
+def _with_default_path(value: object) -> object:
+    """Add the default path where the argument is not written."""
+    name = value if isinstance(value, str) else next(iter(value), None) if isinstance(value, dict) else None
+    entry = catalog.find("callback", name) if isinstance(name, str) else None
+    if entry is None or entry.name not in RUN_PATHS or (isinstance(value, dict) and len(value) != 1):
+        return value
+    argument, default = RUN_PATHS[entry.name]
+    arguments = value[name] if isinstance(value, dict) else None
+    if arguments is None:
+        return {name: {argument: default}}
+    if isinstance(arguments, dict) and argument not in arguments:
+        return {name: {argument: default, **arguments}}
+    return value
+
+
+def _check_inside(written: object, path: KeyPath, problems: Problems) -> None:
+    parts = PurePosixPath(str(written).replace("\\", "/"))
+    if parts.is_absolute() or ".." in parts.parts or ":" in str(written):
+        problems.add(
+            path,
+            f"{str(written)!r} leaves the run folder",
+            hint="name a path inside the run folder, e.g. checkpoints/best.keras",
+        )
+
+
+def check_monitor(
+    callback: ComponentSpec,
+    log_names: list[str],
+    path: KeyPath,
+    problems: Problems,
+    *,
+    has_validation: bool,
+) -> None:
+    """Report a callback that watches a figure this training does not produce."""
+    entry = catalog.find("callback", callback.name)
+    argument = catalog.argument(entry, "monitor") if entry else None
+    if argument is None or (callback.name == "ModelCheckpoint" and "save_best_only" not in callback.arguments):
+        return
+    monitor = callback.arguments.get("monitor", argument.default)
+    path = (*path, callback.alias or callback.name, "monitor")
+    if monitor in log_names:
+        return
+    if str(monitor).startswith("val_") and not has_validation:
+        problems.add(
+            path,
+            f"{callback.name} watches {monitor}, but there is no validation part",
+            hint="data.split.validation: 0.1, or monitor: loss",
+        )
+    else:
+        problems.add(path, f"no figure is named {monitor!r}", hint=suggest(monitor, log_names))

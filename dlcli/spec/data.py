@@ -1,0 +1,232 @@
+"""The `data` section: where the table is, which columns mean what, and what happens to bad cells."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from dlcli.spec.fields import (
+    Boolean,
+    Choice,
+    Integer,
+    ListOf,
+    MapOf,
+    Number,
+    OneOf,
+    Section,
+    Text,
+    setting,
+)
+
+ColumnType = Literal["number", "category", "boolean", "date", "text"]
+Scale = Literal["none", "standard", "minmax", "robust", "quantile"]
+
+DATE_PARTS = ("year", "month", "day", "weekday", "dayofyear", "hour", "minute", "second")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConstantPolicy:
+    """Fill missing cells with one value."""
+
+    constant: float | str = setting(
+        OneOf((Number(), Text())), "The value that takes the place of a missing cell."
+    )
+
+
+Missing = Literal["error", "drop", "mean", "median", "mode"] | ConstantPolicy
+MISSING = OneOf(
+    (Choice(("error", "drop", "mean", "median", "mode")), Section(ConstantPolicy)),
+)
+MISSING_VALUES = ListOf(OneOf((Text(), Number())))
+SCALE = Choice(("none", "standard", "minmax", "robust", "quantile"))
+UNREADABLE = Choice(("error", "missing", "drop"))
+UNSEEN = Choice(("error", "ignore"))
+NAMES = OneOf((Text("a column name"), ListOf(Text("a column name"), 1)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnSpec:
+    """Settings of one column, over the ones of the whole table."""
+
+    type: ColumnType | None = setting(
+        Choice(("number", "category", "boolean", "date", "text")),
+        "What the column holds; without it the type is inferred from the cells.",
+        default=None,
+    )
+    encode: Literal["onehot", "ordinal"] | None = setting(
+        Choice(("onehot", "ordinal")),
+        "How categories become numbers: one 0/1 feature each, or whole numbers for an Embedding, "
+        "which arrive under the column's own name.",
+        default=None,
+    )
+    categories: tuple[str | float, ...] | None = setting(
+        ListOf(OneOf((Text(), Number())), 1),
+        "The categories in a fixed order; without it they are the sorted ones of the training part.",
+        default=None,
+    )
+    missing: Missing | None = setting(
+        MISSING, "What happens to missing cells of this column.", default=None
+    )
+    missing_values: tuple[str | float, ...] | None = setting(
+        MISSING_VALUES, "Cells of this column that mean missing, beside the empty cell.", default=None
+    )
+    unreadable: Literal["error", "missing", "drop"] | None = setting(
+        UNREADABLE, "What happens to cells of this column that its type cannot read.", default=None
+    )
+    unseen: Literal["error", "ignore"] | None = setting(
+        UNSEEN,
+        "What happens to a category that training has not seen: an error, or no feature is set.",
+        default=None,
+    )
+    scale: Scale | None = setting(SCALE, "How the numbers of this column are scaled.", default=None)
+    format: str | None = setting(
+        Text(), "How dates are written, in strptime codes, e.g. '%d/%m/%Y'; ISO 8601 without it.",
+        default=None,
+    )
+    parts: tuple[str, ...] = setting(
+        ListOf(Choice(DATE_PARTS), 1),
+        "The numbers that a date becomes.",
+        default=("year", "month", "day", "weekday"),
+    )
+    vocabulary: int = setting(
+        Integer(minimum=1),
+        "How many of the most frequent words of a text column are kept; 0 is padding, 1 any other word.",
+        default=10_000,
+    )
+    length: int = setting(
+        Integer(minimum=1),
+        "How many words of each text are kept: longer ones are cut, shorter ones padded at the end.",
+        default=200,
+    )
+    lower: bool = setting(
+        Boolean(), "Whether text is lower-cased before it is cut into words.", default=True
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitSpec:
+    """Which rows train, which are watched while training, and which judge."""
+
+    test: float | int | str = setting(
+        OneOf((Number(minimum=0), Text("a file"))),
+        "The test part: a fraction of all rows, a number of rows, or a file of its own.",
+        default=0.2,
+    )
+    validation: float | int | str = setting(
+        OneOf((Number(minimum=0), Choice(("test",)), Text("a file"))),
+        "The validation part: a fraction of all rows, a number of rows, a file, or `test` to watch "
+        "the test part (its score is then not independent).",
+        default=0,
+    )
+    seed: int | None = setting(
+        Integer(minimum=0, maximum=2**32 - 1),
+        "The seed of the split; the run's own seed without it. The same seed gives the rows that "
+        "scikit-learn's train_test_split gives.",
+        default=None,
+    )
+    shuffle: bool = setting(
+        Boolean(), "Whether rows are shuffled; without it the last rows are the test part.",
+        default=True,
+    )
+    stratify: bool | str = setting(
+        OneOf((Boolean(), Text("a column name"))),
+        "Keep the shares of the classes (true: the target's) or of a column's values in every part.",
+        default=False,
+    )
+    group: str | None = setting(
+        Text("a column name"),
+        "A column whose equal values stay together in one part.",
+        default=None,
+    )
+    time: str | None = setting(
+        Text("a column name"),
+        "A column of dates or numbers that orders the rows: the latest are the test part.",
+        default=None,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSpec:
+    """The table, its columns, its policies and its split."""
+
+    source: str | tuple[str, ...] = setting(
+        OneOf((Text("a file"), ListOf(Text("a file"), 1))),
+        "CSV, TSV, Excel, Parquet or JSON Lines: a path relative to this file, a list, a glob, or "
+        "`dataset:NAME` for a public set.",
+    )
+    target: str | tuple[str, ...] = setting(
+        NAMES, "The column, or list of columns, that the network predicts."
+    )
+    inputs: tuple[str, ...] | str | None = setting(
+        NAMES, "The columns it predicts from; every column but the targets without it.", default=None
+    )
+    drop: tuple[str, ...] | str = setting(
+        NAMES, "Columns that are left out of the inputs.", default=()
+    )
+    columns: dict[str, ColumnSpec] = setting(
+        MapOf(Section(ColumnSpec), "column names"),
+        "Settings of single columns, over the ones below.",
+        default_factory=dict,
+    )
+    sheet: str | int | None = setting(
+        OneOf((Text(), Integer(minimum=1))),
+        "The Excel sheet, by name or number (from 1); the first without it.",
+        default=None,
+    )
+    separator: str | None = setting(
+        Text("one character"), "What separates the cells of a text file; found without it.",
+        default=None,
+    )
+    header: tuple[str, ...] | None = setting(
+        ListOf(Text("a column name"), 1), "The column names, for a file that has no header row.",
+        default=None,
+    )
+    encoding: str | None = setting(
+        Text("an encoding"), "The text encoding, e.g. latin-1; UTF-8 or its byte-order mark without it.",
+        default=None,
+    )
+    decimal: Literal[".", ","] = setting(
+        Choice((".", ",")), "The decimal mark of numbers in text files.", default="."
+    )
+    thousands: str | None = setting(
+        Text("one character"), "The mark between thousands in text files, if there is one.",
+        default=None,
+    )
+    missing: Missing = setting(
+        MISSING,
+        "What happens to missing cells: an error, the row is dropped, or a value from the training "
+        "part takes their place.",
+        default="error",
+    )
+    missing_values: tuple[str | float, ...] = setting(
+        MISSING_VALUES, "Cells that mean missing, beside the empty cell.", default=()
+    )
+    unreadable: Literal["error", "missing", "drop"] = setting(
+        UNREADABLE,
+        "What happens to cells that their column's type cannot read: an error, they count as "
+        "missing, or the row is dropped.",
+        default="error",
+    )
+    unseen: Literal["error", "ignore"] = setting(
+        UNSEEN,
+        "What happens to a category that training has not seen: an error, or no feature is set.",
+        default="error",
+    )
+    scale: Scale = setting(SCALE, "How numeric inputs are scaled.", default="none")
+    target_scale: Scale = setting(
+        SCALE, "How numeric targets are scaled for training; always undone in what is reported.",
+        default="none",
+    )
+    sample_weight: str | None = setting(
+        Text("a column name"), "A column of row weights for the loss; it is no input.", default=None
+    )
+    split: SplitSpec = setting(
+        Section(SplitSpec), "How the rows are split into parts.", default_factory=SplitSpec
+    )
+
+    @property
+    def target_names(self) -> tuple[str, ...]:
+        return as_names(self.target)
+
+
+def as_names(value: Any) -> tuple[str, ...]:
+    """Return a name or a tuple of names as a tuple."""
+    return (value,) if isinstance(value, str) else tuple(value)

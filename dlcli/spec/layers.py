@@ -1,0 +1,222 @@
+"""The layer list: how each layer is named, where its input comes from, which ones are outputs."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from dlcli.spec.components import Component, ComponentSpec
+from dlcli.spec.fields import INVALID, JsonSchema, report_unexpected
+from dlcli.spec.data import NAMES, DataSpec, as_names
+from dlcli.spec.problems import KeyPath, Problems, join_names, suggest
+
+FEATURES = "features"
+"""The input that holds numbers and one-hot categories, in one tensor."""
+
+
+_TENSOR_NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.-]*")
+
+
+def tensor_name(name: str) -> str:
+    """Return the name of an input or output inside the network.
+
+    TensorFlow allows few characters in names, columns any: others are replaced, and a short hash
+    keeps such names apart.
+    """
+    if _TENSOR_NAME.fullmatch(name):
+        return name
+    readable = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_") or "column"
+    return f"{readable}_{hashlib.sha256(name.encode()).hexdigest()[:6]}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerSpec:
+    """One layer with its name and the names it takes from; no names means the layer before it."""
+
+    component: ComponentSpec
+    name: str | None = None
+    inputs: tuple[str, ...] | None = None
+    one_input: bool = True
+
+    def to_yaml(self) -> Any:
+        """Return the form a config would write."""
+        arguments = dict(self.component.arguments)
+        if self.name is not None:
+            arguments["name"] = self.name
+        plain = ComponentSpec(kind="layer", name=self.component.name, arguments=arguments).to_yaml()
+        if self.inputs is None:
+            return plain
+        written = self.inputs[0] if self.one_input else list(self.inputs)
+        existing = {} if isinstance(plain, str) else plain[self.component.name]
+        return {self.component.name: {**existing, "inputs": written}}
+
+    def argument(self, name: str) -> Any:
+        """Return an argument as written, or None."""
+        return self.component.arguments.get(name)
+
+
+@dataclass(frozen=True)
+class LayerField:
+    """One item of the layer list: a layer from the catalogue, with `inputs` beside its arguments."""
+
+    expectation: str = "a layer"
+
+    def accepts(self, value: object) -> bool:
+        return isinstance(value, str | dict)
+
+    def check(self, value: object, path: KeyPath, problems: Problems) -> Any:
+        if not self.accepts(value):
+            return report_unexpected(self, value, path, problems, hint="e.g. Dense: 64")
+        inputs: Any = None
+        plain = value
+        if isinstance(value, dict) and len(value) == 1:
+            ((name, arguments),) = value.items()
+            if isinstance(arguments, dict) and "inputs" in arguments:
+                inputs = NAMES.check(arguments["inputs"], (*path, name, "inputs"), problems)
+                plain = {name: {k: v for k, v in arguments.items() if k != "inputs"}}
+        component = Component("layer").check(plain, path, problems)
+        if component is INVALID or inputs is INVALID:
+            return INVALID
+        return _layer(component, inputs)
+
+    def schema(self) -> JsonSchema:
+        return {"$ref": "#/$defs/layer"}
+
+
+def _layer(component: ComponentSpec, inputs: Any) -> LayerSpec:
+    arguments = dict(component.arguments)
+    return LayerSpec(
+        name=arguments.pop("name", None),
+        component=ComponentSpec(kind="layer", name=component.name, arguments=arguments),
+        inputs=None if inputs is None else as_names(inputs),
+        one_input=isinstance(inputs, str),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Graph:
+    """How layers connect: indices of layers, names of data inputs; `outputs` by output name."""
+
+    sources: tuple[tuple[int | str, ...] | None, ...]
+    """Per layer the layers (indices) and data inputs (names) it takes; None is the only data input."""
+    outputs: dict[str, int]
+
+
+def own_inputs(data: DataSpec) -> tuple[str, ...]:
+    """Return the columns that arrive under their own name instead of in `features`."""
+    return tuple(
+        name
+        for name, column in data.columns.items()
+        if column.type == "text" or column.encode == "ordinal"
+    )
+
+
+def connect(layers: tuple[LayerSpec, ...], data: DataSpec, problems: Problems) -> Graph:
+    """Resolve every layer's inputs and find the outputs, reporting names that cannot be resolved."""
+    named = _names(layers, data, problems)
+    sources = tuple(
+        _sources(index, layer, named, data, problems) for index, layer in enumerate(layers)
+    )
+    outputs = _outputs(layers, data, problems)
+    _report_unused(layers, sources, outputs, problems)
+    return Graph(sources=sources, outputs=outputs)
+
+
+def layer_path(index: int, layer: LayerSpec, *keys: str) -> KeyPath:
+    """Return the key path of a layer or of one of its arguments."""
+    return ("layers", index, layer.component.name, *keys)
+
+
+def _names(layers: tuple[LayerSpec, ...], data: DataSpec, problems: Problems) -> dict[str, int]:
+    named: dict[str, int] = {}
+    taken = {FEATURES, *own_inputs(data)}
+    for index, layer in enumerate(layers):
+        if layer.name is None:
+            continue
+        path = layer_path(index, layer, "name")
+        if layer.name in named:
+            problems.add(
+                path,
+                f"two layers are named {layer.name!r}",
+                hint=f"the first is layer {named[layer.name] + 1} of the list",
+            )
+        elif layer.name in taken:
+            problems.add(path, f"{layer.name!r} is the name of a data input", hint="choose another")
+        elif "/" in layer.name:
+            problems.add(path, f"a layer's name has no '/', got {layer.name!r}")
+        named.setdefault(layer.name, index)
+    return named
+
+
+def _sources(
+    index: int, layer: LayerSpec, named: dict[str, int], data: DataSpec, problems: Problems
+) -> tuple[int | str, ...] | None:
+    if layer.inputs is None:
+        return (index - 1,) if index else None
+    resolved: list[int | str] = []
+    for position, name in enumerate(layer.inputs):
+        path = layer_path(index, layer, "inputs")
+        if not layer.one_input:
+            path = (*path, position)
+        target = _resolve(name, index, named, data, path, problems)
+        if target is not None:
+            resolved.append(target)
+    return tuple(resolved)
+
+
+def _resolve(
+    name: str, index: int, named: dict[str, int], data: DataSpec, path: KeyPath, problems: Problems
+) -> int | str | None:
+    if name in named:
+        if named[name] < index:
+            return named[name]
+        where = "is this layer itself" if named[name] == index else "comes later in the list"
+        problems.add(path, f"{name!r} {where}", hint="a layer takes from layers above it")
+        return None
+    inputs = (FEATURES, *own_inputs(data))
+    if name in inputs:
+        return name
+    if name in data.columns or name in as_names(data.inputs or ()):
+        hint = f"it is part of {FEATURES!r}; encode: ordinal gives a category an input of its own"
+        problems.add(path, f"column {name!r} is no input of its own", hint=hint)
+        return None
+    problems.add(
+        path, f"no layer or input is named {name!r}", hint=suggest(name, [*inputs, *named])
+    )
+    return None
+
+
+def _outputs(layers: tuple[LayerSpec, ...], data: DataSpec, problems: Problems) -> dict[str, int]:
+    targets = data.target_names
+    found = {
+        layer.name: index for index, layer in enumerate(layers) if layer.name in targets
+    }
+    if found:
+        missing = [name for name in targets if name not in found]
+        for name in missing:
+            problems.add(
+                ("data", "target"),
+                f"target {name!r} has no output",
+                hint=f"a layer named like it is its output; there are ones for {join_names(map(str, found))}",
+            )
+        return {str(name): index for name, index in found.items()}
+    last = len(layers) - 1
+    name = layers[last].name or (targets[0] if len(targets) == 1 else "output")
+    return {name: last}
+
+
+def _report_unused(
+    layers: tuple[LayerSpec, ...],
+    sources: tuple[tuple[int | str, ...] | None, ...],
+    outputs: dict[str, int],
+    problems: Problems,
+) -> None:
+    used = {source for taken in sources if taken for source in taken} | set(outputs.values())
+    for index, layer in enumerate(layers):
+        if index not in used:
+            problems.add(
+                layer_path(index, layer),
+                f"nothing uses the result of this {layer.component.name}",
+                hint="name it and take it with `inputs:`, or name it like a target",
+                on_key=True,
+            )

@@ -1,0 +1,81 @@
+"""What is wrong with a config: problems named by key path, collected so that all are told at once."""
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+KeyPath = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """One mistake, at a key path; `on_key` points at the key instead of its value."""
+
+    path: KeyPath
+    message: str
+    hint: str | None = None
+    on_key: bool = False
+
+
+@dataclass(kw_only=True)
+class Problems:
+    """A growing list of problems; checks add to it instead of raising."""
+
+    found: list[Problem] = field(default_factory=list)
+
+    def add(
+        self, path: KeyPath, message: str, *, hint: str | None = None, on_key: bool = False
+    ) -> None:
+        self.found.append(Problem(path=path, message=message, hint=hint, on_key=on_key))
+
+    def within(self, path: KeyPath) -> bool:
+        """Tell whether something at or below `path` is already known to be wrong."""
+        return any(problem.path[: len(path)] == path for problem in self.found)
+
+    def __bool__(self) -> bool:
+        return bool(self.found)
+
+
+def closest(name: str, choices: Iterable[str]) -> str | None:
+    """Return the one choice that `name` most likely meant, or None."""
+    by_folded = {_fold(choice): choice for choice in choices}
+    exact = by_folded.get(_fold(name))
+    if exact is not None:
+        return exact
+    near = difflib.get_close_matches(_fold(name), list(by_folded), 1, 0.7)
+    return by_folded[near[0]] if near else None
+
+
+def suggest(name: object, choices: Iterable[str]) -> str:
+    """Return a hint for an unknown name: the nearest choice, else the choices."""
+    listed = list(choices)
+    near = closest(str(name), listed)
+    if near is not None:
+        return f"did you mean {near!r}?"
+    return f"choose from {join_names(listed)}"
+
+
+def join_names(names: Iterable[str], *, most: int = 16) -> str:
+    """Join names for a message, cut after `most` with a count of the rest."""
+    listed = list(names)
+    shown = ", ".join(listed[:most])
+    return shown if len(listed) <= most else f"{shown} and {len(listed) - most} more"
+
+
+def show_value(value: object) -> str:
+    """Show a config value in a message: as YAML would, on one line, cut when long."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict):
+        keys = join_names((str(key) for key in value), most=4)
+        return f"a mapping ({keys})" if value else "an empty mapping"
+    if isinstance(value, list):
+        return f"a list of {len(value)}" if value else "an empty list"
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _fold(name: str) -> str:
+    return name.replace("_", "").replace("-", "").replace(" ", "").casefold()

@@ -1,0 +1,75 @@
+"""The grammar as JSON Schema (draft 2020-12), for editors."""
+
+from typing import Any
+
+from dlcli.spec import catalog
+from dlcli.spec.callbacks import RUN_PATHS
+from dlcli.spec.catalog import Entry
+from dlcli.spec.components import field_of
+from dlcli.spec.data import NAMES
+from dlcli.spec.fields import JsonSchema, Section
+from dlcli.spec.run import RunSpec
+
+
+def build_schema() -> JsonSchema:
+    """Return the schema of a whole config."""
+    schema = Section(RunSpec).schema()
+    # A config that extends another may leave out what that one says.
+    required = schema.pop("required")
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "dlcli config",
+        **schema,
+        "anyOf": [{"required": required}, {"required": ["extends"]}],
+        "$defs": {kind: _component(kind) for kind in catalog.KINDS},
+    }
+
+
+def _component(kind: str) -> JsonSchema:
+    entries = [catalog.find(kind, name) for name in catalog.names(kind)]
+    usable = [entry for entry in entries if entry is not None and not entry.refused]
+    spellings = {name: entry for entry in usable for name in (entry.name, *catalog.aliases(entry))}
+    return {
+        "anyOf": [
+            {"enum": sorted(spellings)},
+            {
+                "type": "object",
+                "minProperties": 1,
+                "maxProperties": 1,
+                "additionalProperties": False,
+                "properties": {
+                    name: _arguments(entry, kind) for name, entry in sorted(spellings.items())
+                },
+            },
+        ]
+    }
+
+
+def _arguments(entry: Entry, kind: str) -> JsonSchema:
+    properties: dict[str, Any] = {
+        argument.name: _described(field_of(argument).schema(), argument.description)
+        for argument in entry.arguments
+    }
+    required = [argument.name for argument in entry.arguments if argument.required]
+    if kind == "layer":
+        properties["inputs"] = _described(NAMES.schema(), "The layers or data inputs this layer takes.")
+    if entry.name in RUN_PATHS:
+        required = [name for name in required if name != RUN_PATHS[entry.name][0]]
+    alternatives: list[JsonSchema] = [
+        {
+            "type": "object",
+            "properties": properties,
+            "required": required,
+            "additionalProperties": False,
+        }
+    ]
+    first = catalog.first_argument(entry)
+    if first is not None and required in ([], [first.name]):
+        alternatives.insert(0, field_of(first).schema())
+    if not required:
+        alternatives.append({"type": "null"})
+    return _described({"anyOf": alternatives}, entry.description)
+
+
+def _described(schema: JsonSchema, description: str | None) -> JsonSchema:
+    return {**schema, "description": description} if description else schema

@@ -1,0 +1,360 @@
+"""YAML text to plain values plus the place of every key; knows nothing of the grammar."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dlcli.errors import SpecError
+from dlcli.spec.problems import KeyPath
+
+MAX_BYTES = 1_000_000
+"""A config is written by hand; more than this is a mistake or an attack."""
+MAX_DEPTH = 60
+"""Deeper than any network needs, far above the recursion that later checks use."""
+MAX_NODES = 50_000
+"""Bounds what aliases may expand to."""
+
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+# The core schema of YAML 1.2 (section 10.3.2); PyYAML's own resolver follows 1.1.
+_NULLS = {"", "~", "null", "Null", "NULL"}
+_BOOLEANS = {word: word.lower() == "true" for word in "true True TRUE false False FALSE".split()}
+_INTEGER = re.compile(r"[-+]?[0-9]+")
+_OCTAL = re.compile(r"0o[0-7]+")
+_HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_INFINITY = re.compile(r"[-+]?\.(inf|Inf|INF)")
+_NAN = {".nan", ".NaN", ".NAN"}
+_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_MAX_DIGITS = 300
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A stretch of one line of a file; `line` and `column` count from 1, 0 where there is no line."""
+
+    file: str
+    line: int = 0
+    column: int = 0
+    length: int = 1
+    text: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyPlace:
+    """Where a key stands and where its value starts; list items have no key of their own."""
+
+    key: Place
+    value: Place
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Plain values with the place of every key path."""
+
+    values: Any
+    places: dict[KeyPath, KeyPlace]
+    file: Path
+
+    def place(self, path: KeyPath, *, on_key: bool = False) -> Place:
+        """Return the place of a path, or of its nearest parent that stands in the file."""
+        for length in range(len(path), -1, -1):
+            found = self.places.get(path[:length])
+            if found is not None:
+                return found.key if on_key or length < len(path) else found.value
+        return Place(file=str(self.file))
+
+
+def read_source(path: Path) -> Source:
+    """Read a YAML file; raises SpecError at the first thing that is not YAML 1.2 as we take it."""
+    return parse_source(_read_text(path), file=path)
+
+
+def parse_source(text: str, *, file: Path) -> Source:
+    """Turn YAML text into values and places."""
+    return _Composer(text, file).compose()
+
+
+def parse_scalar(text: str) -> Any:
+    """Return the YAML 1.2 value of a plain scalar; ValueError for a number beyond all bounds."""
+    if text in _NULLS:
+        return None
+    if text in _BOOLEANS:
+        return _BOOLEANS[text]
+    if _INTEGER.fullmatch(text) or _FLOAT.fullmatch(text):
+        if len(text) > _MAX_DIGITS:
+            raise ValueError(f"a number of {len(text)} digits")
+        return int(text) if _INTEGER.fullmatch(text) else float(text)
+    if _OCTAL.fullmatch(text):
+        return int(text[2:], 8)
+    if _HEXADECIMAL.fullmatch(text):
+        return int(text[2:], 16)
+    if _INFINITY.fullmatch(text):
+        return float("-inf" if text[0] == "-" else "inf")
+    return float("nan") if text in _NAN else text
+
+
+def _read_text(path: Path) -> str:
+    try:
+        if path.is_dir():
+            raise SpecError(f"{path} is a folder; expected a YAML file")
+        size = path.stat().st_size
+        content = path.read_bytes() if size <= MAX_BYTES else b""
+    except FileNotFoundError:
+        raise SpecError(f"{path}: no such file", hint=_neighbour_hint(path)) from None
+    except OSError as error:
+        raise SpecError(f"{path}: cannot be read: {error.strerror}") from None
+    if size > MAX_BYTES:
+        raise SpecError(
+            f"{path}: {size:,} bytes; a config has at most {MAX_BYTES:,}",
+            hint="is this a data file? name it under data.source",
+        )
+    return _decode(content, path)
+
+
+def _neighbour_hint(path: Path) -> str | None:
+    folder = path.parent
+    if not folder.is_dir():
+        return f"there is no folder {folder}"
+    configs = sorted(item.name for item in folder.iterdir() if item.suffix in {".yaml", ".yml"})
+    near = [name for name in configs if Path(name).stem == path.stem] or configs[:5]
+    return f"in that folder: {', '.join(near)}" if near else None
+
+
+def _decode(content: bytes, path: Path) -> str:
+    encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise SpecError(
+            f"{path}:{line}: not {encoding.removesuffix('-sig').upper()} text: "
+            f"byte 0x{content[error.start]:02x} cannot be read",
+            hint="save the file as UTF-8",
+        ) from None
+
+
+@dataclass
+class _Frame:
+    """A mapping or list that is being filled."""
+
+    container: dict[str, Any] | list[Any]
+    path: KeyPath
+    anchor: str | None
+    key: str | None = None
+    key_place: Place | None = None
+
+
+@dataclass
+class _Anchor:
+    value: Any
+    path: KeyPath
+
+
+@dataclass
+class _Composer:
+    """Builds values from parser events without recursion, so that depth is ours to bound."""
+
+    text: str
+    file: Path
+    places: dict[KeyPath, KeyPlace] = field(default_factory=dict)
+    anchors: dict[str, _Anchor] = field(default_factory=dict)
+    stack: list[_Frame] = field(default_factory=list)
+    root: Any = None
+    num_documents: int = 0
+    num_nodes: int = 0
+    last: str = ""
+
+    def __post_init__(self) -> None:
+        self.lines = self.text.splitlines() or [""]
+
+    def compose(self) -> Source:
+        self._refuse_unprintable()
+        for event in self._events():
+            self._take(event)
+        return Source(values=self.root, places=self.places, file=self.file)
+
+    def _refuse_unprintable(self) -> None:
+        found = _UNPRINTABLE.search(self.text)
+        if found is not None:
+            before = self.text[: found.start()]
+            line, column = before.count("\n"), found.start() - (before.rfind("\n") + 1)
+            raise self._error(
+                f"character {found.group()!r} is not allowed in YAML",
+                self._place_at(line, column),
+            )
+
+    def _events(self) -> Iterator[Any]:
+        try:
+            yield from yaml.parse(self.text, Loader=_Loader)
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            place = self._place_at(mark.line, mark.column) if mark else Place(file=str(self.file))
+            words = ", ".join(part for part in (error.context, error.problem) if part)
+            raise self._error(f"not valid YAML: {words}", place, hint=self._syntax_hint(place)) from None
+        except yaml.YAMLError as error:
+            raise self._error(f"not valid YAML: {error}", Place(file=str(self.file))) from None
+
+    def _syntax_hint(self, place: Place) -> str | None:
+        if "\t" in place.text[: len(place.text) - len(place.text.lstrip())]:
+            return "indent with spaces, not tabs"
+        if place.text.count(":") > 1 and "{" not in place.text:
+            return "text that contains ': ' needs quotes"
+        return "look for a missing colon, quote or bracket here or on the line above"
+
+    def _take(self, event: Any) -> None:
+        match event:
+            case yaml.DocumentStartEvent():
+                self.num_documents += 1
+                if self.num_documents > 1:
+                    raise self._error(
+                        "a second YAML document starts here", self._place(event), hint="remove the '---'"
+                    )
+            case yaml.AliasEvent():
+                self._alias(event)
+            case yaml.ScalarEvent():
+                self._scalar(event)
+            case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
+                self._open(event)
+            case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
+                frame = self.stack.pop()
+                if frame.anchor is not None:
+                    self.anchors[frame.anchor] = _Anchor(frame.container, frame.path)
+
+    def _open(self, event: Any) -> None:
+        self._refuse_tag(event)
+        if self._awaits_key():
+            raise self._error("a key must be text, not a mapping or list", self._place(event))
+        if len(self.stack) >= MAX_DEPTH:
+            raise self._error(f"nested more than {MAX_DEPTH} levels deep", self._place(event))
+        container: dict[str, Any] | list[Any] = {} if isinstance(event, yaml.MappingStartEvent) else []
+        path = self._put(container, self._place(event))
+        self.stack.append(_Frame(container, path, event.anchor))
+
+    def _scalar(self, event: Any) -> None:
+        self._refuse_tag(event)
+        if self._awaits_key():
+            self._take_key(event.value, self._place(event))
+            return
+        value = event.value
+        if event.implicit[0]:  # a plain scalar; quoted ones stay text
+            try:
+                value = parse_scalar(event.value)
+            except ValueError as error:
+                raise self._error(f"{error} is no number to compute with", self._place(event)) from None
+        path = self._put(value, self._place(event))
+        if event.anchor is not None:
+            self.anchors[event.anchor] = _Anchor(value, path)
+
+    def _alias(self, event: Any) -> None:
+        anchor = self.anchors.get(event.anchor)
+        if anchor is None:
+            raise self._error(f"alias *{event.anchor} names no anchor before it", self._place(event))
+        if self._awaits_key():
+            raise self._error("an alias cannot be a key", self._place(event))
+        path = self._put(None, self._place(event))
+        self._set(self._copy(anchor.value, anchor.path, path, self._place(event)))
+
+    def _copy(self, value: Any, old: KeyPath, new: KeyPath, place: Place) -> Any:
+        self._count(place)
+        if old in self.places:
+            self.places.setdefault(new, self.places[old])
+        if isinstance(value, dict):
+            return {k: self._copy(v, (*old, k), (*new, k), place) for k, v in value.items()}
+        if isinstance(value, list):
+            return [self._copy(v, (*old, i), (*new, i), place) for i, v in enumerate(value)]
+        return value
+
+    def _count(self, place: Place) -> None:
+        self.num_nodes += 1
+        if self.num_nodes > MAX_NODES:
+            raise self._error(f"more than {MAX_NODES:,} values, counting every alias", place)
+
+    def _awaits_key(self) -> bool:
+        return bool(self.stack) and isinstance(self.stack[-1].container, dict) and self.stack[-1].key is None
+
+    def _take_key(self, key: str, place: Place) -> None:
+        frame = self.stack[-1]
+        if key in frame.container:
+            first = self.places[(*frame.path, key)].key
+            raise self._error(f"key {key!r} stands twice here", place, hint=f"first on line {first.line}")
+        frame.key, frame.key_place = key, place
+
+    def _put(self, value: Any, place: Place) -> KeyPath:
+        self._count(place)
+        path: KeyPath = ()
+        key_place = place
+        if self.stack:
+            frame = self.stack[-1]
+            if isinstance(frame.container, dict):
+                assert frame.key is not None
+                assert frame.key_place is not None
+                path, key_place = (*frame.path, frame.key), frame.key_place
+            else:
+                path = (*frame.path, len(frame.container))
+                frame.container.append(None)
+        self.places[path] = KeyPlace(key=key_place, value=place)
+        self._set(value)
+        return path
+
+    def _set(self, value: Any) -> None:
+        if not self.stack:
+            self.root = value
+            return
+        frame = self.stack[-1]
+        if isinstance(frame.container, list):
+            frame.container[-1] = value
+        elif frame.key is not None:
+            frame.container[frame.key] = value
+            self.last = frame.key
+            frame.key = None
+        else:
+            frame.container[self.last] = value
+
+    def _refuse_tag(self, event: Any) -> None:
+        if event.tag is not None and event.tag != "!":
+            raise self._error(
+                f"tag {event.tag!r} is not allowed", self._place(event), hint="write the plain value"
+            )
+
+    def _place(self, event: Any) -> Place:
+        start, end = event.start_mark, event.end_mark
+        same_line = start.line == end.line
+        return self._place_at(start.line, start.column, (end.column - start.column) if same_line else 1)
+
+    def _place_at(self, line: int, column: int, length: int = 1) -> Place:
+        text = self.lines[line] if line < len(self.lines) else ""
+        return Place(
+            file=str(self.file), line=line + 1, column=column + 1, length=max(length, 1), text=text
+        )
+
+    def _error(self, message: str, place: Place, *, hint: str | None = None) -> SpecError:
+        return SpecError(format_problem(message, place), hint=hint)
+
+
+def format_problem(message: str, place: Place) -> str:
+    """Format a message with its place and, where there is one, the line with a caret under it."""
+    if not place.line:
+        return f"{place}: {message}"
+    number = str(place.line)
+    margin = " " * len(number)
+    text, column = _window(place.text.replace("\t", " "), place.column - 1)
+    carets = "^" * max(1, min(place.length, len(text) - column))
+    return "\n".join(
+        [f"{place}: {message}", f"{margin} |", f"{number} | {text}", f"{margin} | {' ' * column}{carets}"]
+    )
+
+
+def _window(text: str, column: int, width: int = 100) -> tuple[str, int]:
+    """Cut a long line around a column; return the cut text and the column in it."""
+    if len(text) <= width:
+        return text, min(column, len(text))
+    start = max(0, min(column - width // 2, len(text) - width))
+    return text[start : start + width], column - start

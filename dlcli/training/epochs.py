@@ -1,0 +1,438 @@
+"""Whole epochs in one compiled call where the run allows it, and Keras's own fit where not."""
+
+import importlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from dlcli.training.batches import Arrays, arrange, count_batches, permutation
+from dlcli.training.loop import Loop, LoopAnswer, LoopPlan
+from dlcli.training.plain import fit_plainly
+from dlcli.training.watchers import Watcher, is_watchable, watch
+
+__all__ = ["Arrays", "EpochsResult", "permutation", "train_epochs"]
+
+LOOPS = {
+    "tensorflow": "dlcli.training.epochs_tensorflow:TensorFlowLoop",
+    "jax": "dlcli.training.epochs_jax:JaxLoop",
+}
+
+BATCH_HOOKS = (
+    "on_batch_begin",
+    "on_batch_end",
+    "on_train_batch_begin",
+    "on_train_batch_end",
+)
+TEST_HOOKS = ("on_test_begin", "on_test_end", "on_test_batch_begin", "on_test_batch_end")
+EPOCH_HOOKS = ("on_epoch_begin", "on_epoch_end")
+
+# Long enough to make the cost of a call vanish, short enough for a lively display and Ctrl-C.
+SECONDS_PER_CALL = 0.1
+MAX_EPOCHS_PER_CALL = 1024
+MAX_ORDER_CELLS = 2**21  # 8 MiB of row numbers
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochsResult:
+    """What training did."""
+
+    history: list[dict[str, float]]
+    """The logs of every epoch, as callbacks left them."""
+    path: str
+    """`compiled` or `keras`."""
+    reason: str | None
+    """Why not compiled."""
+    compiled_calls: int
+    seconds: float
+    """The loop alone."""
+    compile_seconds: float
+    interrupted: bool
+
+
+def train_epochs(
+    model: Any,
+    train: Arrays,
+    validation: Arrays | None,
+    *,
+    batch_size: int,
+    epochs: int,
+    initial_epoch: int = 0,
+    seed: int,
+    shuffle: bool = True,
+    class_weight: Mapping[int, float] | None = None,
+    callbacks: Sequence[Any] = (),
+    should_stop: Callable[[], bool] = lambda: False,
+    memory_budget_bytes: int | None = None,
+    compiled: bool = True,
+) -> EpochsResult:
+    """Train a compiled model until epoch `epochs`, as `model.fit` would over the same batches.
+
+    `should_stop` is asked between calls; what was trained until then is kept. `compiled=False`
+    asks for Keras's own fit.
+    """
+    started = time.perf_counter()
+    reason = _why_plain(
+        model, train, validation, callbacks=callbacks, memory_budget_bytes=memory_budget_bytes
+    )
+    if not compiled:
+        reason = "the run asks for Keras's own loop"
+    conductor: _Conductor | None = None
+    if reason is None:
+        conductor, reason = _compile(
+            model,
+            arrange(model, train, class_weight=class_weight),
+            None if validation is None else arrange(model, validation),
+            rows=train.num_rows,
+            batch_size=batch_size,
+            seed=seed,
+            shuffle=shuffle,
+            callbacks=callbacks,
+            epochs=epochs,
+        )
+    compile_seconds = time.perf_counter() - started
+    if conductor is not None:
+        return conductor.train(
+            initial_epoch=initial_epoch, should_stop=should_stop, compile_seconds=compile_seconds
+        )
+    history, seconds, interrupted = fit_plainly(
+        model,
+        train,
+        validation,
+        batch_size=batch_size,
+        epochs=epochs,
+        initial_epoch=initial_epoch,
+        seed=seed,
+        shuffle=shuffle,
+        class_weight=class_weight,
+        callbacks=callbacks,
+        should_stop=should_stop,
+    )
+    return EpochsResult(
+        history=history,
+        path="keras",
+        reason=reason,
+        compiled_calls=0,
+        seconds=seconds,
+        compile_seconds=compile_seconds,
+        interrupted=interrupted,
+    )
+
+
+def _compile(
+    model: Any,
+    train: tuple[Any, ...],
+    validation: tuple[Any, ...] | None,
+    *,
+    rows: int,
+    batch_size: int,
+    seed: int,
+    shuffle: bool,
+    callbacks: Sequence[Any],
+    epochs: int,
+) -> tuple["_Conductor | None", str | None]:
+    """Return what runs the compiled epochs, or the reason why there is none."""
+    many = all(_may_wait(callback) for callback in callbacks)
+    capacity = max(1, min(MAX_EPOCHS_PER_CALL, MAX_ORDER_CELLS // rows, epochs)) if many else 1
+    plan = LoopPlan(
+        batch_size=batch_size,
+        rows=rows,
+        shuffle=shuffle,
+        capacity=capacity,
+        stops_on_nan=any(_is(callback, "TerminateOnNaN") for callback in callbacks),
+    )
+    module, _, name = LOOPS[keras.backend.backend()].partition(":")
+    backend: Any = importlib.import_module(module)
+    try:
+        loop: Loop = getattr(backend, name)(model, train, validation, plan)
+        watched = [callback for callback in callbacks if is_watchable(callback)] if many else []
+        if not all(callback.monitor in loop.names for callback in watched):
+            # Keras warns of a missing name at every epoch, so every epoch must see its callback.
+            watched = []
+            plan = replace(plan, capacity=1)
+            loop = getattr(backend, name)(model, train, validation, plan)
+        watchers = watch(watched, loop.names)
+        loop.compile(watchers)
+    except backend.COMPILE_ERRORS as error:
+        # A mistake of the user's fails again under Keras's own fit, which words it better.
+        return None, f"it does not compile: {_first_line(error)}"
+    return (
+        _Conductor(model, loop, plan, watchers, callbacks, epochs=epochs, seed=seed),
+        None,
+    )
+
+
+class _Conductor:
+    """Runs compiled calls and lets callbacks see the epochs as `model.fit` would show them."""
+
+    def __init__(
+        self,
+        model: Any,
+        loop: Loop,
+        plan: LoopPlan,
+        watchers: Sequence[Watcher],
+        callbacks: Sequence[Any],
+        *,
+        epochs: int,
+        seed: int,
+    ) -> None:
+        self.model = model
+        self.loop = loop
+        self.plan = plan
+        self.epochs = epochs
+        self.orders = _Orders(plan, seed=seed, epochs=epochs)
+        self.watchers = {id(watcher.callback): watcher for watcher in watchers}
+        self.places = {id(watcher.callback): place for place, watcher in enumerate(watchers)}
+        self.listing = keras.callbacks.CallbackList(
+            list(callbacks),
+            add_history=True,
+            model=model,
+            epochs=epochs,
+            steps=count_batches(plan.rows, plan.batch_size),
+            verbose=0,
+        )
+        self.beginners = [c for c in self.listing.callbacks if _overrides(c, ["on_epoch_begin"])]
+        self.enders = [c for c in self.listing.callbacks if _overrides(c, ["on_epoch_end"])]
+        self.testers = [c for c in self.listing.callbacks if _is(c, "TensorBoard")]
+        self.nan_checks = [c for c in self.listing.callbacks if _is(c, "TerminateOnNaN")]
+        self.history: list[dict[str, float]] = []
+
+    def train(
+        self, *, initial_epoch: int, should_stop: Callable[[], bool], compile_seconds: float
+    ) -> EpochsResult:
+        model = self.model
+        started = time.perf_counter()
+        model.stop_training = False
+        self.listing.on_train_begin()
+        # BackupAndRestore says here, as it does to `model.fit`, where a broken run goes on.
+        epoch = model._initial_epoch or initial_epoch
+        calls, per_call, interrupted = 0, 1, False
+        last_logs: dict[str, float] | None = None
+        with self.orders:
+            while epoch < self.epochs and not model.stop_training:
+                if should_stop():
+                    interrupted = True
+                    break
+                count = min(per_call, self.epochs - epoch, self.plan.capacity)
+                if self.plan.capacity == 1:
+                    self._begin(epoch)
+                orders = self.orders.take(epoch, count)
+                self.orders.prepare(epoch + count, count)
+                called = time.perf_counter()
+                answer = self.loop.run(orders, num_epochs=count, first_epoch=epoch)
+                each = (time.perf_counter() - called) / answer.epochs
+                calls += 1
+                last_logs = self._show(epoch, answer)
+                epoch += answer.epochs
+                per_call = max(1, int(SECONDS_PER_CALL / each))
+        if self.epochs > 0:
+            model.optimizer.finalize_variable_values(model.trainable_variables)
+        self.listing.on_train_end(logs=last_logs)
+        return EpochsResult(
+            history=self.history,
+            path="compiled",
+            reason=None,
+            compiled_calls=calls,
+            seconds=time.perf_counter() - started,
+            compile_seconds=compile_seconds,
+            interrupted=interrupted,
+        )
+
+    def _begin(self, epoch: int) -> None:
+        for callback in self.beginners:
+            callback.on_epoch_begin(epoch, {})
+
+    def _show(self, first_epoch: int, answer: LoopAnswer) -> dict[str, float]:
+        """Let the callbacks see the epochs of one call; return the logs of its last."""
+        records = self._records(answer)
+        rates = answer.rates.tolist()
+        improved: dict[int, Any] = {}
+        for index, logs in enumerate(records[:-1]):
+            epoch = first_epoch + index
+            self._begin(epoch)
+            for callback in self.enders:
+                if self._pass(callback, epoch, logs, rate=rates[index]):
+                    improved[id(callback)] = callback
+        for key, callback in improved.items():
+            if self.watchers[key].captures:
+                callback.best_weights = self.loop.best_weights(self.places[key])
+        epoch, logs = first_epoch + answer.epochs - 1, records[-1]
+        if self.plan.capacity > 1:
+            self._begin(epoch)
+        self._check_nan(answer, logs)
+        self._show_validation(logs)
+        unchanged = dict(logs)
+        for callback in self.enders:
+            callback.on_epoch_end(epoch, logs)
+        self.history.extend(records)
+        return unchanged
+
+    def _pass(self, callback: Any, epoch: int, logs: dict[str, float], *, rate: float) -> bool:
+        """Show a callback an epoch after which training went on; return if it was its best."""
+        watcher = self.watchers.get(id(callback))
+        if watcher is not None:
+            return watcher.skip(epoch, logs, rate=rate)
+        if type(callback) is keras.callbacks.History:
+            # Its own method also sets an attribute of the model, which takes longer than an epoch
+            # of a small one; it runs for the last epoch of each call.
+            callback.epoch.append(epoch)
+            for name, value in logs.items():
+                callback.history.setdefault(name, []).append(value)
+        else:
+            callback.on_epoch_end(epoch, logs)
+        return False
+
+    def _records(self, answer: LoopAnswer) -> list[dict[str, float]]:
+        names = self.loop.names
+        records: list[dict[str, Any]] = [
+            dict(zip(names, row, strict=True)) for row in answer.scalars.tolist()
+        ]
+        for name, values in answer.arrays.items():
+            for record, value in zip(records, values, strict=True):
+                record[name] = value
+        return records
+
+    def _check_nan(self, answer: LoopAnswer, logs: dict[str, float]) -> None:
+        if not np.isfinite(logs["loss"]):
+            for callback in self.nan_checks:
+                callback.on_batch_end(answer.batches - 1, {"loss": logs["loss"]})
+
+    def _show_validation(self, logs: dict[str, float]) -> None:
+        shown = {
+            name.removeprefix("val_"): value
+            for name, value in logs.items()
+            if name.startswith("val_")
+        }
+        if shown:
+            for callback in self.testers:
+                callback.on_test_begin({})
+                callback.on_test_end(shown)
+
+
+class _Orders:
+    """The orders of coming epochs, drawn while the device computes."""
+
+    def __init__(self, plan: LoopPlan, *, seed: int, epochs: int) -> None:
+        self._plan = plan
+        self._seed = seed
+        self._epochs = epochs
+        self._block = np.zeros(
+            [plan.capacity, plan.rows if plan.shuffle else 0], dtype=np.int32
+        )
+        self._drawn: dict[int, NDArray[np.int32]] = {}
+        self._pending: Future[None] | None = None
+        self._executor: ThreadPoolExecutor | None = None
+
+    def __enter__(self) -> "_Orders":
+        if self._plan.shuffle:
+            self._executor = ThreadPoolExecutor(1, thread_name_prefix="orders")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._executor is not None:
+            self._executor.shutdown(cancel_futures=True)
+
+    def take(self, first: int, count: int) -> NDArray[np.int32]:
+        """Return [capacity, rows] whose first `count` rows are the orders of these epochs."""
+        if self._plan.shuffle:
+            if self._pending is not None:
+                self._pending.result()
+            for index in range(count):
+                drawn = self._drawn.pop(first + index, None)
+                self._block[index] = self._draw(first + index) if drawn is None else drawn
+        return self._block
+
+    def prepare(self, first: int, count: int) -> None:
+        """Draw the orders of these epochs in the background."""
+        if self._executor is not None:
+            self._pending = self._executor.submit(self._fill, first, min(count, self._plan.capacity))
+
+    def _fill(self, first: int, count: int) -> None:
+        for epoch in range(first, min(first + count, self._epochs)):
+            if epoch not in self._drawn:
+                self._drawn[epoch] = self._draw(epoch)
+
+    def _draw(self, epoch: int) -> NDArray[np.int32]:
+        return permutation(self._seed, epoch, self._plan.rows)
+
+
+def _why_plain(
+    model: Any,
+    train: Arrays,
+    validation: Arrays | None,
+    *,
+    callbacks: Sequence[Any],
+    memory_budget_bytes: int | None,
+) -> str | None:
+    """Return why these epochs cannot be compiled, or None where they may be."""
+    if model.run_eagerly:
+        return "the model is set to run eagerly"
+    for callback in callbacks:
+        if not _is_quiet_between_epochs(callback) and _overrides(callback, BATCH_HOOKS):
+            return f"callback {_describe(callback)} runs at every batch"
+        if validation is not None and not _is_quiet_between_epochs(callback):
+            if _overrides(callback, TEST_HOOKS):
+                return f"callback {_describe(callback)} runs between training and validation"
+    for part in (train, validation):
+        if part is None:
+            continue
+        for name, array in [*part.inputs.items(), *part.targets.items()]:
+            if array.dtype.kind not in "biuf":
+                return f"{name} holds {array.dtype} values, which XLA does not take"
+    return None
+
+
+def _is_quiet_between_epochs(callback: Any) -> bool:
+    """Say whether this callback of Keras's has batch hooks that do nothing as it is set."""
+    if _is(callback, "TerminateOnNaN"):
+        return True  # the compiled loop looks for NaN itself
+    if _is(callback, "ModelCheckpoint") or _is(callback, "BackupAndRestore"):
+        return not isinstance(callback.save_freq, int) or callback.save_freq is False
+    if _is(callback, "TensorBoard"):
+        return (
+            callback.update_freq == "epoch"
+            and not callback._should_trace
+            and not callback.write_steps_per_second
+        )
+    return False
+
+
+def _may_wait(callback: Any) -> bool:
+    """Say whether the epochs of a call may be shown to this callback after the call."""
+    return (
+        getattr(callback, "reads_only_logs", False)
+        or _is(callback, "History")
+        or _is(callback, "CSVLogger")
+        or is_watchable(callback)
+        or not _overrides(callback, EPOCH_HOOKS)
+    )
+
+
+def _is(callback: Any, name: str) -> bool:
+    return type(callback) is getattr(keras.callbacks, name)
+
+
+def _overrides(callback: Any, hooks: Sequence[str]) -> bool:
+    return any(
+        hook in vars(callback)
+        or getattr(type(callback), hook) is not getattr(keras.callbacks.Callback, hook)
+        for hook in hooks
+    )
+
+
+def _describe(callback: Any) -> str:
+    name = type(callback).__name__
+    for setting in ("update_freq", "save_freq"):
+        if hasattr(callback, setting):
+            return f"{name}({setting}={getattr(callback, setting)!r})"
+    return name
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0][:200] if lines else type(error).__name__

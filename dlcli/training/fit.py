@@ -1,0 +1,251 @@
+"""A job to a trained network on disk, its history, and its outputs on every part."""
+
+import math
+import time
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from dlcli.bundle.export import export_onnx
+from dlcli.bundle.keras_score import KerasScorer
+from dlcli.bundle.score import Scorer
+from dlcli.data.dataset import Part
+from dlcli.errors import TrainingError
+from dlcli.model.build import build_model, make_component
+from dlcli.model.describe import describe_layers
+from dlcli.spec.callbacks import RUN_PATHS
+from dlcli.spec.components import ComponentSpec
+from dlcli.spec.layers import tensor_name
+from dlcli.spec.run import metrics_by_output, resolve_network
+from dlcli.training.epochs import Arrays, EpochsResult, train_epochs
+from dlcli.training.job import OnnxRecord, TrainingJob, TrainingOutcome, Watcher
+from dlcli.training.labels import labels_of, row_weights
+from dlcli.training.stopping import StopRequest
+
+ONNX_SAMPLE_ROWS = 256
+"""Rows on which the ONNX file is compared with Keras."""
+
+EVALUATION_ROWS = 65536
+"""Rows that are judged at once, which bounds the memory of wide outputs."""
+
+
+def fit(job: TrainingJob, watcher: Watcher) -> TrainingOutcome:
+    """Build, train and save the network of `job`.
+
+    Writes `model.keras` and, where the network exports, `model.onnx` into `job.folder`. Raises
+    SpecError for a network that does not fit its data and TrainingError for one that diverges.
+    """
+    clock = _Clock()
+    _seed(job.spec.seed, backend=job.spec.backend)
+    model = _compiled_model(job)
+    parts = _parts(job)
+    clock.lap("build")
+    result = _train(job, model, parts, watcher)
+    clock.lap("train")
+    _check_finite(result, job)
+    model.save(job.folder / "model.keras")
+    onnx = _export(model, parts["train"], job.folder / "model.onnx")
+    clock.lap("save")
+    scorer = Scorer.open(job.folder / "model.onnx") if onnx.written else KerasScorer(model=model)
+    predictions = {name: scorer.predict(part.inputs) for name, part in parts.items()}
+    evaluation = {
+        name: _judge(model, part, predictions[name]) for name, part in parts.items()
+    }
+    clock.lap("evaluate")
+    return TrainingOutcome(
+        history=result.history,
+        predictions=predictions,
+        evaluation=evaluation,
+        layers=tuple(describe_layers(model)),
+        num_parameters=model.count_params(),
+        path=result.path,
+        reason=result.reason,
+        compiled_calls=result.compiled_calls,
+        seconds={**clock.laps, "loop": result.seconds, "compile": result.compile_seconds},
+        interrupted=result.interrupted,
+        onnx=onnx,
+        versions=_versions(job.spec.backend),
+    )
+
+
+class _Clock:
+    """Wall-clock seconds of each stage."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.laps[name] = now - self._last
+        self._last = now
+
+
+def _seed(seed: int, *, backend: str) -> None:
+    keras.utils.set_random_seed(seed)
+    if backend == "tensorflow":
+        import tensorflow  # noqa: PLC0415 - only where it is the backend
+
+        tensorflow.config.experimental.enable_op_determinism()
+
+
+def _compiled_model(job: TrainingJob) -> Any:
+    spec = job.spec
+    model = build_model(spec, job.dataset.preprocessing.input_specs)
+    metrics = metrics_by_output(spec, resolve_network(spec).heads)
+    single = len(job.objectives) == 1
+
+    def by_output(values: dict[str, Any]) -> Any:
+        named = {tensor_name(name): value for name, value in values.items()}
+        return next(iter(named.values())) if single else named
+
+    weights = spec.loss_weights
+    model.compile(
+        optimizer=make_component(spec.optimizer),
+        loss=by_output({each.output: make_component(each.loss) for each in job.objectives}),
+        metrics=by_output(
+            {name: [make_component(metric) for metric in each] for name, each in metrics.items()}
+        ),
+        loss_weights=None if weights is None or single else by_output(weights),
+    )
+    return model
+
+
+def _parts(job: TrainingJob) -> dict[str, Arrays]:
+    """Return the arrays of every part, under the names of the network's tensors."""
+    dataset = job.dataset
+    found: dict[str, Part | None] = {
+        "train": dataset.train,
+        "validation": dataset.validation,
+        "test": dataset.test,
+    }
+    return {name: _arrays(job, part) for name, part in found.items() if part is not None}
+
+
+def _arrays(job: TrainingJob, part: Part) -> Arrays:
+    infos = {info.name: info for info in job.dataset.preprocessing.targets}
+    first = infos[job.objectives[0].targets[0]]
+    return Arrays(
+        inputs={tensor_name(name): array for name, array in part.inputs.items()},
+        targets={
+            tensor_name(each.output): labels_of(part, each, infos) for each in job.objectives
+        },
+        sample_weight=row_weights(part, first, job.spec.class_weight),
+    )
+
+
+def _train(
+    job: TrainingJob, model: Any, parts: dict[str, Arrays], watcher: Watcher
+) -> EpochsResult:
+    spec = job.spec
+    watcher.on_start(epochs=spec.epochs)
+    try:
+        with StopRequest() as stop:
+            return train_epochs(
+                model,
+                parts["train"],
+                parts.get("validation"),
+                batch_size=spec.batch_size,
+                epochs=spec.epochs,
+                seed=spec.seed,
+                shuffle=spec.shuffle,
+                callbacks=_callbacks(spec.callbacks, watcher, job.folder),
+                should_stop=lambda: stop.is_requested() or watcher.should_stop(),
+            )
+    except (ValueError, TypeError) as error:
+        # Keras's own words for labels, losses and metrics that do not fit each other.
+        raise TrainingError(f"training cannot start: {_first_lines(error)}") from error
+
+
+def _callbacks(specs: Iterable[ComponentSpec], watcher: Watcher, folder: Path) -> list[Any]:
+    made = []
+    for spec in specs:
+        arguments = dict(spec.arguments)
+        if spec.name in RUN_PATHS:
+            argument, _ = RUN_PATHS[spec.name]
+            path = folder / arguments[argument]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            arguments[argument] = str(path)
+        kind = ComponentSpec(kind="callback", name=spec.name, arguments=arguments)
+        made.append(make_component(kind))
+    if not any(isinstance(callback, keras.callbacks.TerminateOnNaN) for callback in made):
+        made.append(keras.callbacks.TerminateOnNaN())
+    return [*made, _Progress(watcher)]
+
+
+class _Progress(keras.callbacks.Callback):  # type: ignore[misc]
+    """Passes every epoch's figures to whoever shows them."""
+
+    reads_only_logs = True
+
+    def __init__(self, watcher: Watcher) -> None:
+        super().__init__()
+        self._watcher = watcher
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self._watcher.on_epoch(epoch, logs or {})
+
+
+def _check_finite(result: EpochsResult, job: TrainingJob) -> None:
+    if not result.history:
+        if result.interrupted:
+            raise TrainingError("training was stopped before its first epoch ended")
+        return
+    loss = float(result.history[-1]["loss"])
+    if math.isfinite(loss):
+        return
+    hints = ["a lower learning_rate", "clipnorm: 1.0 on the optimizer"]
+    if job.spec.data.scale == "none":
+        hints.insert(0, "data.scale: standard")
+    raise TrainingError(
+        f"training diverged: the loss became {loss} in epoch {len(result.history)} "
+        f"of {job.spec.epochs}",
+        hint=f"try {', '.join(hints)}",
+    )
+
+
+def _export(model: Any, train: Arrays, path: Path) -> OnnxRecord:
+    sample = {name: array[:ONNX_SAMPLE_ROWS] for name, array in train.inputs.items()}
+    export = export_onnx(model, path, sample=sample)
+    written = export.path is not None
+    return OnnxRecord(
+        written=written, reason=None if written else export.reason, max_difference=export.difference
+    )
+
+
+def _judge(model: Any, part: Arrays, outputs: dict[str, NDArray[Any]]) -> dict[str, float]:
+    """Return Keras's own loss and metrics on a part, from its raw outputs."""
+    model.reset_metrics()
+    figures: dict[str, Any] = {}
+    for start in range(0, part.num_rows, EVALUATION_ROWS):
+        rows = slice(start, start + EVALUATION_ROWS)
+        labels = {name: keras.ops.convert_to_tensor(array[rows]) for name, array in part.targets.items()}
+        given = {name: keras.ops.convert_to_tensor(array[rows]) for name, array in outputs.items()}
+        if len(labels) == 1:
+            labels, given = next(iter(labels.values())), next(iter(given.values()))
+        loss = model.compute_loss(x=None, y=labels, y_pred=given, training=False)
+        model._loss_tracker.update_state(loss, sample_weight=min(EVALUATION_ROWS, part.num_rows - start))
+        figures = model.compute_metrics(None, labels, given, sample_weight=None)
+    return {name: _plain_figure(value) for name, value in figures.items()}
+
+
+def _plain_figure(value: Any) -> Any:
+    array = np.asarray(keras.ops.convert_to_numpy(value))
+    return float(array) if array.ndim == 0 else array.tolist()
+
+
+def _versions(backend: str) -> dict[str, str]:
+    names = ["keras", backend, "numpy", "onnxruntime", "pyarrow"]
+    return {name: version(name) for name in names}
+
+
+def _first_lines(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
+    return " ".join(lines[:3])[:400]
+
+

@@ -1,0 +1,63 @@
+"""What a training needs and what it gives back: plain values that can cross processes."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from dlcli.data.dataset import Dataset
+from dlcli.model.layer_summary import LayerSummary
+from dlcli.spec.heads import Objective
+from dlcli.spec.run import RunSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingJob:
+    """One training: the checked config, the arrays, and the folder for what it writes."""
+
+    spec: RunSpec
+    dataset: Dataset
+    objectives: tuple[Objective, ...]
+    folder: Path
+    threads: int | None = None
+    debug: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnnxRecord:
+    """Whether the network stands in an ONNX file, and how far that is from Keras."""
+
+    written: bool
+    reason: str | None = None
+    max_difference: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingOutcome:
+    """What training reached; `model.keras` and, where it exports, `model.onnx` are in the job's folder."""
+
+    history: list[dict[str, float]]
+    predictions: dict[str, dict[str, NDArray[Any]]]
+    """Part (`train`, `validation`, `test`) to output name to raw outputs [rows, units]."""
+    evaluation: dict[str, dict[str, float]]
+    """Part to Keras's own figures: loss and metrics, in the scale that training sees."""
+    layers: tuple[LayerSummary, ...]
+    num_parameters: int
+    path: str
+    reason: str | None
+    compiled_calls: int
+    seconds: dict[str, float]
+    interrupted: bool
+    onnx: OnnxRecord
+    versions: dict[str, str] = field(default_factory=dict)
+
+
+class Watcher(Protocol):
+    """Whoever shows progress and may ask for an early end."""
+
+    def on_start(self, *, epochs: int) -> None: ...
+
+    def on_epoch(self, epoch: int, logs: dict[str, float]) -> None: ...
+
+    def should_stop(self) -> bool: ...

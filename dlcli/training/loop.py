@@ -1,0 +1,64 @@
+"""What a compiled loop over epochs is asked to do and what it answers, on either backend."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlcli.training.watchers import Watcher
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoopPlan:
+    """What is fixed when the loop is compiled."""
+
+    batch_size: int
+    rows: int
+    shuffle: bool
+    capacity: int
+    """The most epochs that one call can run; how many it does run is an argument."""
+    stops_on_nan: bool = False
+    """Whether an epoch ends at the first batch whose loss is not finite."""
+
+    @property
+    def full_batches(self) -> int:
+        return self.rows // self.batch_size
+
+    @property
+    def rest(self) -> int:
+        return self.rows % self.batch_size
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoopAnswer:
+    """What one call did; an epoch that needs a callback is the last one of its call."""
+
+    epochs: int
+    scalars: NDArray[Any]
+    """[epochs, names]: the logs, in the order of the loop's `names`."""
+    arrays: dict[str, NDArray[Any]]
+    """[epochs, ...] for each metric that is not a single number."""
+    rates: NDArray[Any]
+    """[epochs]: the learning rate at the end of each."""
+    batches: int
+    """Training batches that the last epoch ran."""
+
+
+class Loop(Protocol):
+    """Epochs compiled into one call; the model's variables hold the state between calls."""
+
+    names: tuple[str, ...]
+    """Names of the scalar logs, sorted."""
+
+    def compile(self, watchers: Sequence[Watcher]) -> None:
+        """Trace and compile without training."""
+
+    def run(
+        self, orders: NDArray[np.int32], *, num_epochs: int, first_epoch: int
+    ) -> LoopAnswer:
+        """Train for up to this many epochs; orders is [capacity, rows], or empty unshuffled."""
+
+    def best_weights(self, watcher: int) -> list[NDArray[Any]]:
+        """Return the weights kept for this watcher, as `model.get_weights()` orders them."""

@@ -1,0 +1,110 @@
+"""Training through Keras's own fit, over the batches that compiled epochs would take."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from dlcli.training.batches import Arrays, arrange, count_batches, row_order
+
+
+class OrderedBatches(keras.utils.PyDataset):  # type: ignore[misc]
+    """Batches of the rows in the order of the epoch; `epoch` says which comes next."""
+
+    def __init__(
+        self, batch_source: tuple[Any, ...], *, rows: int, batch_size: int, seed: int, shuffle: bool
+    ) -> None:
+        super().__init__(workers=1, use_multiprocessing=False)
+        self.epoch = 0
+        self._source = batch_source
+        self._rows = rows
+        self._batch_size = batch_size
+        self._seed = seed
+        self._shuffle = shuffle
+        self._order = self._next_order()
+
+    def __len__(self) -> int:
+        return count_batches(self._rows, self._batch_size)
+
+    def __getitem__(self, index: int) -> tuple[Any, ...]:
+        rows = self._order[index * self._batch_size : (index + 1) * self._batch_size]
+        return tuple(keras.tree.map_structure(lambda array: array[rows], self._source))
+
+    def on_epoch_begin(self) -> None:
+        self._order = self._next_order()
+
+    def _next_order(self) -> np.ndarray[Any, Any]:
+        return row_order(
+            seed=self._seed, epoch=self.epoch, rows=self._rows, shuffle=self._shuffle
+        )
+
+
+class _Conductor(keras.callbacks.Callback):  # type: ignore[misc]
+    """Tells the batches which epoch begins, and stops training when asked to."""
+
+    def __init__(self, batches: OrderedBatches, should_stop: Callable[[], bool]) -> None:
+        super().__init__()
+        self.interrupted = False
+        self._batches = batches
+        self._should_stop = should_stop
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._batches.epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if self._should_stop():
+            self.interrupted = True
+            self.model.stop_training = True
+
+
+def fit_plainly(
+    model: Any,
+    train: Arrays,
+    validation: Arrays | None,
+    *,
+    batch_size: int,
+    epochs: int,
+    initial_epoch: int = 0,
+    seed: int,
+    shuffle: bool = True,
+    class_weight: Mapping[int, float] | None = None,
+    callbacks: Sequence[Any] = (),
+    should_stop: Callable[[], bool] = lambda: False,
+) -> tuple[list[dict[str, float]], float, bool]:
+    """Train with `model.fit`; return the logs of every epoch, the seconds, and if interrupted."""
+    batches = OrderedBatches(
+        arrange(model, train, class_weight=class_weight),
+        rows=train.num_rows,
+        batch_size=batch_size,
+        seed=seed,
+        shuffle=shuffle,
+    )
+    conductor = _Conductor(batches, should_stop)
+    watched = None
+    if validation is not None:
+        watched = OrderedBatches(
+            arrange(model, validation),
+            rows=validation.num_rows,
+            batch_size=batch_size,
+            seed=seed,
+            shuffle=False,
+        )
+    started = time.perf_counter()
+    history = model.fit(
+        batches,
+        validation_data=watched,
+        epochs=epochs,
+        initial_epoch=initial_epoch,
+        callbacks=[conductor, *callbacks],
+        shuffle=False,  # the batches come in the order of the epoch already
+        verbose=0,
+    )
+    seconds = time.perf_counter() - started
+    logs = history.history
+    rows = [
+        {name: values[index] for name, values in logs.items()}
+        for index in range(len(history.epoch))
+    ]
+    return rows, seconds, conductor.interrupted
