@@ -10,10 +10,11 @@ Array = np.ndarray[Any, Any]
 
 MOST_FEATURES = 2000
 
-# Multiplications in one pass over the rows; 2e10 take about a second on two cores, and beyond
-# that a baseline would cost more than the report gains from it.
+# Numbers to read, and multiplications in one pass over them. At these limits a fit takes about a
+# second on two cores; beyond, a baseline would cost more than the report gains from it.
+MOST_CELLS = 2e7
 MOST_WORK = 2e10
-MOST_LOGISTIC_WORK = 2e9  # one Newton step of usually five to ten
+MOST_LOGISTIC_WORK = 2e8  # in one of usually five to ten Newton steps
 
 # Rows taken at a time, so that a float64 copy of all features is never made.
 CHUNK_ROWS = 65536
@@ -178,7 +179,8 @@ def _moments(features: Array, weights: Array) -> tuple[Array, Array]:
 
 def _is_worth(features: Array, work_per_row: float, most: float) -> bool:
     rows, size = features.shape
-    return bool(rows > 0 and 0 < size <= MOST_FEATURES and rows * work_per_row <= most)
+    small = size <= MOST_FEATURES and rows * size <= MOST_CELLS and rows * work_per_row <= most
+    return bool(rows > 0 and size > 0 and small)
 
 
 def _weighting(values: Array, weights: Array | None) -> Array:

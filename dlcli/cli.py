@@ -7,6 +7,7 @@ import platform
 import sys
 import tempfile
 import traceback
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -110,13 +111,12 @@ def train(
         overrides=tuple(overrides or ()), out=out, backend=backend, threads=threads, debug=debug
     )
     summaries = _command("summarize")
-    interrupted = False
-    for path in config:
-        trained = commands.train(path, options, console.training_display(quiet=quiet))
-        console.write_result(
-            _dump(summaries.run_json(trained.run)) if as_json else summaries.run_text(trained.run)
-        )
-        interrupted |= trained.interrupted
+    displays = partial(console.training_display, quiet=quiet)
+    for trained in commands.train_all(config, options, displays):
+        if as_json:
+            console.write_result(_dump(summaries.run_json(trained.run)))
+        else:
+            console.write_result(summaries.run_text(trained.run))
         if trained.interrupted:
             raise Interrupted(
                 f"training was stopped; {trained.run.path} keeps the weights it had reached"

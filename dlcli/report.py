@@ -8,17 +8,24 @@ CLASS_FIGURES = ("Accuracy", "LogLoss", "F1Score", "AUC")
 
 
 def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Lay out rows under a header: the first column to the left, the others to the right."""
+    """Lay out rows under a header: columns of numbers to the right, others to the left."""
     lines = [list(header), *map(list, rows)]
     widths = [max(len(line[index]) for line in lines) for index in range(len(header))]
+    numeric = [all(_is_number(row[index]) for row in rows) for index in range(len(header))]
 
     def lay(line: Sequence[str]) -> str:
-        first = line[0].ljust(widths[0])
-        rest = [cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)]
-        return "  ".join([first, *rest]).rstrip()
+        cells = [
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(line, widths, numeric, strict=True)
+        ]
+        return "  ".join(cells).rstrip()
 
     ruled = "  ".join("-" * width for width in widths)
     return "\n".join([lay(lines[0]), ruled, *map(lay, lines[1:])])
+
+
+def _is_number(cell: str) -> bool:
+    return cell in ("", "-") or cell.lstrip("-")[:1].isdigit()
 
 
 def format_figure(value: Any) -> str:
@@ -55,7 +62,7 @@ def _format_target(name: str, figures: dict[str, Any], baselines: dict[str, Any]
 
 
 def _format_confusion(figures: dict[str, Any], matrix: list[list[float]]) -> str:
-    classes = [str(name) for name in figures.get("classes", range(len(matrix)))]
+    classes = list(figures["Classes"])
     rows = [
         [name, *(f"{cell:g}" for cell in line)]
         for name, line in zip(classes, matrix, strict=True)

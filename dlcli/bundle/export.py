@@ -3,6 +3,7 @@
 import logging
 import tempfile
 import time
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import onnx
 from onnx import helper
 
 from dlcli.bundle.keras_score import KerasScorer, input_names, output_names
-from dlcli.bundle.onnx_layers.graph import OPSET, NotInTable
+from dlcli.bundle.onnx_layers.graph import OPSET, NotInTableError
 from dlcli.bundle.onnx_layers.network import build_onnx
 from dlcli.bundle.score import Arrays, Scorer
 from dlcli.errors import RunError
@@ -107,11 +108,10 @@ def _compare(path: Path, sample: Arrays, expected: Arrays) -> tuple[float | None
     finite = [np.abs(array[np.isfinite(array)]) for array in expected.values()]
     largest = max((float(array.max()) for array in finite if array.size), default=0.0)
     if difference > MOST_RELATIVE_DIFFERENCE * max(largest, 1e-3):
-        return (
-            difference if np.isfinite(difference) else None,
-            "the exported network does not predict what Keras predicts: they differ by up to"
-            f" {difference:.3g} where predictions reach {largest:.3g}",
-        )
+        known = difference if np.isfinite(difference) else None
+        size = f"by up to {difference:.3g} where predictions reach {largest:.3g}"
+        reason = f"the exported network does not predict what Keras predicts: they differ {size}"
+        return known, reason
     return difference, None
 
 
@@ -130,20 +130,22 @@ def _translate(
     """Return the network, who wrote it, and what the layer table had to say against it."""
     try:
         return build_onnx(model, inputs=inputs, outputs=outputs), "dlcli", None
-    except NotInTable as gap:
+    except NotInTableError as gap:
         reason = str(gap)
     if keras.backend.backend() != "tensorflow":
         return None, None, f"{reason}, and Keras's own exporter needs the TensorFlow backend"
     try:
         return _convert(model, inputs, outputs), "keras", reason
-    except NotInTable as failure:
+    except NotInTableError as failure:
         return None, None, f"{reason}, and {failure}"
 
 
 def _convert(model: Any, inputs: list[str], outputs: list[str]) -> onnx.ModelProto:
     """Return the network as Keras's exporter (tf2onnx) writes it, under our names."""
     logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
-    with tempfile.TemporaryDirectory() as folder:
+    # What the converter warns of concerns its own code, not the user's network.
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         target = Path(folder) / "model.onnx"
         try:
             if not model._called:
@@ -152,7 +154,7 @@ def _convert(model: Any, inputs: list[str], outputs: list[str]) -> onnx.ModelPro
             proto = onnx.load(target)
         except CONVERTER_ERRORS as error:
             detail = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise NotInTable(f"Keras's own exporter fails: {detail}") from error
+            raise NotInTableError(f"Keras's own exporter fails: {detail}") from error
     _rename(proto.graph, inputs, outputs)
     return proto
 
@@ -161,7 +163,7 @@ def _rename(graph: onnx.GraphProto, inputs: list[str], outputs: list[str]) -> No
     constants = {initializer.name for initializer in graph.initializer}
     taken = [value for value in graph.input if value.name not in constants]
     if len(taken) != len(inputs) or len(graph.output) != len(outputs):
-        raise NotInTable("Keras's own exporter gives the network other inputs or outputs")
+        raise NotInTableError("Keras's own exporter gives the network other inputs or outputs")
     for kind, values, names in (
         ("input", taken, inputs),
         ("output", graph.output, outputs),

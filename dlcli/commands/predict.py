@@ -11,11 +11,15 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from dlcli.bundle.store import AnyScorer, Bundle, open_scorer
-from dlcli.data.readers import read_blocks
+from dlcli.data.readers import read_blocks, suffix_of
 from dlcli.data.table import Table
 from dlcli.data.writers import open_writer
+from dlcli.errors import DataError
 from dlcli.predictions import TargetPrediction
 from dlcli.runs import open_run
+
+TEXT_SUFFIXES = {"", ".csv", ".csv.gz", ".tsv", ".tsv.gz"}
+"""Outputs whose cells are text anyway; standard output is CSV."""
 
 BLOCK_ROWS = 65536
 """Rows read, predicted and written at a time: some tens of megabytes for a wide table."""
@@ -46,8 +50,8 @@ def predict(
     folder = open_run(run)
     bundle = Bundle.load(folder)
     scorer = open_scorer(folder, threads=threads)
-    # Cells pass through as they were written, so nothing but the network may type them.
-    options = replace(bundle.preprocessing.read_options, all_text=True)
+    # A text file gets the input's cells as they were written, others their types.
+    options = replace(bundle.preprocessing.read_options, as_written=suffix_of(out) in TEXT_SUFFIXES)
     blocks = read_blocks(data, options, rows=BLOCK_ROWS)
     rows = skipped = 0
     with _Output(out) as output:
@@ -67,6 +71,7 @@ class _Output:
         self._path = path
         self._context: AbstractContextManager[Any] = nullcontext()
         self._writer: Any = None
+        self._schema: pa.Schema | None = None
 
     def __enter__(self) -> "_Output":
         return self
@@ -78,7 +83,17 @@ class _Output:
         if self._writer is None:
             self._context = open_writer(self._path, arrow.schema, escape_formulas=True)
             self._writer = self._context.__enter__()
-        self._writer.write(arrow)
+            self._schema = arrow.schema
+        self._writer.write(self._as_first_block(arrow))
+
+    def _as_first_block(self, arrow: pa.Table) -> pa.Table:
+        try:
+            return arrow.cast(self._schema)
+        except pa.ArrowInvalid as error:
+            raise DataError(
+                f"{self._path}: a column changes its type after the first {BLOCK_ROWS:,} rows: {error}",
+                hint="write CSV, which keeps every cell as it stands in the input",
+            ) from None
 
 
 def _predict_block(

@@ -52,6 +52,8 @@ def run_text(run: RunFolder) -> str:
         f"{manifest['seconds']['loop']:.2f} s, {_path_text(manifest)}",
     ]
     lines += [f"warning     {text}" for text in manifest["data"]["warnings"]]
+    if manifest["data"]["validation_is_test"]:
+        lines.append("warning     the test part was watched while training: not an independent test")
     if not manifest["onnx"]["written"]:
         lines.append(f"warning     scored by Keras, without ONNX: {manifest['onnx']['reason']}")
     try:

@@ -3,7 +3,8 @@
 import csv
 import platform
 import sys
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,6 +13,7 @@ from dlcli import __version__
 from dlcli.bundle.store import Bundle
 from dlcli.data.dataset import Dataset, Part, prepare_dataset
 from dlcli.engines import load_engine
+from dlcli.errors import UsageError
 from dlcli.predictions import read_outputs, reading_of
 from dlcli.runs import RunFolder, StagedRun, stage_run, write_json
 from dlcli.scores import score_baselines, score_predictions
@@ -56,12 +58,40 @@ class TrainedRun:
         return bool(self.manifest["status"] == "interrupted")
 
 
+def train_all(
+    configs: Sequence[Path], options: TrainOptions, make_display: Callable[[], Display]
+) -> Iterator[TrainedRun]:
+    """Train configs one after the other in this process; all are checked before the first trains.
+
+    Raises DlcliError at the first stage that fails. What is stopped by the user ends the row.
+    """
+    specs = [_load(config, options) for config in configs]
+    _check_one_backend(specs)
+    for spec in specs:
+        trained = train_spec(spec, options, make_display())
+        yield trained
+        if trained.interrupted:
+            return
+
+
 def train(config: Path, options: TrainOptions, display: Display) -> TrainedRun:
     """Check, fit, evaluate, and write the run; raises DlcliError at the first stage that fails."""
-    spec = load_spec(config, options.overrides)
-    if options.backend is not None:
-        spec = replace(spec, backend=options.backend)  # type: ignore[arg-type]
-    return train_spec(spec, options, display)
+    return train_spec(_load(config, options), options, display)
+
+
+def _load(config: Path, options: TrainOptions) -> RunSpec:
+    # --backend is a key of the config like any other, and recorded like one.
+    backend = () if options.backend is None else (f"backend={options.backend}",)
+    return load_spec(config, (*options.overrides, *backend))
+
+
+def _check_one_backend(specs: Sequence[RunSpec]) -> None:
+    backends = sorted({spec.backend for spec in specs})
+    if len(backends) > 1:
+        raise UsageError(
+            f"these configs name {' and '.join(backends)}, but Keras takes one backend a process",
+            hint=f"train them in two commands, or add --backend {backends[0]}",
+        )
 
 
 def train_spec(spec: RunSpec, options: TrainOptions, display: Display) -> TrainedRun:
@@ -127,7 +157,6 @@ def _metrics(job: TrainingJob, outcome: TrainingOutcome, bundle: Bundle) -> dict
     return {
         "parts": scored,
         "baselines": score_baselines(job.dataset.train, judged, bundle.preprocessing.targets),
-        "validation_is_test": job.dataset.validation_is_test,
     }
 
 
@@ -190,14 +219,11 @@ def _manifest(job: TrainingJob, outcome: TrainingOutcome, options: TrainOptions)
                 for item in dataset.sources
             ],
             "split": dataset.split_record,
+            "validation_is_test": dataset.validation_is_test,
             "counts": dataset.counts,
             "warnings": list(dataset.warnings),
         },
-        "onnx": {
-            "written": outcome.onnx.written,
-            "reason": outcome.onnx.reason,
-            "max_difference": outcome.onnx.max_difference,
-        },
+        "onnx": asdict(outcome.onnx),
         "num_parameters": outcome.num_parameters,
         "layers": [asdict(layer) for layer in outcome.layers],
         "versions": {"python": platform.python_version(), **outcome.versions},

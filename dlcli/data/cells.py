@@ -251,7 +251,8 @@ def _infer_numbers(
         return None
     if not _fits_float(values):
         texts = _normalise(column, decimal=decimal, thousands=thousands)
-        if pc.any(pc.match_substring_regex(texts, _LONG_INTEGER)).as_py():
+        long = texts.filter(pc.match_substring_regex(texts, _LONG_INTEGER)).unique().to_pylist()
+        if any(int(text) != float(text) for text in long):
             return None
     return values
 

@@ -158,6 +158,7 @@ def _receive(address: str, target: Path, limit: int, on_progress: Progress) -> N
                     file.write(chunk)
                     on_progress(done, total)
     except HTTPError as error:
+        error.close()
         raise DataError(
             f"{address} answers {error.code} {error.reason}",
             hint="the publisher may have moved the file; put a copy into DLCLI_DATASETS",
@@ -230,6 +231,7 @@ class _HttpsRedirects(HTTPRedirectHandler):
         self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
     ) -> Request | None:
         if urlsplit(newurl).scheme != "https":
+            fp.close()
             raise DataError(
                 f"{req.full_url} redirects to {newurl}, which is not https",
                 hint="the publisher may have moved the file; put a copy into DLCLI_DATASETS",

@@ -30,7 +30,9 @@ def fit_preprocessing(
     roles = resolve_roles(spec, table)
     planned = plan_columns(spec, table, roles, class_targets=class_targets)
     cells = read_cells(table, planned)
-    return fit_columns(spec, planned, cells, np.intersect1d(train_rows, cells.kept))
+    is_kept = np.zeros(table.num_rows, dtype=bool)
+    is_kept[cells.kept] = True
+    return fit_columns(spec, planned, cells, train_rows[is_kept[train_rows]])
 
 
 def fit_columns(

@@ -289,7 +289,8 @@ def _check_finite(
         name,
         mask,
         what=("cell too large for float32", "cells too large for float32"),
-        hint=f"numbers must stay below 3.4e38: set `{setting}: standard` under `data`",
+        hint="after scaling, numbers must stay below 3.4e38: mend these cells, or choose another "
+        f"`{setting}` under `data`",
     )
 
 

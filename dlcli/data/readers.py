@@ -50,6 +50,8 @@ class ReadOptions:
     thousands: str | None = None
     text_columns: frozenset[str] = frozenset()
     """Columns to keep as text whatever they hold."""
+    as_written: bool = False
+    """Keep the cells of text files as they are written, for whoever passes them on."""
 
 
 class Format(Protocol):
@@ -177,6 +179,8 @@ def _check_same_columns(first: Table, other: Table) -> None:
 def _type_column(
     column: pa.ChunkedArray, name: str, options: ReadOptions, *, has_types: bool
 ) -> pa.ChunkedArray:
+    if options.as_written and not has_types:
+        return column
     if name in options.text_columns:
         return mark_missing(to_text(column), options.missing_values)
     column = mark_missing(column, options.missing_values)

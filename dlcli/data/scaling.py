@@ -34,7 +34,8 @@ class Scaler:
             return floats
         if self.quantiles is not None:
             return _to_normal(floats, np.array(self.quantiles))
-        return (floats - self.offset) / self.scale
+        with np.errstate(over="ignore", invalid="ignore"):
+            return (floats - self.offset) / self.scale
 
     def restore(self, scaled: NDArray[Any]) -> Floats:
         """Undo `apply`; any shape."""
@@ -68,7 +69,9 @@ class Scaler:
 def fit_scaler(kind: Scale, values: Floats) -> Scaler:
     """Fit on `values` [rows], finite and not empty; a constant column is only shifted to 0."""
     assert values.ndim == 1 and values.size, "a scaler needs values"
-    return SCALERS[kind](values)
+    # Numbers near the end of float64 overflow here; what comes of them is refused when encoded.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return SCALERS[kind](values)
 
 
 def _fit_none(values: Floats) -> Scaler:

@@ -67,10 +67,9 @@ def infer_type(
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         return InferredType(type="date")
     texts = column.drop_null()
+    assert pa.types.is_string(kind), f"readers give no columns of type {kind}"
     if len(texts) == 0:
         return InferredType(type="number")
-    if not pa.types.is_string(kind):
-        return _texts_type(texts)
     numbers = texts.filter(pc.invert(pc.match_substring_regex(texts, NAN_TEXT)))
     if _mostly(numbers, parse_numbers(numbers, decimal=decimal, thousands=thousands)[1]):
         if not pc.any(pc.match_substring_regex(texts, _CODE)).as_py():
@@ -105,8 +104,6 @@ def _texts_type(texts: pa.ChunkedArray) -> InferredType:
     is_repeated = count * 2 <= len(texts)
     if count < FEWEST_FOR_IDENTIFIER or (is_repeated and count <= MOST_CATEGORIES):
         return InferredType(type="category")
-    if not pa.types.is_string(texts.type):
-        return InferredType(type="category", doubt=_identifier(count, len(texts)))
     sample = distinct.slice(0, _SAMPLE_CELLS)
     if (
         np.mean(pc.count_substring_regex(sample, r"\S+").to_numpy(zero_copy_only=False))

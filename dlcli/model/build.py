@@ -10,7 +10,7 @@ from dlcli.data.preprocessing import InputSpec
 from dlcli.spec import catalog
 from dlcli.spec.components import ComponentSpec
 from dlcli.spec.layers import layer_path, tensor_name
-from dlcli.spec.problems import Problems, join_names
+from dlcli.spec.problems import KeyPath, Problems, join_names
 from dlcli.spec.run import Network, RunSpec, raise_problems, resolve_network
 
 
@@ -49,6 +49,14 @@ def make_component(spec: ComponentSpec) -> Any:
         arguments["name"] = spec.alias
     module, _, name = entry.path.rpartition(".")
     return getattr(importlib.import_module(module), name)(**arguments)
+
+
+def make_at(spec: RunSpec, component: ComponentSpec, path: KeyPath) -> Any:
+    """Make a component; what Keras says against its arguments becomes a SpecError at `path`."""
+    try:
+        return make_component(component)
+    except (ValueError, TypeError) as error:
+        _raise(spec, path, f"{component.name} cannot be made: {_first_sentence(error)}")
 
 
 def _make_argument(value: Any) -> Any:
@@ -138,9 +146,13 @@ def _check_output_shapes(spec: RunSpec, network: Network, outputs: dict[str, Any
 
 
 def _raise_at(spec: RunSpec, index: int, message: str, *, hint: str | None = None) -> Any:
+    _raise(spec, layer_path(index, spec.layers[index]), message, hint=hint)
+
+
+def _raise(spec: RunSpec, path: KeyPath, message: str, *, hint: str | None = None) -> Any:
     assert spec.origin is not None
     problems = Problems()
-    problems.add(layer_path(index, spec.layers[index]), message, hint=hint, on_key=True)
+    problems.add(path, message, hint=hint, on_key=True)
     raise_problems(problems, spec.origin)
 
 
@@ -149,11 +161,3 @@ def _first_sentence(error: Exception) -> str:
     lines = [line for line in str(error).strip().splitlines() if line.strip()]
     text = lines[0] if lines else type(error).__name__
     return text if len(text) <= 300 else text[:297] + "..."
-
-
-def count_output_units(model: keras.Model) -> dict[str, int]:
-    """Return the number of units of every output, by name; one output is named `output`."""
-    outputs = model.output if isinstance(model.output, dict) else {"output": model.output}
-    return {name: int(tensor.shape[-1]) for name, tensor in outputs.items()}
-
-

@@ -40,9 +40,19 @@ class CallbackField:
 
 def _with_default_path(value: object) -> object:
     """Add the default path where the argument is not written."""
-    name = value if isinstance(value, str) else next(iter(value), None) if isinstance(value, dict) else None
+    name = (
+        value
+        if isinstance(value, str)
+        else next(iter(value), None)
+        if isinstance(value, dict)
+        else None
+    )
     entry = catalog.find("callback", name) if isinstance(name, str) else None
-    if entry is None or entry.name not in RUN_PATHS or (isinstance(value, dict) and len(value) != 1):
+    if (
+        entry is None
+        or entry.name not in RUN_PATHS
+        or (isinstance(value, dict) and len(value) != 1)
+    ):
         return value
     argument, default = RUN_PATHS[entry.name]
     arguments = value[name] if isinstance(value, dict) else None
@@ -74,7 +84,9 @@ def check_monitor(
     """Report a callback that watches a figure this training does not produce."""
     entry = catalog.find("callback", callback.name)
     argument = catalog.argument(entry, "monitor") if entry else None
-    if argument is None or (callback.name == "ModelCheckpoint" and "save_best_only" not in callback.arguments):
+    if argument is None or (
+        callback.name == "ModelCheckpoint" and "save_best_only" not in callback.arguments
+    ):
         return
     monitor = callback.arguments.get("monitor", argument.default)
     path = (*path, callback.alias or callback.name, "monitor")

@@ -6,6 +6,7 @@ from typing import Any
 
 from dlcli.spec import catalog
 from dlcli.spec.catalog import Argument, Entry
+from dlcli.spec.containers import ListOf, MapOf, OneOf
 from dlcli.spec.fields import (
     INVALID,
     Anything,
@@ -13,15 +14,42 @@ from dlcli.spec.fields import (
     Choice,
     Field,
     JsonSchema,
-    ListOf,
-    MapOf,
     Null,
     Number,
-    OneOf,
     Text,
+    join_alternatives,
     report_unexpected,
 )
-from dlcli.spec.problems import KeyPath, Problems, closest, join_names, show_value
+from dlcli.spec.problems import KeyPath, Problems, closest, did_you_mean, join_names, show_value
+
+
+_EXAMPLES = {
+    "activation": "relu",
+    "callback": "EarlyStopping: {patience: 20}",
+    "constraint": "MaxNorm: 3",
+    "initializer": "HeNormal",
+    "layer": "Dense: 64",
+    "loss": "mse",
+    "metric": "mae",
+    "optimizer": "Adam: {learning_rate: 1e-3}",
+    "regularizer": "L2: 0.01",
+    "schedule": "CosineDecay: {initial_learning_rate: 1e-3, decay_steps: 1000}",
+}
+_WRITTEN_AS = {"activation": "Activation: {}"}
+"""How another kind is written in the layer list."""
+_HABITS = {
+    "lr": "learning_rate",
+    "decay": "weight_decay",
+    "p": "rate",
+    "regularizer": "kernel_regularizer",
+    "initializer": "kernel_initializer",
+    "constraint": "kernel_constraint",
+}
+"""Argument names from elsewhere, for hints."""
+_DTYPES = (
+    *("float16", "bfloat16", "float32", "float64", "mixed_float16", "mixed_bfloat16"),
+    *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool", "string"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +91,11 @@ class Component:
         article = "an" if self.kind[0] in "aeiou" else "a"
         return f"{article} {self.kind}"
 
+    @property
+    def example(self) -> str:
+        """How one is written."""
+        return _EXAMPLES[self.kind]
+
     def accepts(self, value: object) -> bool:
         return isinstance(value, str | dict)
 
@@ -71,13 +104,10 @@ class Component:
             entry = self._find(value, path, problems, on_key=False)
             return INVALID if entry is None else self._with({}, entry, value, path, problems)
         if not isinstance(value, dict):
-            return report_unexpected(self, value, path, problems, hint=self._example())
+            return report_unexpected(self, value, path, problems, hint=f"e.g. {self.example}")
         if len(value) != 1:
-            problems.add(
-                path,
-                f"expected one {self.kind} name, got {show_value(value)}",
-                hint=f"one name with its arguments below it: {self._example()}",
-            )
+            message = f"expected one {self.kind} name, got {show_value(value)}"
+            problems.add(path, message, hint=self._one_name_hint(value))
             return INVALID
         name, arguments = next(iter(value.items()))
         entry = self._find(name, (*path, name), problems, on_key=True)
@@ -85,31 +115,37 @@ class Component:
             return INVALID
         return self._with_written(arguments, entry, name, (*path, name), problems)
 
-    def _example(self) -> str:
-        examples = {
-            "layer": "Dense: 64",
-            "optimizer": "Adam: {learning_rate: 1e-3}",
-            "callback": "EarlyStopping: {patience: 20}",
-        }
-        return examples.get(self.kind, f"a name from `dlcli explain --list {self.kind}`")
+    def _one_name_hint(self, value: dict[str, object]) -> str:
+        """Tell forgotten indentation from a forgotten '-'."""
+        names = list(value)
+        if not names:
+            return f"e.g. {self.example}"
+        if len(names) > 1 and catalog.find(self.kind, names[0]):
+            if catalog.find(self.kind, names[1]):
+                return f"begin {names[1]!r} with a '- ' of its own"
+            return f"indent {names[1]!r} to stand below {names[0]}, or use {{}}: {self.example}"
+        return f"one name with its arguments below it, e.g. {self.example}"
 
     def _find(self, name: str, path: KeyPath, problems: Problems, *, on_key: bool) -> Entry | None:
         entry = catalog.find(self.kind, name)
         if entry is None:
-            problems.add(path, f"unknown {self.kind} {name!r}", hint=self._hint(name), on_key=on_key)
+            message = f"unknown {self.kind} {name!r}"
+            problems.add(path, message, hint=self._hint(name), on_key=on_key)
         elif entry.refused:
             problems.add(path, f"{entry.name} cannot be used: {entry.refused}", on_key=on_key)
             return None
         return entry
 
     def _hint(self, name: str) -> str:
+        kinds = catalog.kinds_of(name)
+        if kinds:
+            hint = f"{name} is {Component(kinds[0]).expectation}"
+            written = _WRITTEN_AS.get(kinds[0]) if self.kind == "layer" else None
+            return f"{hint}; as a layer it is written {written.format(name)}" if written else hint
         near = catalog.suggest(self.kind, name)
         if near is not None:
-            return f"did you mean {near!r}?"
-        kinds = [kind for kind in catalog.kinds_of(name) if kind != self.kind]
-        if kinds:
-            return f"{name} is {Component(kinds[0]).expectation}"
-        return f"`dlcli explain --list {self.kind}` lists them"
+            return did_you_mean(name, near)
+        return f"e.g. {self.example}; `dlcli explain --list {self.kind}` lists them"
 
     def _with_written(
         self, written: object, entry: Entry, name: str, path: KeyPath, problems: Problems
@@ -135,42 +171,53 @@ class Component:
         bare: bool = False,
     ) -> Any:
         arguments: dict[str, Any] = {}
+        meant: set[str | None] = set()
         for key, value in written.items():
             argument = catalog.argument(entry, key)
             if argument is None:
-                self._report_unknown(key, entry, path, problems)
+                meant.add(_report_unknown(key, entry, path, problems))
                 continue
             where = path if bare else (*path, key)
+            if key == "vocabulary" and isinstance(value, str):
+                arguments[key] = INVALID
+                message = f"vocabulary: a config cannot read other files, got {show_value(value)}"
+                problems.add(where, message, hint="list the words themselves, e.g. [red, green]")
+                continue
             arguments[key] = field_of(argument).check(value, where, problems)
-        self._report_missing(written, entry, path, problems)
+        _report_missing({*written, *meant}, entry, path, problems)
         if any(value is INVALID for value in arguments.values()) or problems.within(path):
             return INVALID
         alias = name if name != entry.name else None
         return ComponentSpec(kind=self.kind, name=entry.name, arguments=arguments, alias=alias)
 
-    def _report_unknown(self, name: str, entry: Entry, path: KeyPath, problems: Problems) -> None:
-        names = [argument.name for argument in entry.arguments]
-        near = closest(name, names)
-        hint = f"did you mean {near!r}?" if near else f"{entry.name} takes {join_names(names) or 'none'}"
-        problems.add(
-            (*path, name), f"{entry.name} has no argument {name!r}", hint=hint, on_key=True
-        )
-
-    def _report_missing(
-        self, written: dict[str, object], entry: Entry, path: KeyPath, problems: Problems
-    ) -> None:
-        missing = [a for a in entry.arguments if a.required and a.name not in written]
-        if missing:
-            names = join_names(argument.name for argument in missing)
-            problems.add(
-                path,
-                f"{entry.name} needs {names}",
-                hint=f"e.g. {entry.name}: {{{missing[0].name}: {_example_of(missing[0])}}}",
-                on_key=True,
-            )
-
     def schema(self) -> JsonSchema:
         return {"$ref": f"#/$defs/{self.kind}"}
+
+
+def _report_unknown(name: str, entry: Entry, path: KeyPath, problems: Problems) -> str | None:
+    """Report an unknown argument and return the one that was probably meant."""
+    names = [argument.name for argument in entry.arguments]
+    habit = _HABITS.get(name)
+    near = habit if habit in names else closest(name, names)
+    hint = did_you_mean(name, near) if near else f"{entry.name} takes {join_names(names) or 'none'}"
+    message = f"{entry.name} has no argument {name!r}"
+    problems.add((*path, name), message, hint=hint, on_key=True)
+    return near
+
+
+def _report_missing(
+    written: set[str | None], entry: Entry, path: KeyPath, problems: Problems
+) -> None:
+    required = [argument for argument in entry.arguments if argument.required]
+    missing = [argument.name for argument in required if argument.name not in written]
+    if missing:
+        example = ", ".join(f"{item.name}: {show_flow(item.example)}" for item in required)
+        problems.add(
+            path,
+            f"{entry.name} needs {join_alternatives(missing, word='and')}",
+            hint=f"e.g. {entry.name}: {{{example}}}",
+            on_key=True,
+        )
 
 
 def _is_first_argument(written: dict[str, object], entry: Entry) -> bool:
@@ -185,18 +232,15 @@ def _is_first_argument(written: dict[str, object], entry: Entry) -> bool:
     return any(catalog.find(kind, name) is not None for kind in kinds)
 
 
-def _example_of(argument: Argument) -> str:
-    if "integer" in argument.type:
-        return "32"
-    if "number" in argument.type:
-        return "0.1"
-    return "..."
-
-
 @cache
 def field_of(argument: Argument) -> Field:
     """Return the field that checks an argument's value."""
     words = argument.type.split(" | ")
+    if argument.name == "vocabulary":
+        # Text here would be the name of a file to read, which a config from elsewhere must not.
+        words = [word for word in words if word != "text"]
+    if argument.name == "dtype":
+        words = [f'"{name}"' for name in _DTYPES] + [word for word in words if word != "text"]
     literals = tuple(word.strip('"') for word in words if word.startswith('"'))
     kinds = [_field_of_word(word, argument) for word in words if not word.startswith('"')]
     if literals:
@@ -212,6 +256,7 @@ def _field_of_word(word: str, argument: Argument) -> Field:
     if word in ("integer", "number"):
         return Number(
             integer=word == "integer",
+            as_float=word == "number",
             minimum=argument.minimum,
             maximum=argument.maximum,
             exclusive_minimum=argument.exclusive_minimum,
@@ -228,5 +273,3 @@ _SIMPLE: dict[str, Field] = {
     "any": Anything(),
     "null": Null(),
 }
-
-

@@ -3,18 +3,9 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from dlcli.spec.fields import (
-    Boolean,
-    Choice,
-    Integer,
-    ListOf,
-    MapOf,
-    Number,
-    OneOf,
-    Section,
-    Text,
-    setting,
-)
+from dlcli.spec.containers import ListOf, MapOf, OneOf
+from dlcli.spec.fields import Boolean, Choice, Integer, Number, Text
+from dlcli.spec.sections import Section, setting
 
 ColumnType = Literal["number", "category", "boolean", "date", "text"]
 Scale = Literal["none", "standard", "minmax", "robust", "quantile"]
@@ -66,7 +57,9 @@ class ColumnSpec:
         MISSING, "What happens to missing cells of this column.", default=None
     )
     missing_values: tuple[str | float, ...] | None = setting(
-        MISSING_VALUES, "Cells of this column that mean missing, beside the empty cell.", default=None
+        MISSING_VALUES,
+        "Cells of this column that mean missing, beside the empty cell.",
+        default=None,
     )
     unreadable: Literal["error", "missing", "drop"] | None = setting(
         UNREADABLE, "What happens to cells of this column that its type cannot read.", default=None
@@ -78,7 +71,8 @@ class ColumnSpec:
     )
     scale: Scale | None = setting(SCALE, "How the numbers of this column are scaled.", default=None)
     format: str | None = setting(
-        Text(), "How dates are written, in strptime codes, e.g. '%d/%m/%Y'; ISO 8601 without it.",
+        Text(),
+        "How dates are written, in strptime codes, e.g. '%d/%m/%Y'; ISO 8601 without it.",
         default=None,
     )
     parts: tuple[str, ...] = setting(
@@ -123,7 +117,8 @@ class SplitSpec:
         default=None,
     )
     shuffle: bool = setting(
-        Boolean(), "Whether rows are shuffled; without it the last rows are the test part.",
+        Boolean(),
+        "Whether rows are shuffled; without it the last rows are the test part.",
         default=True,
     )
     stratify: bool | str = setting(
@@ -156,7 +151,9 @@ class DataSpec:
         NAMES, "The column, or list of columns, that the network predicts."
     )
     inputs: tuple[str, ...] | str | None = setting(
-        NAMES, "The columns it predicts from; every column but the targets without it.", default=None
+        NAMES,
+        "The columns it predicts from; every column but the targets without it.",
+        default=None,
     )
     drop: tuple[str, ...] | str = setting(
         NAMES, "Columns that are left out of the inputs.", default=()
@@ -172,22 +169,26 @@ class DataSpec:
         default=None,
     )
     separator: str | None = setting(
-        Text("one character"), "What separates the cells of a text file; found without it.",
+        Text("one character", most=1),
+        "What separates the cells of a text file; found without it.",
         default=None,
     )
     header: tuple[str, ...] | None = setting(
-        ListOf(Text("a column name"), 1), "The column names, for a file that has no header row.",
+        ListOf(Text("a column name"), 1),
+        "The column names, for a file that has no header row.",
         default=None,
     )
     encoding: str | None = setting(
-        Text("an encoding"), "The text encoding, e.g. latin-1; UTF-8 or its byte-order mark without it.",
+        Text("an encoding"),
+        "The text encoding, e.g. latin-1; UTF-8 or its byte-order mark without it.",
         default=None,
     )
     decimal: Literal[".", ","] = setting(
         Choice((".", ",")), "The decimal mark of numbers in text files.", default="."
     )
     thousands: str | None = setting(
-        Text("one character"), "The mark between thousands in text files, if there is one.",
+        Text("one character", most=1),
+        "The mark between thousands in text files, if there is one.",
         default=None,
     )
     missing: Missing = setting(
@@ -212,7 +213,8 @@ class DataSpec:
     )
     scale: Scale = setting(SCALE, "How numeric inputs are scaled.", default="none")
     target_scale: Scale = setting(
-        SCALE, "How numeric targets are scaled for training; always undone in what is reported.",
+        SCALE,
+        "How numeric targets are scaled for training; always undone in what is reported.",
         default="none",
     )
     sample_weight: str | None = setting(

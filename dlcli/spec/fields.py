@@ -1,12 +1,10 @@
 """The type language of the grammar: each field checks a value and describes itself as JSON Schema."""
 
-import dataclasses
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
-from dlcli.spec.problems import KeyPath, Problems, closest, join_names, show_value, suggest
+from dlcli.spec.problems import KeyPath, Problems, closest, show_value
 
 JsonSchema = dict[str, Any]
 
@@ -41,6 +39,8 @@ def report_unexpected(
 ) -> Any:
     """Report that `value` is not what `field` expects."""
     subject = f"{path[-1]}: " if path and isinstance(path[-1], str) else ""
+    if value is None and hint is None and path and isinstance(path[-1], int):
+        hint = "nothing follows this '-': give it a value or take it out"
     problems.add(path, f"{subject}expected {field.expectation}, got {show_value(value)}", hint=hint)
     return INVALID
 
@@ -79,20 +79,27 @@ class Null:
 
 @dataclass(frozen=True)
 class Text:
-    """Text that is not empty, optionally following a pattern described by `expectation`."""
+    """Text that is not empty, of at most `most` characters, described by `expectation`."""
 
     expectation: str = "text"
+    most: int | None = None
 
     def accepts(self, value: object) -> bool:
         return isinstance(value, str)
 
     def check(self, value: object, path: KeyPath, problems: Problems) -> Any:
-        if isinstance(value, str) and value:
+        if isinstance(value, str) and value and (self.most is None or len(value) <= self.most):
             return value
-        return report_unexpected(self, value, path, problems)
+        hint = None
+        if isinstance(value, bool | int | float):
+            hint = f"quotes make it text: '{show_value(value)}'"
+        elif value == "\\t":
+            hint = 'in double quotes it is a tab: "\\t"'
+        return report_unexpected(self, value, path, problems, hint=hint)
 
     def schema(self) -> JsonSchema:
-        return {"type": "string", "minLength": 1}
+        most = {} if self.most is None else {"maxLength": self.most}
+        return {"type": "string", "minLength": 1, **most}
 
 
 @dataclass(frozen=True)
@@ -118,9 +125,13 @@ class Boolean:
 
 @dataclass(frozen=True, kw_only=True)
 class Number:
-    """A finite number within bounds; `integer` refuses fractions."""
+    """A finite number within bounds; `integer` refuses fractions.
+
+    `as_float` turns whole numbers into floats, since Keras refuses whole ones in places.
+    """
 
     integer: bool = False
+    as_float: bool = False
     minimum: float | None = None
     maximum: float | None = None
     exclusive_minimum: float | None = None
@@ -134,7 +145,7 @@ class Number:
     def _bounds_in_words(self) -> list[str]:
         if self.minimum is not None and self.maximum is not None:
             return [f"from {_plain(self.minimum)} to {_plain(self.maximum)}"]
-        words = []
+        words: list[str] = []
         for bound, text in (
             (self.minimum, "of at least"),
             (self.exclusive_minimum, "above"),
@@ -152,14 +163,25 @@ class Number:
 
     def check(self, value: object, path: KeyPath, problems: Problems) -> Any:
         if isinstance(value, bool) or not isinstance(value, int | float):
-            return report_unexpected(self, value, path, problems, hint=_number_hint(value))
+            return report_unexpected(self, value, path, problems, hint=number_hint(value))
         if not self.accepts(value) or not self._within(value):
-            return report_unexpected(self, value, path, problems)
-        return value
+            return report_unexpected(self, value, path, problems, hint=self.hint(value))
+        return float(value) if self.as_float else value
+
+    def hint(self, value: float) -> str | None:
+        """Return what to write instead of a number that is refused."""
+        if isinstance(value, int) and abs(value) >= _LARGEST:
+            return "it is too large to compute with"
+        if not math.isfinite(value):
+            return "it must be finite"
+        if self.integer and value == int(value) and abs(value) < _LARGEST and self._within(value):
+            return f"write {int(value)}"
+        return None
 
     def _within(self, value: float) -> bool:
         return (
-            math.isfinite(value)
+            abs(value) < (_LARGEST if isinstance(value, int) else math.inf)
+            and value == value
             and (self.minimum is None or value >= self.minimum)
             and (self.maximum is None or value <= self.maximum)
             and (self.exclusive_minimum is None or value > self.exclusive_minimum)
@@ -175,6 +197,10 @@ class Number:
         }
         kept = {key: bound for key, bound in bounds.items() if bound is not None}
         return {"type": "integer" if self.integer else "number", **kept}
+
+
+_LARGEST = 2**63
+"""Whole numbers from here on fit into no tensor."""
 
 
 def Integer(  # noqa: N802 - reads as the kind it is
@@ -208,186 +234,30 @@ class Choice:
         return {"enum": list(self.choices)}
 
 
-@dataclass(frozen=True)
-class ListOf:
-    """A list whose items are all of one kind; it becomes a tuple."""
-
-    item: Field
-    least: int = 0
-
-    @property
-    def expectation(self) -> str:
-        return f"a list ({self.item.expectation} each)"
-
-    def accepts(self, value: object) -> bool:
-        return isinstance(value, list)
-
-    def check(self, value: object, path: KeyPath, problems: Problems) -> Any:
-        if not isinstance(value, list):
-            return report_unexpected(self, value, path, problems)
-        if len(value) < self.least:
-            problems.add(path, f"expected at least {self.least} item, got {show_value(value)}")
-            return INVALID
-        items = [self.item.check(item, (*path, i), problems) for i, item in enumerate(value)]
-        return INVALID if any(item is INVALID for item in items) else tuple(items)
-
-    def schema(self) -> JsonSchema:
-        schema: JsonSchema = {"type": "array", "items": self.item.schema()}
-        return schema | ({"minItems": self.least} if self.least else {})
-
-
-@dataclass(frozen=True)
-class MapOf:
-    """A mapping from names of the user's to values of one kind."""
-
-    value: Field
-    keys: str = "names"
-
-    @property
-    def expectation(self) -> str:
-        return f"a mapping from {self.keys} to values ({self.value.expectation} each)"
-
-    def accepts(self, value: object) -> bool:
-        return isinstance(value, dict)
-
-    def check(self, value: object, path: KeyPath, problems: Problems) -> Any:
-        if not isinstance(value, dict):
-            return report_unexpected(self, value, path, problems)
-        parsed = {
-            str(key): self.value.check(item, (*path, key), problems) for key, item in value.items()
-        }
-        return INVALID if any(item is INVALID for item in parsed.values()) else parsed
-
-    def schema(self) -> JsonSchema:
-        return {"type": "object", "additionalProperties": self.value.schema()}
-
-
-@dataclass(frozen=True)
-class OneOf:
-    """The first of several kinds that accepts the value."""
-
-    kinds: tuple[Field, ...]
-
-    @property
-    def expectation(self) -> str:
-        return join_alternatives([kind.expectation for kind in self.kinds])
-
-    def accepts(self, value: object) -> bool:
-        return any(kind.accepts(value) for kind in self.kinds)
-
-    def check(self, value: object, path: KeyPath, problems: Problems) -> Any:
-        for kind in self.kinds:
-            if kind.accepts(value):
-                return kind.check(value, path, problems)
-        hint = None
-        if isinstance(value, str):
-            words = [w for kind in self.kinds if isinstance(kind, Choice) for w in kind.choices]
-            near = closest(value, words)
-            hint = f"did you mean {near!r}?" if near else _number_hint(value)
-        return report_unexpected(self, value, path, problems, hint=hint)
-
-    def schema(self) -> JsonSchema:
-        return {"anyOf": [kind.schema() for kind in self.kinds]}
-
-
-@dataclass(frozen=True)
-class Section:
-    """A mapping with fixed keys: the fields of a frozen dataclass made with `setting`."""
-
-    cls: type
-
-    @property
-    def expectation(self) -> str:
-        return f"a mapping ({join_names(self.settings(), most=5)})"
-
-    def settings(self) -> dict[str, "Setting"]:
-        return {
-            item.name: item.metadata["setting"]
-            for item in dataclasses.fields(self.cls)
-            if "setting" in item.metadata
-        }
-
-    def accepts(self, value: object) -> bool:
-        return isinstance(value, dict)
-
-    def check(self, value: object, path: KeyPath, problems: Problems) -> Any:
-        if not isinstance(value, dict):
-            return report_unexpected(self, value, path, problems)
-        settings = self.settings()
-        self._report_unknown(value, path, problems)
-        parsed: dict[str, Any] = {}
-        for name, setting in settings.items():
-            if name in value:
-                parsed[name] = setting.kind.check(value[name], (*path, name), problems)
-            elif setting.required:
-                problems.add(
-                    path, f"{name!r} is missing{_inside(path)}", hint=setting.help, on_key=True
-                )
-                parsed[name] = INVALID
-        if any(item is INVALID for item in parsed.values()):
-            return INVALID
-        return self.cls(**parsed)
-
-    def _report_unknown(self, value: Mapping[Any, object], path: KeyPath, problems: Problems) -> None:
-        settings = self.settings()
-        for key in value:
-            if key not in settings:
-                problems.add(
-                    (*path, key),
-                    f"unknown key {str(key)!r}{_inside(path)}",
-                    hint=suggest(key, settings),
-                    on_key=True,
-                )
-
-    def schema(self) -> JsonSchema:
-        settings = self.settings()
-        return {
-            "type": "object",
-            "properties": {
-                name: {**setting.kind.schema(), "description": setting.help}
-                for name, setting in settings.items()
-            },
-            "required": [name for name, setting in settings.items() if setting.required],
-            "additionalProperties": False,
-        }
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One key of a section: its kind, whether it must be given, and its reference text."""
-
-    kind: Field
-    help: str
-    required: bool
-
-
-def setting(kind: Field, help: str, **default: Any) -> Any:
-    """Declare a key of a section dataclass; without `default=` it must be given."""
-    described = Setting(kind, help, not default)
-    return dataclasses.field(metadata={"setting": described}, **default)
-
-
-def join_alternatives(words: tuple[str, ...] | list[str]) -> str:
+def join_alternatives(words: tuple[str, ...] | list[str], *, word: str = "or") -> str:
     """Join words as a choice: "a, b or c"."""
     unique = list(dict.fromkeys(words))
     if len(unique) == 1:
         return unique[0]
-    return f"{', '.join(unique[:-1])} or {unique[-1]}"
-
-
-def _inside(path: KeyPath) -> str:
-    return f" in {path[-1]}" if path else ""
+    return f"{', '.join(unique[:-1])} {word} {unique[-1]}"
 
 
 def _plain(number: float) -> str:
     return f"{number:g}"
 
 
-def _number_hint(value: object) -> str | None:
-    if isinstance(value, str):
-        try:
-            float(value.replace(",", "."))
-        except ValueError:
-            return None
-        return "write the number without quotes, with a decimal point"
-    return None
+def number_hint(value: object) -> str | None:
+    """Return how to write text that was meant as a number, None for other values."""
+    if not isinstance(value, str):
+        return None
+    plain = value.strip().replace(",", ".").replace("_", "")
+    is_percentage = plain.endswith("%")
+    try:
+        number = float(plain.removesuffix("%"))
+    except ValueError:
+        return None
+    if not math.isfinite(number):
+        return None
+    if is_percentage:
+        return f"write {number / 100:g}"
+    return "write it without quotes" if plain == value else f"write {plain}"

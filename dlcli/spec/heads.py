@@ -119,9 +119,7 @@ def _units_of(layer: LayerSpec) -> int | None:
     return units if isinstance(units, int) else None
 
 
-def class_targets(
-    heads: list[Head], losses: dict[str, ComponentSpec | None]
-) -> frozenset[str]:
+def class_targets(heads: list[Head], losses: dict[str, ComponentSpec | None]) -> frozenset[str]:
     """Return the targets that the network treats as classes, whatever their cells are."""
     found: set[str] = set()
     for head in heads:
@@ -133,7 +131,13 @@ def class_targets(
     return frozenset(found)
 
 
-def check_head(head: Head, loss: ComponentSpec | None, path: KeyPath, layers: tuple[LayerSpec, ...], problems: Problems) -> None:
+def check_head(
+    head: Head,
+    loss: ComponentSpec | None,
+    path: KeyPath,
+    layers: tuple[LayerSpec, ...],
+    problems: Problems,
+) -> None:
     """Report what cannot fit whatever the data holds: units, activation and loss among themselves."""
     units_path = layer_path(head.units_layer, layers[head.units_layer], "units")
     count = len(head.targets)
@@ -156,7 +160,9 @@ def check_head(head: Head, loss: ComponentSpec | None, path: KeyPath, layers: tu
         if name != "CategoricalHinge":
             _check_activation(head, allowed, name or "softmax", logits, problems)
     elif name in BINARY_LOSSES and not logits:
-        allowed = {"tanh", "linear"} if "Hinge" in str(name) else {"sigmoid", "hard_sigmoid", "softmax"}
+        allowed = (
+            {"tanh", "linear"} if "Hinge" in str(name) else {"sigmoid", "hard_sigmoid", "softmax"}
+        )
         _check_activation(head, allowed, str(name), logits, problems)
     elif name in BINARY_LOSSES:
         _check_activation(head, {"linear"}, str(name), logits, problems)
@@ -210,7 +216,11 @@ def objective_for(
     if not with_classes:
         chosen = loss or _loss("MeanSquaredError")
         return Objective(
-            output=head.output, targets=head.targets, task="regression", labels="numbers", loss=chosen
+            output=head.output,
+            targets=head.targets,
+            task="regression",
+            labels="numbers",
+            loss=chosen,
         )
     if len(with_classes) < len(head.targets):
         problems.add(
@@ -247,9 +257,15 @@ class _ClassMatch:
     def objective(self) -> Objective | None:
         loss = self.written_loss or _default_class_loss(self.head, self.num_classes)
         if loss.name not in CLASS_LOSSES | EITHER_LOSSES:
-            fits = "binary_crossentropy" if self.num_classes == 2 else "sparse_categorical_crossentropy"
+            fits = (
+                "binary_crossentropy"
+                if self.num_classes == 2
+                else "sparse_categorical_crossentropy"
+            )
             self.problems.add(
-                self.path, f"{self.described}, but {loss.name} compares numbers", hint=f"loss: {fits}"
+                self.path,
+                f"{self.described}, but {loss.name} compares numbers",
+                hint=f"loss: {fits}",
             )
             return None
         if loss.name in BINARY_LOSSES and self.head.units in (None, len(self.head.targets)):

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from dlcli.spec.components import Component, ComponentSpec
-from dlcli.spec.fields import INVALID, JsonSchema, report_unexpected
 from dlcli.spec.data import NAMES, DataSpec, as_names
+from dlcli.spec.fields import INVALID, JsonSchema, report_unexpected
 from dlcli.spec.problems import KeyPath, Problems, join_names, suggest
 
 FEATURES = "features"
@@ -188,9 +188,7 @@ def _resolve(
 
 def _outputs(layers: tuple[LayerSpec, ...], data: DataSpec, problems: Problems) -> dict[str, int]:
     targets = data.target_names
-    found = {
-        layer.name: index for index, layer in enumerate(layers) if layer.name in targets
-    }
+    found = {layer.name: index for index, layer in enumerate(layers) if layer.name in targets}
     if found:
         missing = [name for name in targets if name not in found]
         for name in missing:

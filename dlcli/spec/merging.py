@@ -7,8 +7,9 @@ from typing import Any
 
 from dlcli.errors import SpecError
 from dlcli.spec import catalog
+from dlcli.spec.places import KeyPlace, Place, Source, format_problem
 from dlcli.spec.problems import KeyPath, closest, show_value
-from dlcli.spec.source import KeyPlace, Place, Source, format_problem, parse_source, read_source
+from dlcli.spec.source import parse_source, read_source
 
 MAX_EXTENDS = 20
 """A chain longer than this is a loop through links or a mistake."""
@@ -43,7 +44,9 @@ def _load_chain(path: Path, seen: tuple[Path, ...]) -> Source:
     if base_path.resolve() in seen or len(seen) >= MAX_EXTENDS:
         raise SpecError(format_problem(f"{base!r} extends this config in turn", place))
     if not base_path.is_file():
-        raise SpecError(format_problem(f"extends {base!r}, but there is no file {base_path}", place))
+        raise SpecError(
+            format_problem(f"extends {base!r}, but there is no file {base_path}", place)
+        )
     below = _load_chain(base_path, (*seen, path.resolve()))
     return _merge(below, source)
 
@@ -54,7 +57,9 @@ def _merge(base: Source, own: Source) -> Source:
     values = dict(base.values)
     for key, value in own.values.items():
         values[key] = _merge_value(values.get(key), value, (str(key),), places, own.places)
-    kept = {key: value for key, value in values.items() if value is not None or key not in base.values}
+    kept = {
+        key: value for key, value in values.items() if value is not None or key not in base.values
+    }
     places[()] = own.places[()]
     return Source(values=kept, places=places, file=own.file)
 
@@ -110,7 +115,8 @@ class _Merged:
         label = f"--set {name}"
         if not equals or not name:
             raise SpecError(
-                f"--set {text}: expected KEY=VALUE", hint="e.g. --set optimizer.Adam.learning_rate=3e-4"
+                f"--set {text}: expected KEY=VALUE",
+                hint="e.g. --set optimizer.Adam.learning_rate=3e-4",
             )
         value = parse_source(written, file=Path(label)).values
         path = tuple(_segment(part) for part in name.split("."))
@@ -177,6 +183,7 @@ def _as_mapping(value: Any, key: str | int, next_key: str | int, label: str) -> 
         if first is not None:
             return {first.name: value}
     raise SpecError(f"{label}: {key!r} holds {show_value(value)}, which has no keys")
+
 
 def relative_to(path: str, folder: Path) -> str:
     """Write a file's path relative to `folder` where both are on one drive."""

@@ -1,7 +1,9 @@
 """What is wrong with a config: problems named by key path, collected so that all are told at once."""
 
 import difflib
-from collections.abc import Iterable
+import json
+import unicodedata
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 KeyPath = tuple[str | int, ...]
@@ -22,6 +24,8 @@ class Problems:
     """A growing list of problems; checks add to it instead of raising."""
 
     found: list[Problem] = field(default_factory=list)
+    homes: Mapping[str, str] = field(default_factory=dict)
+    """Where a key belongs that stands in the wrong section, in words."""
 
     def add(
         self, path: KeyPath, message: str, *, hint: str | None = None, on_key: bool = False
@@ -51,8 +55,17 @@ def suggest(name: object, choices: Iterable[str]) -> str:
     listed = list(choices)
     near = closest(str(name), listed)
     if near is not None:
+        return did_you_mean(str(name), near)
+    return f"choose from {join_names(listed)}" if listed else "there are none"
+
+
+def did_you_mean(name: str, near: str) -> str:
+    """Return a hint for a near name; tells which character only looks like the right one."""
+    alien = next((character for character in name if not character.isascii()), None)
+    if alien is None or not near.isascii():
         return f"did you mean {near!r}?"
-    return f"choose from {join_names(listed)}"
+    called = unicodedata.name(alien, "unnamed")
+    return f"did you mean {near!r}? it has U+{ord(alien):04X} {called} in it"
 
 
 def join_names(names: Iterable[str], *, most: int = 16) -> str:
@@ -75,6 +88,15 @@ def show_value(value: object) -> str:
         return f"a list of {len(value)}" if value else "an empty list"
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def show_flow(value: object) -> str:
+    """Write a value as YAML on one line, for examples."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {show_flow(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(show_flow(item) for item in value) + "]"
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _fold(name: str) -> str:

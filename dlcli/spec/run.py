@@ -8,24 +8,15 @@ from typing import Any, Literal
 from dlcli.errors import SpecError
 from dlcli.spec.callbacks import CallbackField, check_monitor
 from dlcli.spec.components import Component, ComponentSpec
+from dlcli.spec.containers import ListOf, MapOf, OneOf
 from dlcli.spec.data import DataSpec, as_names
-from dlcli.spec.fields import (
-    Boolean,
-    Choice,
-    Integer,
-    ListOf,
-    MapOf,
-    Number,
-    OneOf,
-    Section,
-    Text,
-    setting,
-)
+from dlcli.spec.fields import Boolean, Choice, Integer, Number, Text
 from dlcli.spec.heads import Head, Objective, check_head, class_targets, find_heads, objective_for
 from dlcli.spec.layers import Graph, LayerField, LayerSpec, connect, tensor_name
 from dlcli.spec.merging import load_merged
+from dlcli.spec.places import Source, format_problem
 from dlcli.spec.problems import Problem, Problems
-from dlcli.spec.source import Source, format_problem
+from dlcli.spec.sections import Section, setting
 from dlcli.spec.training import LOSS, METRICS, PerOutput, check_metric, check_output_names
 
 GRAMMAR_VERSION = 1
@@ -185,7 +176,9 @@ def losses_by_output(spec: RunSpec, heads: tuple[Head, ...]) -> dict[str, Compon
     return {head.output: spec.loss for head in heads}
 
 
-def metrics_by_output(spec: RunSpec, heads: tuple[Head, ...]) -> dict[str, tuple[ComponentSpec, ...]]:
+def metrics_by_output(
+    spec: RunSpec, heads: tuple[Head, ...]
+) -> dict[str, tuple[ComponentSpec, ...]]:
     """Return each output's metrics."""
     if isinstance(spec.metrics, dict):
         return {head.output: spec.metrics.get(head.output, ()) for head in heads}
@@ -233,7 +226,9 @@ def _loss_path(spec: RunSpec, output: str) -> tuple[str, ...]:
 
 def _check_metrics(spec: RunSpec, objective: Objective, problems: Problems) -> None:
     per_output = isinstance(spec.metrics, dict)
-    listed = spec.metrics.get(objective.output, ()) if isinstance(spec.metrics, dict) else spec.metrics
+    listed = (
+        spec.metrics.get(objective.output, ()) if isinstance(spec.metrics, dict) else spec.metrics
+    )
     base = ("metrics", objective.output) if per_output else ("metrics",)
     for index, metric in enumerate(listed):
         check_metric(metric, objective, (*base, index), problems)

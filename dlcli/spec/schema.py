@@ -7,8 +7,9 @@ from dlcli.spec.callbacks import RUN_PATHS
 from dlcli.spec.catalog import Entry
 from dlcli.spec.components import field_of
 from dlcli.spec.data import NAMES
-from dlcli.spec.fields import JsonSchema, Section
+from dlcli.spec.fields import JsonSchema
 from dlcli.spec.run import RunSpec
+from dlcli.spec.sections import Section
 
 
 def build_schema() -> JsonSchema:
@@ -52,7 +53,9 @@ def _arguments(entry: Entry, kind: str) -> JsonSchema:
     }
     required = [argument.name for argument in entry.arguments if argument.required]
     if kind == "layer":
-        properties["inputs"] = _described(NAMES.schema(), "The layers or data inputs this layer takes.")
+        properties["inputs"] = _described(
+            NAMES.schema(), "The layers or data inputs this layer takes."
+        )
     if entry.name in RUN_PATHS:
         required = [name for name in required if name != RUN_PATHS[entry.name][0]]
     alternatives: list[JsonSchema] = [

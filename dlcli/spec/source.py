@@ -9,7 +9,9 @@ from typing import Any
 import yaml
 
 from dlcli.errors import SpecError
+from dlcli.spec.places import KeyPlace, Place, Source, format_problem
 from dlcli.spec.problems import KeyPath
+from dlcli.spec.scalars import parse_scalar
 
 MAX_BYTES = 1_000_000
 """A config is written by hand; more than this is a mistake or an attack."""
@@ -20,56 +22,7 @@ MAX_NODES = 50_000
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-# The core schema of YAML 1.2 (section 10.3.2); PyYAML's own resolver follows 1.1.
-_NULLS = {"", "~", "null", "Null", "NULL"}
-_BOOLEANS = {word: word.lower() == "true" for word in "true True TRUE false False FALSE".split()}
-_INTEGER = re.compile(r"[-+]?[0-9]+")
-_OCTAL = re.compile(r"0o[0-7]+")
-_HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_INFINITY = re.compile(r"[-+]?\.(inf|Inf|INF)")
-_NAN = {".nan", ".NaN", ".NAN"}
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_MAX_DIGITS = 300
-
-
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """A stretch of one line of a file; `line` and `column` count from 1, 0 where there is no line."""
-
-    file: str
-    line: int = 0
-    column: int = 0
-    length: int = 1
-    text: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
-
-
-@dataclass(frozen=True, kw_only=True)
-class KeyPlace:
-    """Where a key stands and where its value starts; list items have no key of their own."""
-
-    key: Place
-    value: Place
-
-
-@dataclass(frozen=True, kw_only=True)
-class Source:
-    """Plain values with the place of every key path."""
-
-    values: Any
-    places: dict[KeyPath, KeyPlace]
-    file: Path
-
-    def place(self, path: KeyPath, *, on_key: bool = False) -> Place:
-        """Return the place of a path, or of its nearest parent that stands in the file."""
-        for length in range(len(path), -1, -1):
-            found = self.places.get(path[:length])
-            if found is not None:
-                return found.key if on_key or length < len(path) else found.value
-        return Place(file=str(self.file))
 
 
 def read_source(path: Path) -> Source:
@@ -80,25 +33,6 @@ def read_source(path: Path) -> Source:
 def parse_source(text: str, *, file: Path) -> Source:
     """Turn YAML text into values and places."""
     return _Composer(text, file).compose()
-
-
-def parse_scalar(text: str) -> Any:
-    """Return the YAML 1.2 value of a plain scalar; ValueError for a number beyond all bounds."""
-    if text in _NULLS:
-        return None
-    if text in _BOOLEANS:
-        return _BOOLEANS[text]
-    if _INTEGER.fullmatch(text) or _FLOAT.fullmatch(text):
-        if len(text) > _MAX_DIGITS:
-            raise ValueError(f"a number of {len(text)} digits")
-        return int(text) if _INTEGER.fullmatch(text) else float(text)
-    if _OCTAL.fullmatch(text):
-        return int(text[2:], 8)
-    if _HEXADECIMAL.fullmatch(text):
-        return int(text[2:], 16)
-    if _INFINITY.fullmatch(text):
-        return float("-inf" if text[0] == "-" else "inf")
-    return float("nan") if text in _NAN else text
 
 
 def _read_text(path: Path) -> str:
@@ -184,11 +118,11 @@ class _Composer:
     def _refuse_unprintable(self) -> None:
         found = _UNPRINTABLE.search(self.text)
         if found is not None:
-            before = self.text[: found.start()]
-            line, column = before.count("\n"), found.start() - (before.rfind("\n") + 1)
+            before = f"{self.text[: found.start()]}.".splitlines()
             raise self._error(
                 f"character {found.group()!r} is not allowed in YAML",
-                self._place_at(line, column),
+                self._place_at(len(before) - 1, len(before[-1]) - 1),
+                hint="delete it; is this a text file?",
             )
 
     def _events(self) -> Iterator[Any]:
@@ -198,7 +132,9 @@ class _Composer:
             mark = error.problem_mark or error.context_mark
             place = self._place_at(mark.line, mark.column) if mark else Place(file=str(self.file))
             words = ", ".join(part for part in (error.context, error.problem) if part)
-            raise self._error(f"not valid YAML: {words}", place, hint=self._syntax_hint(place)) from None
+            raise self._error(
+                f"not valid YAML: {words}", place, hint=self._syntax_hint(place)
+            ) from None
         except yaml.YAMLError as error:
             raise self._error(f"not valid YAML: {error}", Place(file=str(self.file))) from None
 
@@ -215,7 +151,9 @@ class _Composer:
                 self.num_documents += 1
                 if self.num_documents > 1:
                     raise self._error(
-                        "a second YAML document starts here", self._place(event), hint="remove the '---'"
+                        "a second YAML document starts here",
+                        self._place(event),
+                        hint="remove the '---'",
                     )
             case yaml.AliasEvent():
                 self._alias(event)
@@ -234,7 +172,9 @@ class _Composer:
             raise self._error("a key must be text, not a mapping or list", self._place(event))
         if len(self.stack) >= MAX_DEPTH:
             raise self._error(f"nested more than {MAX_DEPTH} levels deep", self._place(event))
-        container: dict[str, Any] | list[Any] = {} if isinstance(event, yaml.MappingStartEvent) else []
+        container: dict[str, Any] | list[Any] = (
+            {} if isinstance(event, yaml.MappingStartEvent) else []
+        )
         path = self._put(container, self._place(event))
         self.stack.append(_Frame(container, path, event.anchor))
 
@@ -248,7 +188,9 @@ class _Composer:
             try:
                 value = parse_scalar(event.value)
             except ValueError as error:
-                raise self._error(f"{error} is no number to compute with", self._place(event)) from None
+                raise self._error(
+                    f"{error} is no number to compute with", self._place(event)
+                ) from None
         path = self._put(value, self._place(event))
         if event.anchor is not None:
             self.anchors[event.anchor] = _Anchor(value, path)
@@ -256,7 +198,9 @@ class _Composer:
     def _alias(self, event: Any) -> None:
         anchor = self.anchors.get(event.anchor)
         if anchor is None:
-            raise self._error(f"alias *{event.anchor} names no anchor before it", self._place(event))
+            raise self._error(
+                f"alias *{event.anchor} names no anchor before it", self._place(event)
+            )
         if self._awaits_key():
             raise self._error("an alias cannot be a key", self._place(event))
         path = self._put(None, self._place(event))
@@ -278,13 +222,25 @@ class _Composer:
             raise self._error(f"more than {MAX_NODES:,} values, counting every alias", place)
 
     def _awaits_key(self) -> bool:
-        return bool(self.stack) and isinstance(self.stack[-1].container, dict) and self.stack[-1].key is None
+        return (
+            bool(self.stack)
+            and isinstance(self.stack[-1].container, dict)
+            and self.stack[-1].key is None
+        )
 
     def _take_key(self, key: str, place: Place) -> None:
         frame = self.stack[-1]
         if key in frame.container:
             first = self.places[(*frame.path, key)].key
-            raise self._error(f"key {key!r} stands twice here", place, hint=f"first on line {first.line}")
+            raise self._error(
+                f"key {key!r} stands twice here", place, hint=f"the first is on line {first.line}"
+            )
+        if key == "<<":
+            raise self._error(
+                "merge keys ('<<') are not part of YAML 1.2",
+                place,
+                hint="write the keys out, or start from another config with `extends`",
+            )
         frame.key, frame.key_place = key, place
 
     def _put(self, value: Any, place: Place) -> KeyPath:
@@ -321,13 +277,17 @@ class _Composer:
     def _refuse_tag(self, event: Any) -> None:
         if event.tag is not None and event.tag != "!":
             raise self._error(
-                f"tag {event.tag!r} is not allowed", self._place(event), hint="write the plain value"
+                f"tag {event.tag!r} is not allowed",
+                self._place(event),
+                hint="write the plain value",
             )
 
     def _place(self, event: Any) -> Place:
         start, end = event.start_mark, event.end_mark
         same_line = start.line == end.line
-        return self._place_at(start.line, start.column, (end.column - start.column) if same_line else 1)
+        return self._place_at(
+            start.line, start.column, (end.column - start.column) if same_line else 1
+        )
 
     def _place_at(self, line: int, column: int, length: int = 1) -> Place:
         text = self.lines[line] if line < len(self.lines) else ""
@@ -337,24 +297,3 @@ class _Composer:
 
     def _error(self, message: str, place: Place, *, hint: str | None = None) -> SpecError:
         return SpecError(format_problem(message, place), hint=hint)
-
-
-def format_problem(message: str, place: Place) -> str:
-    """Format a message with its place and, where there is one, the line with a caret under it."""
-    if not place.line:
-        return f"{place}: {message}"
-    number = str(place.line)
-    margin = " " * len(number)
-    text, column = _window(place.text.replace("\t", " "), place.column - 1)
-    carets = "^" * max(1, min(place.length, len(text) - column))
-    return "\n".join(
-        [f"{place}: {message}", f"{margin} |", f"{number} | {text}", f"{margin} | {' ' * column}{carets}"]
-    )
-
-
-def _window(text: str, column: int, width: int = 100) -> tuple[str, int]:
-    """Cut a long line around a column; return the cut text and the column in it."""
-    if len(text) <= width:
-        return text, min(column, len(text))
-    start = max(0, min(column - width // 2, len(text) - width))
-    return text[start : start + width], column - start

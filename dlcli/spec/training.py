@@ -6,7 +6,8 @@ from typing import Any
 
 from dlcli.spec import catalog
 from dlcli.spec.components import Component, ComponentSpec
-from dlcli.spec.fields import INVALID, Field, JsonSchema, ListOf, report_unexpected
+from dlcli.spec.containers import ListOf
+from dlcli.spec.fields import INVALID, Field, JsonSchema, report_unexpected
 from dlcli.spec.heads import Objective
 from dlcli.spec.problems import KeyPath, Problems, join_names, suggest
 
@@ -34,7 +35,8 @@ class PerOutput:
                 return report_unexpected(self, value, path, problems)
             return self.kind.check(value, path, problems)
         parsed = {
-            name: self._check_one(name, item, (*path, name), problems) for name, item in value.items()
+            name: self._check_one(name, item, (*path, name), problems)
+            for name, item in value.items()
         }
         return INVALID if any(item is INVALID for item in parsed.values()) else parsed
 
@@ -64,7 +66,10 @@ def check_output_names(
     for name in value:
         if name not in listed:
             problems.add(
-                (*path, name), f"no output is named {name!r}", hint=suggest(name, listed), on_key=True
+                (*path, name),
+                f"no output is named {name!r}",
+                hint=suggest(name, listed),
+                on_key=True,
             )
 
 

@@ -11,7 +11,7 @@ from dlcli.spec.data import ColumnSpec
 from dlcli.spec.layers import LayerSpec
 from dlcli.spec.merging import relative_to
 from dlcli.spec.run import RunSpec
-from dlcli.spec.source import parse_scalar
+from dlcli.spec.scalars import parse_scalar
 
 
 def to_yaml(spec: RunSpec, *, folder: Path) -> str:
@@ -19,7 +19,12 @@ def to_yaml(spec: RunSpec, *, folder: Path) -> str:
     values = _plain(spec)
     values["data"] = _relative_files(values["data"], folder)
     return yaml.dump(
-        values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=100
+        values,
+        Dumper=_Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        default_flow_style=None,
+        width=100,
     )
 
 
@@ -41,9 +46,9 @@ def _plain_section(section: Any) -> dict[str, Any]:
         value = getattr(section, item.name)
         # A column says only what it changes; the other sections spell their defaults out.
         unchanged = isinstance(section, ColumnSpec) and value == item.default
-        if "setting" in item.metadata and item.name != "extends" and not unchanged:
-            if value not in (None, (), {}):
-                written[item.name] = _plain(value)
+        is_written = "setting" in item.metadata and item.name != "extends" and not unchanged
+        if is_written and value not in (None, (), {}):
+            written[item.name] = _plain(value)
     return written
 
 

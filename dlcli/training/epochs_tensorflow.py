@@ -41,7 +41,7 @@ class TensorFlowLoop:
         # Traced once for batches of any size, as `model.fit` traces them: Keras weighs the losses of
         # several outputs by batch size only where it knows that size while tracing.
         self._train_step = _traced(model.train_step, self._train)
-        self._test_step = _traced(model.test_step, self._train)
+        self._test_step = _traced(model.test_step, self._validation)
         self._watchers: Sequence[Watcher] = ()
         self._kept: dict[int, list[tf.Variable]] = {}
         self._call: Any = None
@@ -208,6 +208,8 @@ class TensorFlowLoop:
 
 
 def _traced(step: Any, arrays: Any) -> Any:
+    if arrays is None:
+        return None
     signature = keras.tree.map_structure(
         lambda array: tf.TensorSpec([None, *array.shape[1:]], array.dtype), arrays
     )

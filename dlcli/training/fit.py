@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterable
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,11 @@ from dlcli.bundle.keras_score import KerasScorer
 from dlcli.bundle.score import Scorer
 from dlcli.data.dataset import Part
 from dlcli.errors import TrainingError
-from dlcli.model.build import build_model, make_component
+from dlcli.model.build import build_model, make_at
 from dlcli.model.describe import describe_layers
 from dlcli.spec.callbacks import RUN_PATHS
-from dlcli.spec.components import ComponentSpec
 from dlcli.spec.layers import tensor_name
-from dlcli.spec.run import metrics_by_output, resolve_network
+from dlcli.spec.run import RunSpec, metrics_by_output, resolve_network
 from dlcli.training.epochs import Arrays, EpochsResult, train_epochs
 from dlcli.training.job import OnnxRecord, TrainingJob, TrainingOutcome, Watcher
 from dlcli.training.labels import labels_of, row_weights
@@ -106,10 +105,15 @@ def _compiled_model(job: TrainingJob) -> Any:
 
     weights = spec.loss_weights
     model.compile(
-        optimizer=make_component(spec.optimizer),
-        loss=by_output({each.output: make_component(each.loss) for each in job.objectives}),
+        optimizer=make_at(spec, spec.optimizer, ("optimizer",)),
+        loss=by_output(
+            {each.output: make_at(spec, each.loss, ("loss",)) for each in job.objectives}
+        ),
         metrics=by_output(
-            {name: [make_component(metric) for metric in each] for name, each in metrics.items()}
+            {
+                name: [make_at(spec, metric, ("metrics",)) for metric in each]
+                for name, each in metrics.items()
+            }
         ),
         loss_weights=None if weights is None or single else by_output(weights),
     )
@@ -154,7 +158,7 @@ def _train(
                 epochs=spec.epochs,
                 seed=spec.seed,
                 shuffle=spec.shuffle,
-                callbacks=_callbacks(spec.callbacks, watcher, job.folder),
+                callbacks=_callbacks(spec, watcher, job.folder),
                 should_stop=lambda: stop.is_requested() or watcher.should_stop(),
             )
     except (ValueError, TypeError) as error:
@@ -162,17 +166,17 @@ def _train(
         raise TrainingError(f"training cannot start: {_first_lines(error)}") from error
 
 
-def _callbacks(specs: Iterable[ComponentSpec], watcher: Watcher, folder: Path) -> list[Any]:
+def _callbacks(spec: RunSpec, watcher: Watcher, folder: Path) -> list[Any]:
     made = []
-    for spec in specs:
-        arguments = dict(spec.arguments)
-        if spec.name in RUN_PATHS:
-            argument, _ = RUN_PATHS[spec.name]
+    for index, callback in enumerate(spec.callbacks):
+        arguments = dict(callback.arguments)
+        if callback.name in RUN_PATHS:
+            argument, _ = RUN_PATHS[callback.name]
             path = folder / arguments[argument]
             path.parent.mkdir(parents=True, exist_ok=True)
             arguments[argument] = str(path)
-        kind = ComponentSpec(kind="callback", name=spec.name, arguments=arguments)
-        made.append(make_component(kind))
+        placed = replace(callback, arguments=arguments)
+        made.append(make_at(spec, placed, ("callbacks", index)))
     if not any(isinstance(callback, keras.callbacks.TerminateOnNaN) for callback in made):
         made.append(keras.callbacks.TerminateOnNaN())
     return [*made, _Progress(watcher)]
@@ -212,9 +216,11 @@ def _check_finite(result: EpochsResult, job: TrainingJob) -> None:
 def _export(model: Any, train: Arrays, path: Path) -> OnnxRecord:
     sample = {name: array[:ONNX_SAMPLE_ROWS] for name, array in train.inputs.items()}
     export = export_onnx(model, path, sample=sample)
-    written = export.path is not None
     return OnnxRecord(
-        written=written, reason=None if written else export.reason, max_difference=export.difference
+        written=export.path is not None,
+        writer=export.writer,
+        reason=export.reason,
+        max_difference=export.difference,
     )
 
 

@@ -29,6 +29,8 @@ class OnnxRecord:
     """Whether the network stands in an ONNX file, and how far that is from Keras."""
 
     written: bool
+    writer: str | None = None
+    """`dlcli`, or `keras` for networks with layers beyond our table."""
     reason: str | None = None
     max_difference: float | None = None
 

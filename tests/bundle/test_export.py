@@ -14,11 +14,11 @@ from dlcli.model.keras_import import load_keras
 
 keras: Any = load_keras("tensorflow")
 
-from dlcli.bundle import export  # noqa: E402 - Keras's backend is chosen first
-from dlcli.bundle.keras_score import KerasScorer  # noqa: E402
-from dlcli.bundle.onnx_layers.activations import ACTIVATIONS  # noqa: E402
-from dlcli.bundle.onnx_layers.dense import UNCHANGING_LAYERS  # noqa: E402
-from dlcli.bundle.onnx_layers.network import LAYERS  # noqa: E402
+from dlcli.bundle import export
+from dlcli.bundle.keras_score import KerasScorer
+from dlcli.bundle.onnx_layers.activations import ACTIVATIONS
+from dlcli.bundle.onnx_layers.dense import UNCHANGING_LAYERS
+from dlcli.bundle.onnx_layers.network import LAYERS
 
 L = keras.layers
 Build = Callable[[Any], Any]
@@ -64,6 +64,10 @@ def check(model: Any, path: Path, *, writer: str = "dlcli") -> Any:
 
 def keras_predictions(model: Any, sample: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return KerasScorer(model=model).predict(sample)
+
+
+def twice(layer: Any, x: Any) -> Any:
+    return layer(layer(x))
 
 
 VECTOR, STEPS, IMAGE = (6,), (6, 4), (8, 7, 3)
@@ -165,7 +169,7 @@ SINGLE: dict[str, tuple[tuple[int | None, ...], Build]] = {
             L.Add()([x, L.MultiHeadAttention(2, 4, dropout=0.1)(x, x)])
         ),
     ),
-    "shared layer": (VECTOR, lambda x: (lambda d: d(d(x)))(L.Dense(6, activation="tanh"))),
+    "shared layer": (VECTOR, lambda x: twice(L.Dense(6, activation="tanh"), x)),
     "inner models": (
         VECTOR,
         lambda x: keras.Sequential([keras.Input(VECTOR), L.Dense(4), L.ReLU()])(L.Dense(6)(x)),
@@ -379,6 +383,9 @@ assert "tensorflow" not in sys.modules
 
 def test_jax_exports_without_tensorflow(tmp_path: Path) -> None:
     finished = subprocess.run(
-        [sys.executable, "-c", JAX, tmp_path / "model.onnx"], capture_output=True, text=True
+        [sys.executable, "-c", JAX, tmp_path / "model.onnx"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert finished.returncode == 0, finished.stderr

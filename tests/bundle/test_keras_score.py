@@ -11,7 +11,7 @@ from dlcli.model.keras_import import load_keras
 
 keras: Any = load_keras("tensorflow")
 
-from dlcli.bundle.keras_score import KerasScorer  # noqa: E402 - Keras's backend is chosen first
+from dlcli.bundle.keras_score import KerasScorer
 
 
 @pytest.fixture

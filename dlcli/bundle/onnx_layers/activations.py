@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import activations, layers
 
-from dlcli.bundle.onnx_layers.graph import Graph, NotInTable, Tensor
+from dlcli.bundle.onnx_layers.graph import Graph, NotInTableError, Tensor
 
 Activation = Callable[[Graph, str], str]
 
@@ -19,7 +19,7 @@ def write_activation(graph: Graph, name: str, function: Any) -> str:
     write = ACTIVATIONS.get(function)
     if write is None:
         label = getattr(function, "__name__", type(function).__name__)
-        raise NotInTable(f"the activation {label!r} has no ONNX form here")
+        raise NotInTableError(f"the activation {label!r} has no ONNX form here")
     return write(graph, name)
 
 
@@ -128,7 +128,7 @@ def prelu(graph: Graph, layer: layers.PReLU, inputs: list[Tensor]) -> list[str]:
 
 def relu(graph: Graph, layer: layers.ReLU, inputs: list[Tensor]) -> list[str]:
     if layer.negative_slope or layer.threshold:
-        raise NotInTable("ReLU with a negative slope or a threshold")
+        raise NotInTableError("ReLU with a negative slope or a threshold")
     name = inputs[0].name
     if layer.max_value is None:
         return [graph.op("Relu", name)]
@@ -137,7 +137,7 @@ def relu(graph: Graph, layer: layers.ReLU, inputs: list[Tensor]) -> list[str]:
 
 def softmax(graph: Graph, layer: layers.Softmax, inputs: list[Tensor]) -> list[str]:
     if not isinstance(layer.axis, int):
-        raise NotInTable("Softmax over several axes")
+        raise NotInTableError("Softmax over several axes")
     return [graph.op("Softmax", inputs[0].name, axis=layer.axis)]
 
 

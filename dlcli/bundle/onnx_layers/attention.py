@@ -7,13 +7,13 @@ import keras
 from keras import layers
 
 from dlcli.bundle.onnx_layers.dense import einsum_dense
-from dlcli.bundle.onnx_layers.graph import Graph, NotInTable, Tensor
+from dlcli.bundle.onnx_layers.graph import Graph, NotInTableError, Tensor
 
 
 def attention(graph: Graph, layer: layers.Attention, inputs: list[Tensor]) -> list[str]:
     """Write dot-product attention of [query, value] or [query, value, key]."""
     if layer.score_mode != "dot":
-        raise NotInTable(f"Attention with score_mode {layer.score_mode!r}")
+        raise NotInTableError(f"Attention with score_mode {layer.score_mode!r}")
     query, value, key = (*inputs, inputs[1])[:3]
     scores = graph.op("Einsum", query.name, key.name, equation="btd,bsd->bts")
     if layer.use_scale:
@@ -41,7 +41,7 @@ def multi_head_attention(
     """Write multi-head attention of query, value and, where given, key; all [B, T, D]."""
     unusual = getattr(layer, "_use_gate", False) or getattr(layer, "_sliding_window", None)
     if unusual or any(tensor.rank != 3 for tensor in inputs):
-        raise NotInTable("MultiHeadAttention with a gate, a window, or more than one axis")
+        raise NotInTableError("MultiHeadAttention with a gate, a window, or more than one axis")
     query, value, key = (*inputs, inputs[1])[:3]
     queries = einsum_dense(graph, layer.query_dense, [query])[0]
     keys = einsum_dense(graph, layer.key_dense, [key])[0]

@@ -7,7 +7,7 @@ import numpy as np
 from keras import layers
 
 from dlcli.bundle.onnx_layers.activations import write_activation
-from dlcli.bundle.onnx_layers.graph import Graph, NotInTable, Tensor
+from dlcli.bundle.onnx_layers.graph import Graph, NotInTableError, Tensor
 
 
 def identity(graph: Graph, layer: keras.Layer, inputs: list[Tensor]) -> list[str]:
@@ -65,7 +65,7 @@ def layer_normalization(
 ) -> list[str]:
     tensor, axes = inputs[0], _axes(layer.axis, inputs[0].rank)
     if getattr(layer, "rms_scaling", False):
-        raise NotInTable("LayerNormalization with rms_scaling")
+        raise NotInTableError("LayerNormalization with rms_scaling")
     mean = graph.op("ReduceMean", tensor.name, graph.integers(*axes))
     centered = graph.op("Sub", tensor.name, mean)
     name = _divided_by_rms(graph, centered, centered, axes, layer.epsilon)
@@ -125,7 +125,7 @@ def merge(kind: str) -> Any:
 
     def write(graph: Graph, layer: keras.Layer, inputs: list[Tensor]) -> list[str]:
         if len({tensor.rank for tensor in inputs}) > 1:
-            raise NotInTable(f"{type(layer).__name__} of tensors of different ranks")
+            raise NotInTableError(f"{type(layer).__name__} of tensors of different ranks")
         name = inputs[0].name
         if kind in {"Sum", "Mean", "Max", "Min"}:
             return [graph.op(kind, *(tensor.name for tensor in inputs))]

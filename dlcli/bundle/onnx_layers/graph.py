@@ -25,7 +25,7 @@ TYPES = {
 }
 
 
-class NotInTable(Exception):
+class NotInTableError(Exception):
     """A layer, or a way of using one, that the layer table cannot write."""
 
 
@@ -88,14 +88,14 @@ class Graph:
         if tensor.dtype == dtype:
             return tensor
         if dtype not in TYPES:
-            raise NotInTable(f"values of type {dtype}")
+            raise NotInTableError(f"values of type {dtype}")
         name = self.op("Cast", tensor.name, to=TYPES[dtype])
         return replace(tensor, name=name, dtype=dtype)
 
     def reshape(self, name: str, shape: tuple[int | None, ...]) -> str:
         """Reshape to [rows, ...]; at most one size after the rows may be unknown."""
         if sum(size is None for size in shape[1:]) > 1:
-            raise NotInTable("more than one size is not known before the data is seen")
+            raise NotInTableError("more than one size is not known before the data is seen")
         return self.op(
             "Reshape", name, self.integers(0, *(-1 if s is None else s for s in shape[1:]))
         )
@@ -113,7 +113,9 @@ class Graph:
 def value_info(tensor: Tensor) -> onnx.ValueInfoProto:
     """Describe a graph input or output; the unknown first size is called `rows`."""
     if tensor.dtype not in TYPES:
-        raise NotInTable(f"{tensor.name!r} is {tensor.dtype}, expected one of {', '.join(TYPES)}")
+        raise NotInTableError(
+            f"{tensor.name!r} is {tensor.dtype}, expected one of {', '.join(TYPES)}"
+        )
     shape = [
         size if size is not None else ("rows" if axis == 0 else f"{tensor.name}_size_{axis}")
         for axis, size in enumerate(tensor.shape)

@@ -19,7 +19,7 @@ from dlcli.bundle.onnx_layers.graph import (
     OPSET,
     TYPES,
     Graph,
-    NotInTable,
+    NotInTableError,
     Tensor,
     value_info,
 )
@@ -30,13 +30,13 @@ from dlcli.bundle.onnx_layers.windows import WINDOW_LAYERS
 def build_onnx(model: Any, *, inputs: list[str], outputs: list[str]) -> onnx.ModelProto:
     """Return `model` as ONNX with the given names for its flat inputs and outputs.
 
-    Raises NotInTable, naming the layer, where a layer has no entry in LAYERS.
+    Raises NotInTableError, naming the layer, where a layer has no entry in LAYERS.
     """
     if not is_functional(model):
-        raise NotInTable(f"{type(model).__name__} is not a functional or sequential model")
+        raise NotInTableError(f"{type(model).__name__} is not a functional or sequential model")
     names = [*inputs, *outputs]
     if len(set(names)) < len(names):
-        raise NotInTable(f"an input and an output, or two of either, share a name: {names}")
+        raise NotInTableError(f"an input and an output, or two of either, share a name: {names}")
     graph = Graph()
     taken = [
         Tensor(name=name, shape=tuple(tensor.shape), dtype=tensor.dtype)
@@ -47,7 +47,7 @@ def build_onnx(model: Any, *, inputs: list[str], outputs: list[str]) -> onnx.Mod
         graph.nodes.append(helper.make_node("Identity", [tensor.name], [name]))
     given = [replace(tensor, name=name) for name, tensor in zip(outputs, given, strict=True)]
     if graph.weight_bytes() > MOST_WEIGHT_BYTES:
-        raise NotInTable("the weights are larger than one ONNX file can hold (2 GiB)")
+        raise NotInTableError("the weights are larger than one ONNX file can hold (2 GiB)")
     proto = helper.make_graph(
         graph.nodes,
         "network",
@@ -83,9 +83,11 @@ def write_layer(graph: Graph, layer: Any, inputs: list[Tensor]) -> list[str]:
     """Write one layer by its entry in LAYERS."""
     write = LAYERS.get(type(layer))
     if write is None:
-        raise NotInTable(f"the layer {layer.name!r} ({type(layer).__name__}) has no ONNX form here")
+        raise NotInTableError(
+            f"the layer {layer.name!r} ({type(layer).__name__}) has no ONNX form here"
+        )
     if getattr(layer, "quantization_mode", None) is not None:
-        raise NotInTable(f"the layer {layer.name!r} is quantized")
+        raise NotInTableError(f"the layer {layer.name!r} is quantized")
     names: list[str] = write(graph, layer, inputs)
     return names
 
@@ -94,7 +96,9 @@ def time_distributed(graph: Graph, layer: Any, inputs: list[Tensor]) -> list[str
     """Fold the steps into the rows, apply the inner layer, unfold."""
     _, steps, *rest = inputs[0].shape
     if steps is None or None in rest:
-        raise NotInTable("TimeDistributed over a number of steps not known before the data is seen")
+        raise NotInTableError(
+            "TimeDistributed over a number of steps not known before the data is seen"
+        )
     folded = graph.op("Reshape", inputs[0].name, graph.integers(-1, *(size or 0 for size in rest)))
     inner = Tensor(name=folded, shape=(None, *rest), dtype=inputs[0].dtype)
     name = write_layer(graph, layer.layer, [inner])[0]
@@ -114,14 +118,14 @@ def _write_node(graph: Graph, node: Any, known: dict[int, Tensor]) -> None:
         # a layer that takes anything else from one does not find it in `known`.
         return
     if layer.compute_dtype not in TYPES:
-        raise NotInTable(f"the layer {layer.name!r} computes in {layer.compute_dtype}")
+        raise NotInTableError(f"the layer {layer.name!r} computes in {layer.compute_dtype}")
     inputs = [_known(known, kt) for kt in _tensor_arguments(node)]
     if type(layer) not in NO_CAST:
         dtype = node.outputs[0].dtype
         inputs = [graph.cast(tensor, dtype) for tensor in inputs]
     if isinstance(layer, keras.Model):
         if not is_functional(layer) or any(tensor.mask for tensor in inputs):
-            raise NotInTable(f"the inner model {layer.name!r} is not a plain graph of layers")
+            raise NotInTableError(f"the inner model {layer.name!r} is not a plain graph of layers")
         outputs = write_network(graph, layer, inputs)
     else:
         names = write_layer(graph, layer, inputs)
@@ -137,7 +141,7 @@ def _write_node(graph: Graph, node: Any, known: dict[int, Tensor]) -> None:
 def _known(known: dict[int, Tensor], tensor: Any) -> Tensor:
     if id(tensor) not in known:
         operation = tensor._keras_history.operation
-        raise NotInTable(f"the operation {operation.name!r} has no ONNX form here")
+        raise NotInTableError(f"the operation {operation.name!r} has no ONNX form here")
     return known[id(tensor)]
 
 
@@ -154,10 +158,10 @@ def _tensor_arguments(node: Any) -> list[Any]:
         tracked = [getattr(tensor, "_keras_mask", None) for tensor in first]
         own = name == "mask" and all(one is two for one, two in zip(masks, tracked, strict=True))
         if not own and any(each is not None and each is not False for each in masks):
-            raise NotInTable(f"the layer {layer.name!r} is called with {name}")
+            raise NotInTableError(f"the layer {layer.name!r} is called with {name}")
     flat = keras.tree.flatten(list(given.values()))
     if any(not isinstance(value, keras.KerasTensor) and value for value in flat):
-        raise NotInTable(f"the layer {layer.name!r} is called with more than tensors")
+        raise NotInTableError(f"the layer {layer.name!r} is called with more than tensors")
     return [value for value in flat if isinstance(value, keras.KerasTensor)]
 
 
@@ -174,7 +178,7 @@ def _output_mask(graph: Graph, layer: Any, inputs: list[Tensor]) -> str | None:
         return masks[0] if getattr(layer, "return_sequences", False) else None
     reads_mask = any(name.endswith("mask") for name in inspect.signature(layer.call).parameters)
     if len(inputs) > 1 or (reads_mask and not isinstance(layer, layers.BatchNormalization)):
-        raise NotInTable(f"the layer {layer.name!r} ({type(layer).__name__}) uses a mask")
+        raise NotInTableError(f"the layer {layer.name!r} ({type(layer).__name__}) uses a mask")
     return masks[0]
 
 

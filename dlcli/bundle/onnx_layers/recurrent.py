@@ -13,7 +13,7 @@ from keras import activations, layers
 from onnx import TensorProto, helper
 
 from dlcli.bundle.onnx_layers.activations import write_activation
-from dlcli.bundle.onnx_layers.graph import Graph, NotInTable, Tensor
+from dlcli.bundle.onnx_layers.graph import Graph, NotInTableError, Tensor
 
 # Activations that the fused operators know under these names with the same meaning.
 FUSED = {
@@ -32,7 +32,7 @@ KINDS = {layers.LSTMCell: "LSTM", layers.GRUCell: "GRU", layers.SimpleRNNCell: "
 def recurrent(graph: Graph, layer: Any, inputs: list[Tensor]) -> list[str]:
     """Return the layer's sequence or last output, then its states where it returns them."""
     if len(inputs) != 1 or layer.stateful or type(layer.cell) not in KINDS:
-        raise NotInTable(f"{type(layer).__name__} with states of its own or another cell")
+        raise NotInTableError(f"{type(layer).__name__} with states of its own or another cell")
     steps = graph.op("Transpose", inputs[0].name, perm=[1, 0, 2])
     if layer.go_backwards:
         steps = graph.reverse(steps, axis=0)
@@ -53,7 +53,7 @@ def recurrent(graph: Graph, layer: Any, inputs: list[Tensor]) -> list[str]:
 def bidirectional(graph: Graph, layer: layers.Bidirectional, inputs: list[Tensor]) -> list[str]:
     """Return both directions merged, or both of them where the layer does not merge."""
     if layer.return_state:
-        raise NotInTable("Bidirectional that returns its states")
+        raise NotInTableError("Bidirectional that returns its states")
     one = recurrent(graph, layer.forward_layer, inputs)[0]
     two = recurrent(graph, layer.backward_layer, inputs)[0]
     if layer.return_sequences:

@@ -7,7 +7,7 @@ import numpy as np
 from keras import layers
 
 from dlcli.bundle.onnx_layers.activations import write_activation
-from dlcli.bundle.onnx_layers.graph import Graph, NotInTable, Tensor
+from dlcli.bundle.onnx_layers.graph import Graph, NotInTableError, Tensor
 
 
 def convolution(graph: Graph, layer: Any, inputs: list[Tensor]) -> list[str]:
@@ -108,7 +108,7 @@ def cropping(graph: Graph, layer: Any, inputs: list[Tensor]) -> list[str]:
 def up_sampling(graph: Graph, layer: Any, inputs: list[Tensor]) -> list[str]:
     _check_channels_last(layer)
     if getattr(layer, "interpolation", "nearest") != "nearest":
-        raise NotInTable(f"{type(layer).__name__} with {layer.interpolation} interpolation")
+        raise NotInTableError(f"{type(layer).__name__} with {layer.interpolation} interpolation")
     factors = np.array([1, *_sizes(layer.size, inputs[0].rank - 2), 1], np.float32)
     scales = graph.constant(factors, "scales")
     places: dict[str, Any] = {
@@ -168,7 +168,7 @@ def _to_channels_last(graph: Graph, name: str, rank: int) -> str:
 
 def _check_channels_last(layer: Any) -> None:
     if getattr(layer, "data_format", None) == "channels_first":
-        raise NotInTable(f"{type(layer).__name__} with channels first")
+        raise NotInTableError(f"{type(layer).__name__} with channels first")
 
 
 def _sizes(value: Any, places: int) -> list[int]:

@@ -116,7 +116,8 @@ def match_names(read: ReadColumn, categories: tuple[str, ...]) -> NDArray[np.int
 
 def present_names(read: ReadColumn) -> set[str]:
     """Return the distinct texts of the cells that are not missing."""
-    return {read.names[code] for code in np.unique(read.values[~read.missing])}
+    counts = np.bincount(read.values[~read.missing], minlength=len(read.names))
+    return {read.names[code] for code in np.flatnonzero(counts)}
 
 
 def sort_names(names: set[str]) -> tuple[str, ...]:

@@ -102,7 +102,9 @@ def _commonest_name(codes: NDArray[np.int32], names: tuple[str, ...]) -> str:
 
 
 def _own_policy(settings: ColumnSettings) -> str:
-    words = [f"`{column_hint(settings.name, missing=p)}`" for p in STATISTICS[settings.type][-1:]]
+    statistics = STATISTICS[settings.type]
+    best = "median" if "median" in statistics else "mode" if statistics else None
+    words = [] if best is None else [f"`{column_hint(settings.name, missing=best)}`"]
     words.append(f"`{_constant_hint(settings)}`")
     words.append(f"`{column_hint(settings.name, missing='drop')}`")
     return f"give the column a policy of its own: {', '.join(words[:-1])} or {words[-1]}"

@@ -6,6 +6,7 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 import xlsxwriter
+from xlsxwriter.exceptions import FileCreateError
 
 from dlcli.data.cells import cell_text
 from dlcli.errors import DataError
@@ -45,7 +46,10 @@ class Writer:
             self._append(cells)
 
     def close(self) -> None:
-        self._workbook.close()
+        try:
+            self._workbook.close()
+        except FileCreateError as error:
+            raise OSError(*error.args[0].args) from error
 
     def _append(self, cells: Any) -> None:
         for number, cell in enumerate(cells):

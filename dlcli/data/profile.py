@@ -1,0 +1,229 @@
+"""What a table holds, column by column, and what in it deserves a second look."""
+
+import textwrap
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from dlcli.data.cells import missing_mask, to_text
+from dlcli.data.column_profile import ColumnProfile, profile_column
+from dlcli.data.readers import looks_headerless
+from dlcli.data.table import Table
+
+BARS = " ▁▂▃▄▅▆▇█"
+_FIGURES = ("missing", "distinct", "min", "median", "max")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableProfile:
+    """A whole table."""
+
+    files: tuple[str, ...]
+    num_rows: int
+    duplicates: int
+    """Rows that repeat an earlier one in every cell."""
+    columns: tuple[ColumnProfile, ...]
+    has_header: bool = True
+    """False where the column names look like a first row of data."""
+
+    def column(self, name: str) -> ColumnProfile:
+        """Return the profile of a column that is there."""
+        return next(column for column in self.columns if column.name == name)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the profile as JSON values."""
+        return asdict(self)
+
+
+def profile_table(
+    table: Table, *, decimal: str = ".", thousands: str | None = None
+) -> TableProfile:
+    """Profile every column; `decimal` and `thousands` say how text columns write numbers."""
+    columns = tuple(
+        profile_column(table, name, decimal=decimal, thousands=thousands) for name in table.names
+    )
+    return TableProfile(
+        files=tuple(dict.fromkeys(origin.path.name for origin in table.origins)),
+        num_rows=table.num_rows,
+        duplicates=_count_duplicates(table),
+        columns=columns,
+        has_header=not lacks_header(table),
+    )
+
+
+def lacks_header(table: Table) -> bool:
+    """Tell whether the names are cells: numbers, and texts that their own columns hold again."""
+    texts = [name for name in table.names if not looks_headerless([name])]
+    if len(texts) == len(table.names):
+        return False
+    return all(
+        pc.any(pc.equal(to_text(table.column(name)), name)).as_py() is True for name in texts
+    )
+
+
+def _count_duplicates(table: Table) -> int:
+    """Count the rows whose 64-bit hash, taken over all cells, has come before."""
+    if not table.num_rows or not table.names:
+        return 0
+    hashes = np.zeros(table.num_rows, dtype=np.uint64)
+    for name in table.names:
+        hashes = _mix(hashes * np.uint64(0x9E3779B97F4A7C15) + _cell_hashes(table.column(name)))
+    return table.num_rows - len(np.unique(hashes))
+
+
+def _cell_hashes(column: pa.ChunkedArray) -> NDArray[np.uint64]:
+    """Return for every cell a number that equal cells share [rows]."""
+    if pa.types.is_floating(column.type):
+        floats = np.where(missing_mask(column), np.nan, column.to_numpy(zero_copy_only=False))
+        # Adding 0 makes -0.0 and 0.0 alike.
+        bits: NDArray[np.uint64] = (floats.astype(np.float64) + 0.0).view(np.uint64)
+        return bits
+    if pa.types.is_integer(column.type) and not column.null_count:
+        return column.to_numpy().view(np.uint64)
+    encoded = column.combine_chunks().dictionary_encode()
+    encoded = encoded.combine_chunks() if isinstance(encoded, pa.ChunkedArray) else encoded
+    codes = pc.fill_null(pc.cast(encoded.indices, pa.int64()), -1)
+    return codes.to_numpy(zero_copy_only=False).view(np.uint64)
+
+
+def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Spread every bit over all others: the finalizer of MurmurHash3."""
+    for factor in (0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53):
+        values = (values ^ (values >> np.uint64(33))) * np.uint64(factor)
+    return values ^ (values >> np.uint64(33))
+
+
+def format_profile(profile: TableProfile, *, width: int = 100) -> str:
+    """Lay the profile out for a terminal of `width` characters."""
+    title = ", ".join(
+        [
+            _cut_middle(" + ".join(profile.files), width - 50),
+            _count(profile.num_rows, "row"),
+            _count(len(profile.columns), "column"),
+            _count(profile.duplicates, "repeated row"),
+        ]
+    )
+    notes = [line for note in _notes(profile) for line in _wrap_note(note, width)]
+    table = "\n".join(_format_columns(profile, width))
+    return "\n\n".join([title, table, *(["\n".join(["notes", *notes])] if notes else [])])
+
+
+def format_bars(counts: Sequence[int]) -> str:
+    """Draw counts as one line of blocks; only a count of 0 is blank."""
+    most = max(counts, default=0)
+    return "".join(BARS[-(-count * 8 // most) if most else 0] for count in counts)
+
+
+def _format_columns(profile: TableProfile, width: int) -> list[str]:
+    cells = [_figures(column) for column in profile.columns]
+    widths = [
+        max(len(title), *(len(row[index]) for row in cells), 0) if cells else len(title)
+        for index, title in enumerate(_FIGURES)
+    ]
+    type_width = 8
+    name_width = max((_width(_shown(column.name)) for column in profile.columns), default=0)
+    taken = type_width + sum(widths) + 2 * (len(widths) + 2) + 12
+    name_width = max(12, min(name_width, width - taken))
+
+    def lay(name: str, kind: str, figures: Sequence[str], last: str) -> str:
+        padded = [text.rjust(size) for text, size in zip(figures, widths, strict=False)]
+        return "  ".join([_pad(name, name_width), kind.ljust(type_width), *padded, last]).rstrip()
+
+    lines = [lay("column", "type", _FIGURES, "")]
+    for column, figures in zip(profile.columns, cells, strict=True):
+        name = _cut_middle(_shown(column.name), name_width)
+        if column.minimum is not None:
+            lines.append(lay(name, column.type, figures, format_bars(column.histogram)))
+        else:
+            start = lay(name, column.type, figures[:2], "")
+            shown = _format_top(column, width - _width(start) - 2)
+            lines.append(f"{start}  {shown}".rstrip())
+    return lines
+
+
+def _figures(column: ColumnProfile) -> list[str]:
+    missing = f"{column.missing:,}" if column.missing else "-"
+    extent = (column.minimum, column.median, column.maximum)
+    return [missing, f"{column.distinct:,}", *map(format_extent, extent)]
+
+
+def format_extent(value: float | str | None) -> str:
+    """Format a number with five significant digits, a date as it is, None as nothing."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    return f"{value:.5g}" if abs(value) < 1e5 or value % 1 or abs(value) >= 1e9 else f"{value:.0f}"
+
+
+def _format_top(column: ColumnProfile, width: int) -> str:
+    """List the most frequent values with their shares, as many as fit."""
+    if column.nature in ("identifier", "text"):
+        return ""
+    known = sum(count for _, count in column.top)
+    num_cells = known if len(column.top) == column.distinct else None
+    text = ""
+    for index, (value, count) in enumerate(column.top):
+        share = f"{count / num_cells:.0%}" if num_cells else f"{count:,}"
+        item = f"{_cut_middle(_shown(value), 24)} {share}"
+        longer = f"{text}, {item}" if text else item
+        is_last = index + 1 == column.distinct
+        if _width(longer) + (0 if is_last else 3) > width:
+            return f"{text}, …" if text else ""
+        text = longer
+    return text if len(column.top) == column.distinct else f"{text}, …"
+
+
+def _notes(profile: TableProfile) -> list[str]:
+    """Return the notes, one for all columns of which the same is to be said."""
+    named: dict[str, list[str]] = {}
+    for column in profile.columns:
+        if column.note:
+            named.setdefault(_shown(column.note), []).append(_cut_middle(_shown(column.name), 40))
+    notes = []
+    if not profile.has_header:
+        notes.append("the column names look like data: a file without a header row needs `header`")
+    return notes + [f"{', '.join(names)}: {note}" for note, names in named.items()]
+
+
+def _wrap_note(note: str, width: int) -> list[str]:
+    return textwrap.wrap(note, width, initial_indent="  ", subsequent_indent="    ")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number or 'no':{',' if number else ''}} {noun}s"
+
+
+def _shown(text: str) -> str:
+    """Return the text with what would move the cursor escaped."""
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
+    )
+
+
+def _width(text: str) -> int:
+    """Count terminal cells: East Asian wide characters take two, combining ones none."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF")
+        for c in text
+    )
+
+
+def _pad(text: str, width: int) -> str:
+    return text + " " * (width - _width(text))
+
+
+def _cut_middle(text: str, width: int) -> str:
+    """Shorten a text to `width` terminal cells; names often differ at either end only."""
+    if _width(text) <= width:
+        return text
+    kept = len(text) - 1
+    while kept > 2 and _width(text[: (kept + 1) // 2] + text[len(text) - kept // 2 :]) >= width:
+        kept -= 1
+    return f"{text[: (kept + 1) // 2]}…{text[len(text) - kept // 2 :]}"

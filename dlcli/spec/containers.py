@@ -1,0 +1,112 @@
+"""Fields that hold other fields: lists, mappings, and choices between kinds."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from dlcli.spec.fields import (
+    INVALID,
+    Choice,
+    Field,
+    JsonSchema,
+    Number,
+    Text,
+    join_alternatives,
+    number_hint,
+    report_unexpected,
+)
+from dlcli.spec.problems import KeyPath, Problems, closest
+
+
+@dataclass(frozen=True)
+class ListOf:
+    """A list whose items are all of one kind; it becomes a tuple."""
+
+    item: Field
+    least: int = 0
+
+    @property
+    def expectation(self) -> str:
+        return f"a list ({self.item.expectation} each)"
+
+    def accepts(self, value: object) -> bool:
+        return isinstance(value, list)
+
+    def check(self, value: object, path: KeyPath, problems: Problems) -> Any:
+        if not isinstance(value, list):
+            return report_unexpected(self, value, path, problems, hint=self._hint(value))
+        if len(value) < self.least:
+            return report_unexpected(self, value, path, problems, hint="it needs an item at least")
+        items = [self.item.check(item, (*path, i), problems) for i, item in enumerate(value)]
+        return INVALID if any(item is INVALID for item in items) else tuple(items)
+
+    def _hint(self, value: object) -> str | None:
+        if isinstance(value, dict) and value and self.item.accepts(value):
+            return "begin every item with '- '"
+        if isinstance(value, str | int | float) and self.item.accepts(value):
+            return f"in brackets it is a list: [{value}]"
+        return None
+
+    def schema(self) -> JsonSchema:
+        schema: JsonSchema = {"type": "array", "items": self.item.schema()}
+        return schema | ({"minItems": self.least} if self.least else {})
+
+
+@dataclass(frozen=True)
+class MapOf:
+    """A mapping from names of the user's to values of one kind."""
+
+    value: Field
+    keys: str = "names"
+
+    @property
+    def expectation(self) -> str:
+        return f"a mapping from {self.keys} to values ({self.value.expectation} each)"
+
+    def accepts(self, value: object) -> bool:
+        return isinstance(value, dict)
+
+    def check(self, value: object, path: KeyPath, problems: Problems) -> Any:
+        if not isinstance(value, dict):
+            return report_unexpected(self, value, path, problems)
+        parsed = {
+            str(key): self.value.check(item, (*path, key), problems) for key, item in value.items()
+        }
+        return INVALID if any(item is INVALID for item in parsed.values()) else parsed
+
+    def schema(self) -> JsonSchema:
+        return {"type": "object", "additionalProperties": self.value.schema()}
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """The first of several kinds that accepts the value."""
+
+    kinds: tuple[Field, ...]
+
+    @property
+    def expectation(self) -> str:
+        words: list[str] = []
+        for kind in self.kinds:
+            words += kind.choices if isinstance(kind, Choice) else [kind.expectation]
+        return join_alternatives(words)
+
+    def accepts(self, value: object) -> bool:
+        return any(kind.accepts(value) for kind in self.kinds)
+
+    def check(self, value: object, path: KeyPath, problems: Problems) -> Any:
+        number = next((kind for kind in self.kinds if isinstance(kind, Number)), None)
+        takes_text = any(isinstance(kind, Text) for kind in self.kinds)
+        if number is not None and not takes_text and number_hint(value) is not None:
+            return report_unexpected(self, value, path, problems, hint=number_hint(value))
+        for kind in self.kinds:
+            if kind.accepts(value):
+                return kind.check(value, path, problems)
+        hint = number.hint(value) if number and isinstance(value, float) else None
+        if isinstance(value, str):
+            words = [w for kind in self.kinds if isinstance(kind, Choice) for w in kind.choices]
+            near = closest(value, words)
+            hint = f"did you mean {near!r}?" if near else None
+        return report_unexpected(self, value, path, problems, hint=hint)
+
+    def schema(self) -> JsonSchema:
+        return {"anyOf": [kind.schema() for kind in self.kinds]}

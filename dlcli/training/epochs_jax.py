@@ -1,0 +1,265 @@
+"""Whole epochs in one XLA call on JAX, with Keras's own train_step and test_step."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import keras
+import numpy as np
+from jax import lax
+from numpy.typing import NDArray
+
+from dlcli.training.loop import LoopAnswer, LoopPlan
+from dlcli.training.watchers import Watcher
+
+COMPILE_ERRORS = (jax.errors.JaxRuntimeError, NotImplementedError, TypeError, ValueError)
+
+
+class JaxLoop:
+    """A while loop over epochs, inside it one over batches; Keras's stateless steps pass the state.
+
+    The state is Keras's own tuple of lists: the values of the trainable, the other, the
+    optimizer's and the metrics' variables. It is written back to the variables after every call.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        train: tuple[Any, ...],
+        validation: tuple[Any, ...] | None,
+        plan: LoopPlan,
+    ) -> None:
+        self._model = model
+        self._plan = plan
+        self._train = keras.tree.map_structure(jnp.asarray, train)
+        self._validation = (
+            None if validation is None else keras.tree.map_structure(jnp.asarray, validation)
+        )
+        first = keras.tree.map_structure(lambda array: array[: plan.batch_size], train)
+        model._symbolic_build(data_batch=first)
+        model.reset_metrics()
+        self._fresh_metrics = [np.asarray(v.value) for v in model.metrics_variables]
+        shapes = {name: jnp.shape(value) for name, value in model.get_metrics_result().items()}
+        if validation is not None:
+            shapes |= {f"val_{name}": shape for name, shape in shapes.items()}
+        self.names = tuple(name for name in sorted(shapes) if shapes[name] == ())
+        self._wide = {name: shapes[name] for name in sorted(shapes) if shapes[name] != ()}
+        self._learns_at_a_rate = hasattr(model.optimizer, "learning_rate")
+        self._watchers: Sequence[Watcher] = ()
+        self._kept: list[list[Any]] = []
+        self._call: Any = None
+
+    def compile(self, watchers: Sequence[Watcher]) -> None:
+        self._watchers = watchers
+        self._kept = [
+            [jnp.array(weight.value) for weight in self._model.weights] if watcher.captures else []
+            for watcher in watchers
+        ]
+        self._call = jax.jit(self._epochs, donate_argnums=(0, 1))
+        orders = np.zeros(
+            [self._plan.capacity, self._plan.rows if self._plan.shuffle else 0], dtype=np.int32
+        )
+        self.run(orders, num_epochs=0, first_epoch=0)
+
+    def run(self, orders: NDArray[np.int32], *, num_epochs: int, first_epoch: int) -> LoopAnswer:
+        states = np.array([watcher.state() for watcher in self._watchers], dtype=np.float32)
+        state, self._kept, answer = self._call(
+            self._state(),
+            self._kept,
+            (self._train, self._validation),
+            orders,
+            np.int32(num_epochs),
+            np.int32(first_epoch),
+            states.reshape(-1, 4),
+        )
+        for variables, values in zip(self._variables(), state, strict=True):
+            for variable, value in zip(variables, values, strict=True):
+                variable.assign(value)
+        ran, batches, scalars, rates, wide = jax.device_get(answer)
+        count = int(ran)
+        return LoopAnswer(
+            epochs=count,
+            scalars=scalars[:count],
+            arrays={
+                name: values[:count] for name, values in zip(self._wide, wide, strict=True)
+            },
+            rates=rates[:count],
+            batches=int(batches),
+        )
+
+    def best_weights(self, watcher: int) -> list[NDArray[Any]]:
+        return [np.array(value) for value in self._kept[watcher]]
+
+    def _variables(self) -> tuple[list[Any], ...]:
+        model = self._model
+        return (
+            model.trainable_variables,
+            model.non_trainable_variables,
+            model.optimizer.variables,
+            model.metrics_variables,
+        )
+
+    def _state(self) -> tuple[list[Any], ...]:
+        return tuple([variable.value for variable in group] for group in self._variables())
+
+    def _epochs(
+        self,
+        state: Any,
+        kept: Any,
+        parts: Any,
+        orders: Any,
+        num_epochs: Any,
+        first_epoch: Any,
+        states: Any,
+    ) -> Any:
+        capacity = self._plan.capacity
+
+        def goes_on(carry: Any) -> Any:
+            return (carry["ran"] < num_epochs) & ~carry["acts"]
+
+        def epoch(carry: Any) -> Any:
+            ran = carry["ran"]
+            state, logs, batches = self._epoch(carry["state"], parts, orders, ran)
+            scalars = jnp.stack([logs[name].astype(jnp.float32) for name in self.names])
+            rate = self._rate(state)
+            acts = ~jnp.isfinite(logs["loss"]) if self._plan.stops_on_nan else jnp.array(False)
+            following, kept = [], list(carry["kept"])
+            for index, watcher in enumerate(self._watchers):
+                watched, calls, best = watcher.step(
+                    carry["states"][index],
+                    scalars[watcher.column],
+                    rate=rate,
+                    epoch=first_epoch + ran,
+                )
+                following.append(watched)
+                acts = acts | calls
+                if watcher.captures:
+                    kept[index] = lax.cond(
+                        best, lambda new, _: new, lambda _, old: old, self._weights(state), kept[index]
+                    )
+            return {
+                "ran": ran + 1,
+                "acts": acts,
+                "batches": batches,
+                "state": state,
+                "kept": kept,
+                "states": jnp.stack(following) if following else carry["states"],
+                "scalars": carry["scalars"].at[ran].set(scalars),
+                "rates": carry["rates"].at[ran].set(rate),
+                "wide": [
+                    stack.at[ran].set(logs[name])
+                    for stack, name in zip(carry["wide"], self._wide, strict=True)
+                ],
+            }
+
+        carry = lax.while_loop(
+            goes_on,
+            epoch,
+            {
+                "ran": jnp.int32(0),
+                "acts": jnp.array(False),
+                "batches": jnp.int32(0),
+                "state": state,
+                "kept": kept,
+                "states": states,
+                "scalars": jnp.zeros([capacity, len(self.names)], jnp.float32),
+                "rates": jnp.zeros([capacity], jnp.float32),
+                "wide": [jnp.zeros([capacity, *shape]) for shape in self._wide.values()],
+            },
+        )
+        answer = tuple(carry[name] for name in ("ran", "batches", "scalars", "rates", "wide"))
+        return carry["state"], carry["kept"], answer
+
+    def _epoch(
+        self, state: Any, parts: Any, orders: Any, ran: Any
+    ) -> tuple[Any, dict[str, Any], Any]:
+        """Train over every batch and validate; return the state, logs and number of batches."""
+        model, plan = self._model, self._plan
+        train, validation = parts
+        order = orders[ran] if plan.shuffle else None
+
+        def take(start: Any, size: int) -> Any:
+            if order is None:
+                return _rows(train, start, size)
+            rows = lax.dynamic_slice(order, (start,), (size,))
+            return jax.tree.map(lambda array: array[rows], train)
+
+        def step(carry: Any, size: int) -> Any:
+            done, _, state = carry
+            logs, following = model.train_step(state, take(done * plan.batch_size, size))
+            fine = jnp.isfinite(logs["loss"]) if plan.stops_on_nan else jnp.array(True)
+            return done + 1, fine, _like(following, state)
+
+        carry = (jnp.int32(0), jnp.array(True), self._with_fresh_metrics(state))
+        if plan.full_batches:
+            carry = lax.while_loop(
+                lambda carry: (carry[0] < plan.full_batches) & carry[1],
+                lambda carry: step(carry, plan.batch_size),
+                carry,
+            )
+        if plan.rest and plan.stops_on_nan:
+            carry = lax.cond(
+                carry[1], lambda carry: step(carry, plan.rest), lambda carry: carry, carry
+            )
+        elif plan.rest:
+            carry = step(carry, plan.rest)
+        done, _, state = carry
+        logs = self._results(state)
+        if validation is not None:
+            state = self._validate(self._with_fresh_metrics(state), validation)
+            logs |= {f"val_{name}": value for name, value in self._results(state).items()}
+        return state, logs, done
+
+    def _validate(self, state: Any, validation: Any) -> Any:
+        trainable, other, optimizer, metrics = state
+        size = self._plan.batch_size
+        full, rest = divmod(len(jax.tree.leaves(validation)[0]), size)
+
+        def step(index: Any, carry: Any, size_now: int) -> Any:
+            other, metrics = carry
+            batch = _rows(validation, index * size, size_now)
+            _, (_, *following) = self._model.test_step((trainable, other, metrics), batch)
+            return _like(tuple(following), carry)
+
+        carry = (other, metrics)
+        if full:
+            carry = lax.fori_loop(0, full, lambda index, carry: step(index, carry, size), carry)
+        if rest:
+            carry = step(full, carry, rest)
+        return trainable, carry[0], optimizer, carry[1]
+
+    def _with_fresh_metrics(self, state: Any) -> Any:
+        return (*state[:3], [jnp.asarray(value) for value in self._fresh_metrics])
+
+    def _results(self, state: Any) -> dict[str, Any]:
+        mapping = list(zip(self._model.metrics_variables, state[3], strict=True))
+        with keras.StatelessScope(state_mapping=mapping):
+            results = self._model.get_metrics_result()
+        return {name: jnp.asarray(value) for name, value in results.items()}
+
+    def _rate(self, state: Any) -> Any:
+        if not self._learns_at_a_rate:
+            return jnp.float32(0)
+        optimizer = self._model.optimizer
+        mapping = list(zip(optimizer.variables, state[2], strict=True))
+        with keras.StatelessScope(state_mapping=mapping):
+            return keras.ops.convert_to_tensor(optimizer.learning_rate, "float32")
+
+    def _weights(self, state: Any) -> list[Any]:
+        model = self._model
+        values = {
+            id(variable): value
+            for variables, group in zip(self._variables()[:2], state[:2], strict=True)
+            for variable, value in zip(variables, group, strict=True)
+        }
+        return [values[id(weight)] for weight in model.weights]
+
+
+def _rows(arrays: Any, start: Any, size: int) -> Any:
+    return jax.tree.map(lambda array: lax.dynamic_slice_in_dim(array, start, size), arrays)
+
+
+def _like(state: Any, reference: Any) -> Any:
+    """Return the state with the types of the reference, which a loop must keep."""
+    return jax.tree.map(lambda new, old: jnp.asarray(new, old.dtype), state, reference)

@@ -1,0 +1,119 @@
+import csv
+import io
+
+import pyarrow.parquet
+import pytest
+
+from dlcli.commands import predict as predict_module
+from dlcli.commands.predict import predict
+from dlcli.commands.train import TrainOptions, train
+from dlcli.console import QuietDisplay
+from dlcli.errors import DataError
+
+
+def _rows(path):
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_inputs_own_cells_come_back_as_written_in_their_order(
+    trained_run, concrete_csv, tmp_path
+):
+    out = tmp_path / "out.csv"
+    predicted = predict(str(trained_run.path), concrete_csv, out)
+    given, made = _rows(concrete_csv), _rows(out)
+    assert predicted.rows == len(made) == 1030
+    assert [{key: row[key] for key in given[0]} for row in made] == given
+    assert all(float(row["predicted_compressive_strength"]) for row in made)
+
+
+def test_predictions_are_those_that_training_wrote(trained_run, concrete_csv, tmp_path):
+    out = tmp_path / "out.csv"
+    predict(str(trained_run.path), concrete_csv, out)
+    made = _rows(out)
+    for row in _rows(trained_run.predictions):
+        again = made[int(row["row"]) - 1]["predicted_compressive_strength"]
+        assert float(again) == pytest.approx(float(row["predicted_compressive_strength"]), rel=1e-6)
+
+
+def test_blocks_give_what_one_block_gives(trained_run, concrete_csv, tmp_path, monkeypatch):
+    predict(str(trained_run.path), concrete_csv, tmp_path / "one.csv")
+    monkeypatch.setattr(predict_module, "BLOCK_ROWS", 100)
+    counted = []
+    predict(str(trained_run.path), concrete_csv, tmp_path / "many.csv", on_rows=counted.append)
+    assert len(counted) >= 10
+    ours, theirs = _rows(tmp_path / "many.csv"), _rows(tmp_path / "one.csv")
+    for one, other in zip(ours, theirs, strict=True):
+        first = float(one.pop("predicted_compressive_strength"))
+        assert first == pytest.approx(float(other.pop("predicted_compressive_strength")), rel=1e-5)
+        assert one == other
+
+
+def test_columns_may_come_in_any_order_and_others_beside_them(trained_run, concrete_csv, tmp_path):
+    rows = _rows(concrete_csv)[:5]
+    shuffled = tmp_path / "shuffled.csv"
+    with shuffled.open("w", encoding="utf-8", newline="") as file:
+        names = ["note", *reversed(list(rows[0]))]
+        writer = csv.DictWriter(file, names)
+        writer.writeheader()
+        writer.writerows([{**row, "note": "a, b"} for row in rows])
+    predict(str(trained_run.path), shuffled, tmp_path / "a.csv", ids=("note",))
+    predict(str(trained_run.path), concrete_csv, tmp_path / "b.csv")
+    ours, theirs = _rows(tmp_path / "a.csv"), _rows(tmp_path / "b.csv")
+    assert list(ours[0]) == ["note", "predicted_compressive_strength"]
+    for one, other in zip(ours, theirs, strict=False):
+        key = "predicted_compressive_strength"
+        assert float(one[key]) == pytest.approx(float(other[key]), rel=1e-6)
+
+
+def test_numbers_stay_numbers_in_typed_files(trained_run, concrete_csv, tmp_path):
+    out = tmp_path / "out.parquet"
+    predict(str(trained_run.path), concrete_csv, out)
+    schema = pyarrow.parquet.read_schema(out)
+    assert str(schema.field("cement").type) == "double"
+    assert str(schema.field("age").type) == "int64"
+    assert str(schema.field("predicted_compressive_strength").type) == "double"
+
+
+def test_a_missing_column_is_named_with_the_nearest(trained_run, concrete_csv, tmp_path):
+    text = concrete_csv.read_text(encoding="utf-8").replace("cement", "Cement", 1)
+    renamed = tmp_path / "renamed.csv"
+    renamed.write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match="cement") as caught:
+        predict(str(trained_run.path), renamed, tmp_path / "out.csv")
+    assert "Cement" in str(caught.value.hint)
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_stdin_to_stdout(trained_run, concrete_csv, monkeypatch, capfdbinary):
+    head = b"\n".join(concrete_csv.read_bytes().splitlines()[:4]) + b"\n"
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(head)))
+    predict(str(trained_run.path), predict_module.Path("-"), predict_module.Path("-"))
+    lines = capfdbinary.readouterr().out.decode().splitlines()
+    assert len(lines) == 4
+    assert lines[0].endswith(",predicted_compressive_strength")
+
+
+POLICIES = """
+data:
+  source: data.csv
+  target: y
+  missing: drop
+  split: {test: 0}
+layers: [Dense: 1]
+epochs: 1
+"""
+
+
+def test_rows_that_a_policy_drops_stay_without_a_prediction(tmp_path):
+    lines = ["x,y", *(f"{i},{2 * i}" for i in range(20))]
+    (tmp_path / "data.csv").write_text("\n".join(lines), encoding="utf-8")
+    (tmp_path / "net.yaml").write_text(POLICIES, encoding="utf-8")
+    run = train(tmp_path / "net.yaml", TrainOptions(out=tmp_path / "run"), QuietDisplay()).run
+    (tmp_path / "new.csv").write_text("id,x\na,1\nb,\nc,3\n", encoding="utf-8")
+    predicted = predict(str(run.path), tmp_path / "new.csv", tmp_path / "out.csv")
+    made = _rows(tmp_path / "out.csv")
+    assert predicted.without_prediction == 1
+    assert [row["id"] for row in made] == ["a", "b", "c"]
+    assert made[1]["predicted_y"] == ""
+    assert made[2]["predicted_y"] != ""

@@ -1,0 +1,79 @@
+"""What a config's source names, and the fingerprints of the files behind it."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from dlcli.data.sources import fingerprint, hash_file, resolve_source
+from dlcli.errors import DataError
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("b.csv", "a.csv", "c[1].csv", "notes.txt"):
+        (tmp_path / name).write_text(f"{name}\n1\n")
+    (tmp_path / "deep.csv").mkdir()
+    (tmp_path / "deep.csv" / "d.csv").write_text("d\n1\n")
+    return tmp_path
+
+
+def test_paths_are_relative_to_the_config(folder: Path) -> None:
+    assert resolve_source("a.csv", folder=folder) == [folder / "a.csv"]
+    assert resolve_source("missing.csv", folder=folder) == [folder / "missing.csv"]
+    absolute = str(folder / "b.csv")
+    assert resolve_source(absolute, folder=Path("elsewhere")) == [folder / "b.csv"]
+
+
+def test_lists_keep_their_order(folder: Path) -> None:
+    files = resolve_source(["b.csv", "a.csv"], folder=folder)
+    assert [file.name for file in files] == ["b.csv", "a.csv"]
+
+
+def test_globs_are_sorted_and_match_files_only(folder: Path) -> None:
+    names = [file.name for file in resolve_source("*.csv", folder=folder)]
+    assert names == ["a.csv", "b.csv", "c[1].csv"]
+    names = [file.name for file in resolve_source("**/d*.csv", folder=folder)]
+    assert names == ["d.csv"]
+    names = [file.name for file in resolve_source(f"{folder}/[ab].csv", folder=Path("x"))]
+    assert names == ["a.csv", "b.csv"]
+
+
+def test_a_file_with_brackets_in_its_name_is_no_glob(folder: Path) -> None:
+    assert resolve_source("c[1].csv", folder=folder) == [folder / "c[1].csv"]
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("*.parquet", "no file matches *.parquet"),
+        ([], "the source lists no files"),
+        ("", "the source is an empty text"),
+        ("https://example.org/a.csv", "the source https://example.org/a.csv is an address, "),
+        ("dataset:irsi-original", "no data set is called 'irsi-original'"),
+    ],
+)
+def test_sources_that_name_nothing(folder: Path, source: str | list[str], message: str) -> None:
+    with pytest.raises(DataError) as caught:
+        resolve_source(source, folder=folder)
+    assert str(caught.value).startswith(message)
+
+
+def test_a_file_named_twice_is_refused(folder: Path) -> None:
+    with pytest.raises(DataError, match=r"the source names .*a\.csv twice"):
+        resolve_source(["a.csv", "[ab].csv"], folder=folder)
+
+
+def test_datasets_are_found_by_name(
+    shared_datasets: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DLCLI_DATASETS", str(shared_datasets))
+    files = resolve_source("dataset:iris-original", folder=tmp_path)
+    assert files == [shared_datasets / "iris.csv"]
+
+
+def test_fingerprints_are_of_the_bytes(folder: Path) -> None:
+    content = (folder / "a.csv").read_bytes()
+    file = fingerprint(folder / "a.csv")
+    assert file.sha256 == hashlib.sha256(content).hexdigest() == hash_file(folder / "a.csv")
+    assert file.num_bytes == len(content)

@@ -1,0 +1,56 @@
+"""The README's commands run, in order, in a copy of the repository."""
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from dlcli.cli import app
+from dlcli.errors import ExitCode
+
+REPOSITORY = Path(__file__).parents[1]
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+
+
+def _console_commands() -> list[str]:
+    blocks = re.findall(r"```console\n(.*?)```", README, re.S)
+    lines = [line for block in blocks for line in block.splitlines()]
+    return [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
+
+
+@pytest.mark.slow
+def test_every_command_block_works_in_a_copy_of_the_repository(tmp_path, monkeypatch):
+    for folder in ("configs", "datasets"):
+        shutil.copytree(REPOSITORY / folder, tmp_path / folder)
+    monkeypatch.chdir(tmp_path)
+    commands = ["dlcli train configs/concrete.yaml --quiet", *_console_commands()]
+    assert len(commands) > 5
+    for command in commands:
+        program, *arguments = shlex.split(command)
+        assert program == "dlcli"
+        result = CliRunner().invoke(app, arguments)
+        assert result.exit_code == 0, f"{command}\n{result.output}"
+
+
+def test_every_exit_code_is_in_the_table():
+    rows = re.findall(r"^\| (\d+) \| ", README, re.M)
+    assert [int(row) for row in rows] == [int(code) for code in ExitCode]
+
+
+def test_every_command_is_mentioned():
+    names = [command.callback.__name__ for command in app.registered_commands]
+    documentation = README + "".join(
+        page.read_text(encoding="utf-8") for page in (REPOSITORY / "docs").glob("*.md")
+    )
+    for name in names:
+        assert f"dlcli {name}" in documentation, name
+
+
+def test_the_file_tree_names_every_module_and_no_other():
+    tree = re.search(r"## Files\n.*?```text\n(.*?)```", README, re.S).group(1)
+    shown = set(re.findall(r"^\s*(\w+\.py)\s", tree, re.M))
+    real = {path.name for path in (REPOSITORY / "dlcli").rglob("*.py")}
+    assert shown == real - {"__init__.py"} | {"__init__.py"}
