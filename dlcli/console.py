@@ -5,9 +5,10 @@ import sys
 import time
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
+from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
@@ -16,7 +17,7 @@ from dlcli.errors import DlcliError
 MAX_PLAIN_LINES = 200
 """Epoch lines in a log that is no terminal; longer trainings show every n-th."""
 
-REDRAW_SECONDS = 0.1
+REDRAWS_PER_SECOND = 8
 
 _errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -66,6 +67,9 @@ def training_display(*, quiet: bool) -> "QuietDisplay | PlainDisplay | LiveDispl
 class QuietDisplay:
     """Shows nothing."""
 
+    def on_stage(self, text: str) -> None:
+        """Take note of what begins now."""
+
     def on_start(self, *, epochs: int) -> None:
         """Take note of the number of epochs."""
 
@@ -81,74 +85,89 @@ class QuietDisplay:
 
 
 class PlainDisplay(QuietDisplay):
-    """One line per epoch, at most MAX_PLAIN_LINES of them."""
+    """One line per stage and per epoch, at most MAX_PLAIN_LINES of these."""
+
+    def __init__(self) -> None:
+        self._epochs = 0
+        self._every = 1
+        self._held: tuple[int, dict[str, float]] | None = None
+
+    def on_stage(self, text: str) -> None:
+        self.close()
+        say(text)
 
     def on_start(self, *, epochs: int) -> None:
         self._epochs = epochs
         self._every = math.ceil(epochs / MAX_PLAIN_LINES)
-        self._pending = ""
 
     def on_epoch(self, epoch: int, logs: dict[str, float]) -> None:
+        self._held = (epoch, logs)
         if epoch % self._every == 0 or epoch == self._epochs - 1:
-            self._pending = ""
-            say(self._line(epoch, logs))
-        else:
-            self._last = (epoch, logs)
-            self._pending = "x"
+            self._say_held()
 
     def close(self) -> None:
-        if getattr(self, "_pending", ""):
-            say(self._line(*self._last))
+        # The last epoch of a training that stopped early is shown too.
+        self._say_held()
 
-    def _line(self, epoch: int, logs: dict[str, float]) -> str:
-        return f"epoch {epoch + 1}/{self._epochs}  {format_logs(logs)}"
+    def _say_held(self) -> None:
+        if self._held is not None:
+            epoch, logs = self._held
+            say(f"epoch {epoch + 1}/{self._epochs}  {format_logs(logs)}")
+            self._held = None
 
 
 class LiveDisplay(QuietDisplay):
-    """A progress bar with the newest figures, redrawn a few times a second."""
+    """The stage, a progress bar and the newest figures, redrawn a few times a second."""
+
+    def __init__(self) -> None:
+        self._stage = ""
+        self._epochs = 0
+        self._done = 0
+        self._logs: dict[str, float] = {}
+        self._started = time.monotonic()
+        self._live = Live(
+            console=_errors,
+            get_renderable=self._render,
+            refresh_per_second=REDRAWS_PER_SECOND,
+            transient=True,
+        )
+        self._is_live = False
+
+    def on_stage(self, text: str) -> None:
+        self._stage = text
+        if not self._is_live:
+            self._live.start()
+            self._is_live = True
 
     def on_start(self, *, epochs: int) -> None:
         self._epochs = epochs
-        self._started = time.monotonic()
-        self._drawn = 0.0
-        self._done = 0
-        self._logs: dict[str, float] = {}
-        self._live: Live | None = Live(console=_errors, auto_refresh=False, transient=False)
-        self._live.start()
-        self._draw()
+        self.on_stage("compiling")
 
     def on_epoch(self, epoch: int, logs: dict[str, float]) -> None:
+        # Setting fields costs nothing; another thread draws.
+        if not self._done:
+            self._started = time.monotonic()
         self._done, self._logs = epoch + 1, logs
-        now = time.monotonic()
-        if now - self._drawn >= REDRAW_SECONDS:
-            self._drawn = now
-            self._draw()
 
     def close(self) -> None:
-        live = getattr(self, "_live", None)
-        if live is not None:
-            self._draw()
-            live.stop()
-            self._live = None
-
-    def _draw(self) -> None:
-        if self._live is None:
+        if not self._is_live:
             return
-        elapsed = time.monotonic() - self._started
-        line = Table.grid(padding=(0, 2))
-        line.add_row(
-            f"epoch {self._done}/{self._epochs}",
-            ProgressBar(total=self._epochs, completed=self._done, width=24),
-            self._time(elapsed),
-        )
-        rows = Table.grid()
-        rows.add_row(line)
-        rows.add_row(Text(format_logs(self._logs), style="dim"))
-        self._live.update(rows, refresh=True)
+        self._live.stop()
+        self._is_live = False
+        if self._done:
+            seconds = format_seconds(time.monotonic() - self._started)
+            say(f"epoch {self._done}/{self._epochs}  {seconds}\n{format_logs(self._logs)}")
 
-    def _time(self, elapsed: float) -> str:
-        if not self._done or self._done == self._epochs:
-            return format_seconds(elapsed)
+    def _render(self) -> RenderableType:
+        if not self._done or self._stage != "compiling":
+            return Spinner("dots", Text(self._stage))
+        line = Table.grid(padding=(0, 2))
+        bar = ProgressBar(total=self._epochs, completed=self._done, width=24)
+        line.add_row(f"epoch {self._done}/{self._epochs}", bar, self._time())
+        return Group(line, Text(format_logs(self._logs), style="dim"))
+
+    def _time(self) -> str:
+        elapsed = time.monotonic() - self._started
         left = elapsed / self._done * (self._epochs - self._done)
         return f"{format_seconds(elapsed)}, {format_seconds(left)} left"
 

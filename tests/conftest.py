@@ -36,3 +36,9 @@ def trained_run(tmp_path_factory: pytest.TempPathFactory, concrete_config: Path)
     out = tmp_path_factory.mktemp("runs") / "concrete"
     options = TrainOptions(overrides=("epochs=3",), out=out)
     return train(concrete_config, options, QuietDisplay()).run
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-golden", action="store_true", help="Rewrite the golden files with what comes."
+    )

@@ -96,25 +96,26 @@ def _check_one_backend(specs: Sequence[RunSpec]) -> None:
 
 def train_spec(spec: RunSpec, options: TrainOptions, display: Display) -> TrainedRun:
     """Train a checked config."""
-    dataset = prepare_dataset(
-        spec.data, folder=Path(), seed=spec.seed, class_targets=targets_as_classes(spec)
-    )
-    targets = {info.name: info.classes for info in dataset.preprocessing.targets}
-    objectives = resolve_objectives(spec, targets)
-    with stage_run(spec.name, options.out) as staged:
-        job = TrainingJob(
-            spec=spec,
-            dataset=dataset,
-            objectives=objectives,
-            folder=staged.path,
-            threads=options.threads,
-            debug=options.debug,
+    try:
+        display.on_stage("reading the data")
+        dataset = prepare_dataset(
+            spec.data, folder=Path(), seed=spec.seed, class_targets=targets_as_classes(spec)
         )
-        try:
+        targets = {info.name: info.classes for info in dataset.preprocessing.targets}
+        objectives = resolve_objectives(spec, targets)
+        with stage_run(spec.name, options.out) as staged:
+            job = TrainingJob(
+                spec=spec,
+                dataset=dataset,
+                objectives=objectives,
+                folder=staged.path,
+                threads=options.threads,
+                debug=options.debug,
+            )
             outcome = load_engine("local")(job, display)
-        finally:
-            display.close()
-        return _write(job, outcome, staged, options)
+            return _write(job, outcome, staged, options)
+    finally:
+        display.close()
 
 
 def _write(

@@ -27,6 +27,8 @@ from dlcli.data.roles import unknown_column
 from dlcli.data.table import Table
 from dlcli.errors import RunError
 
+__all__ = ["FEATURES", "FORMAT", "Applied", "InputSpec", "Preprocessing", "TargetInfo"]
+
 FORMAT = 1
 
 

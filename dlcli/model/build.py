@@ -14,6 +14,10 @@ from dlcli.spec.problems import KeyPath, Problems, join_names
 from dlcli.spec.run import Network, RunSpec, raise_problems, resolve_network
 
 
+SEPARATE_INPUTS = {"MultiHeadAttention", "GroupQueryAttention"}
+"""Layers called with query, value and key one by one; with one input they attend to itself."""
+
+
 def build_model(spec: RunSpec, inputs: Mapping[str, InputSpec]) -> keras.Model:
     """Build the network of `spec`; raises SpecError at the layer that does not fit its input.
 
@@ -80,6 +84,8 @@ def _apply_layer(
         name = layer_spec.name or output_names.get(index)
         if name is not None:
             layer.name = tensor_name(name)
+        if layer_spec.component.name in SEPARATE_INPUTS:
+            return layer(*taken) if isinstance(taken, list) else layer(taken, taken)
         return layer(taken)
     except (ValueError, TypeError, NotImplementedError, IndexError) as error:
         shapes = taken if isinstance(taken, list) else [taken]

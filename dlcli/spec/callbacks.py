@@ -7,7 +7,7 @@ from typing import Any
 from dlcli.spec import catalog
 from dlcli.spec.components import Component, ComponentSpec
 from dlcli.spec.fields import INVALID, JsonSchema
-from dlcli.spec.problems import KeyPath, Problems, suggest
+from dlcli.spec.problems import KeyPath, Problems, show_value, suggest
 
 RUN_PATHS = {
     "ModelCheckpoint": ("filepath", "checkpoints/best.keras"),
@@ -16,6 +16,13 @@ RUN_PATHS = {
     "BackupAndRestore": ("backup_dir", "backup"),
 }
 """Callbacks that write: the argument that says where, and where in the run folder without it."""
+
+_WEIGHTS_ONLY = "checkpoints/best.weights.h5"
+_OWN_FILES = {
+    *("config.yaml", "model.keras", "model.onnx", "preprocessing.json", "metrics.json"),
+    *("history.csv", "predictions.csv", "manifest.json", "report.html"),
+}
+"""What dlcli itself writes into every run folder; a test compares this with RunFolder."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,8 @@ def _with_default_path(value: object) -> object:
         return value
     argument, default = RUN_PATHS[entry.name]
     arguments = value[name] if isinstance(value, dict) else None
+    if isinstance(arguments, dict) and arguments.get("save_weights_only") is True:
+        default = _WEIGHTS_ONLY
     if arguments is None:
         return {name: {argument: default}}
     if isinstance(arguments, dict) and argument not in arguments:
@@ -71,6 +80,36 @@ def _check_inside(written: object, path: KeyPath, problems: Problems) -> None:
             f"{str(written)!r} leaves the run folder",
             hint="name a path inside the run folder, e.g. checkpoints/best.keras",
         )
+    elif parts.name in _OWN_FILES and len(parts.parts) == 1:
+        problems.add(
+            path,
+            f"{str(written)!r} is a file that dlcli itself writes into the run folder",
+            hint=f"choose another name, e.g. checkpoints/{parts.name}",
+        )
+
+
+def check_callback(
+    callback: ComponentSpec, optimizer: ComponentSpec | None, path: KeyPath, problems: Problems
+) -> None:
+    """Report a callback that Keras would refuse for its arguments or for the optimizer."""
+    path = (*path, callback.alias or callback.name)
+    if callback.name == "ModelCheckpoint":
+        suffix = ".weights.h5" if callback.arguments.get("save_weights_only") else ".keras"
+        if not str(callback.arguments["filepath"]).endswith(suffix):
+            problems.add(
+                (*path, "filepath"),
+                f"filepath: Keras expects a name ending in {suffix}, "
+                f"got {show_value(callback.arguments['filepath'])}",
+                hint=f"e.g. checkpoints/best{suffix}",
+            )
+    rate = None if optimizer is None else optimizer.arguments.get("learning_rate")
+    if callback.name == "ReduceLROnPlateau" and isinstance(rate, ComponentSpec):
+        problems.add(
+            path,
+            f"ReduceLROnPlateau cannot change a learning rate that {rate.name} decides",
+            hint="leave one of the two out",
+            on_key=True,
+        )
 
 
 def check_monitor(
@@ -84,9 +123,8 @@ def check_monitor(
     """Report a callback that watches a figure this training does not produce."""
     entry = catalog.find("callback", callback.name)
     argument = catalog.argument(entry, "monitor") if entry else None
-    if argument is None or (
-        callback.name == "ModelCheckpoint" and "save_best_only" not in callback.arguments
-    ):
+    is_unused = callback.name == "ModelCheckpoint" and not callback.arguments.get("save_best_only")
+    if argument is None or is_unused:
         return
     monitor = callback.arguments.get("monitor", argument.default)
     path = (*path, callback.alias or callback.name, "monitor")
@@ -96,7 +134,7 @@ def check_monitor(
         problems.add(
             path,
             f"{callback.name} watches {monitor}, but there is no validation part",
-            hint="data.split.validation: 0.1, or monitor: loss",
+            hint="set data.split.validation, e.g. 0.1, or monitor: loss",
         )
     else:
         problems.add(path, f"no figure is named {monitor!r}", hint=suggest(monitor, log_names))

@@ -20,8 +20,15 @@ from dlcli.spec.fields import (
     join_alternatives,
     report_unexpected,
 )
-from dlcli.spec.problems import KeyPath, Problems, closest, did_you_mean, join_names, show_value
-
+from dlcli.spec.problems import (
+    KeyPath,
+    Problems,
+    closest,
+    did_you_mean,
+    join_names,
+    show_flow,
+    show_value,
+)
 
 _EXAMPLES = {
     "activation": "relu",

@@ -180,8 +180,7 @@ class Number:
 
     def _within(self, value: float) -> bool:
         return (
-            abs(value) < (_LARGEST if isinstance(value, int) else math.inf)
-            and value == value
+            (abs(value) < _LARGEST if isinstance(value, int) else math.isfinite(value))
             and (self.minimum is None or value >= self.minimum)
             and (self.maximum is None or value <= self.maximum)
             and (self.exclusive_minimum is None or value > self.exclusive_minimum)

@@ -1,13 +1,13 @@
 """What each output predicts: its targets, the loss and labels that fit, and what does not."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from dlcli.spec import catalog
 from dlcli.spec.components import ComponentSpec
+from dlcli.spec.fields import join_alternatives
 from dlcli.spec.layers import Graph, LayerSpec, layer_path
-from dlcli.spec.problems import KeyPath, Problems, join_names
+from dlcli.spec.problems import KeyPath, Problems
 
 Task = Literal["regression", "binary", "multiclass"]
 Labels = Literal["numbers", "binary", "index", "onehot"]
@@ -21,9 +21,16 @@ _SAME_UNITS = {
 
 BINARY_LOSSES = {"BinaryCrossentropy", "BinaryFocalCrossentropy", "Hinge", "SquaredHinge"}
 ONEHOT_LOSSES = {"CategoricalCrossentropy", "CategoricalFocalCrossentropy", "CategoricalHinge"}
-INDEX_LOSSES = {"SparseCategoricalCrossentropy"}
-CLASS_LOSSES = BINARY_LOSSES | ONEHOT_LOSSES | INDEX_LOSSES
+INDEX_LOSSES = {"SparseCategoricalCrossentropy", "CategoricalGeneralizedCrossEntropy"}
+ANY_CROSSENTROPY = "crossentropy"
+"""The word for which Keras itself picks the crossentropy that fits the classes."""
+CLASS_LOSSES = BINARY_LOSSES | ONEHOT_LOSSES | INDEX_LOSSES | {ANY_CROSSENTROPY}
 EITHER_LOSSES = {"KLDivergence", "Poisson", "CosineSimilarity", "Dice", "Tversky"}
+_FOREIGN_LOSSES = {
+    "CTC": "sequences of symbols",
+    "Circle": "embeddings of class numbers",
+}
+"""Losses for outputs that no column of a table describes, with what they compare."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +126,7 @@ def _units_of(layer: LayerSpec) -> int | None:
     return units if isinstance(units, int) else None
 
 
-def class_targets(heads: list[Head], losses: dict[str, ComponentSpec | None]) -> frozenset[str]:
+def class_targets(heads: Iterable[Head], losses: dict[str, ComponentSpec | None]) -> frozenset[str]:
     """Return the targets that the network treats as classes, whatever their cells are."""
     found: set[str] = set()
     for head in heads:
@@ -131,6 +138,19 @@ def class_targets(heads: list[Head], losses: dict[str, ComponentSpec | None]) ->
     return frozenset(found)
 
 
+def expected_labels(head: Head, loss: ComponentSpec | None) -> Labels | None:
+    """Return the form of the labels as far as the config alone tells."""
+    if loss is None:
+        return "index" if head.activation == "softmax" else None
+    if loss.name in INDEX_LOSSES:
+        return "index"
+    if loss.name in ONEHOT_LOSSES:
+        return "onehot"
+    if loss.name in BINARY_LOSSES:
+        return "binary" if head.units == len(head.targets) else None
+    return None if loss.name in EITHER_LOSSES | {ANY_CROSSENTROPY} else "numbers"
+
+
 def check_head(
     head: Head,
     loss: ComponentSpec | None,
@@ -138,177 +158,105 @@ def check_head(
     layers: tuple[LayerSpec, ...],
     problems: Problems,
 ) -> None:
-    """Report what cannot fit whatever the data holds: units, activation and loss among themselves."""
+    """Report what cannot fit whatever the data holds: units, activation and loss."""
     units_path = layer_path(head.units_layer, layers[head.units_layer], "units")
-    count = len(head.targets)
-    name = None if loss is None else loss.name
-    logits = loss is not None and bool(loss.arguments.get("from_logits"))
-    if name in ONEHOT_LOSSES | INDEX_LOSSES or (name is None and head.activation == "softmax"):
-        if count > 1:
-            problems.add(
-                path,
-                f"{name or 'softmax'} judges one class target, but this output has {count}",
-                hint="give each target an output layer named like it",
-            )
-        if head.units == 1:
-            problems.add(
-                units_path,
-                f"{name or 'softmax'} needs one unit for each class, got 1",
-                hint="2 or more units with softmax; or 1 unit with sigmoid and binary_crossentropy",
-            )
-        allowed = {"softmax", "log_softmax"} if not logits else {"linear"}
-        if name != "CategoricalHinge":
-            _check_activation(head, allowed, name or "softmax", logits, problems)
-    elif name in BINARY_LOSSES and not logits:
-        allowed = (
-            {"tanh", "linear"} if "Hinge" in str(name) else {"sigmoid", "hard_sigmoid", "softmax"}
-        )
-        _check_activation(head, allowed, str(name), logits, problems)
-    elif name in BINARY_LOSSES:
-        _check_activation(head, {"linear"}, str(name), logits, problems)
-    elif head.units is not None and head.units != count and name not in EITHER_LOSSES:
-        if not (name is None and head.units > 1 and head.activation in ("sigmoid",)):
-            _report_regression_units(head, count, units_path, problems)
-    elif head.activation == "softmax" and name not in EITHER_LOSSES:
-        problems.add(
-            head.activation_path,
-            f"softmax gives shares of classes, but {name} compares numbers",
-            hint="for classes use sparse_categorical_crossentropy; for a number leave the activation out",
-        )
-
-
-def _report_regression_units(head: Head, count: int, path: KeyPath, problems: Problems) -> None:
-    target = f"the target {head.targets[0]!r}" if count == 1 else f"{count} targets"
-    problems.add(
-        path,
-        f"the output has {head.units} units for {target}, expected {count}",
-        hint=f"units: {count}, or for classes a softmax with a crossentropy loss",
-    )
-
-
-def _check_activation(
-    head: Head, allowed: set[str], loss: str, logits: bool, problems: Problems
-) -> None:
-    if head.activation is None or head.activation in allowed:
-        return
-    with_logits = " with from_logits" if logits else ""
-    hint = f"activation: {sorted(allowed)[0] if 'sigmoid' not in allowed else 'sigmoid'}"
-    if not logits and "Hinge" not in loss and head.activation == "linear":
-        hint += ", or from_logits: true on the loss"
-    problems.add(
-        head.activation_path,
-        f"{loss}{with_logits} expects {join_names(sorted(allowed))} at the output, got {head.activation}",
-        hint=hint,
-    )
-
-
-def objective_for(
-    head: Head,
-    loss: ComponentSpec | None,
-    classes: Mapping[str, tuple[str, ...] | None],
-    *,
-    path: KeyPath,
-    layers: tuple[LayerSpec, ...],
-    problems: Problems,
-) -> Objective | None:
-    """Match an output with what its targets turned out to be; report what does not fit."""
-    with_classes = [name for name in head.targets if classes[name] is not None]
-    if not with_classes:
-        chosen = loss or _loss("MeanSquaredError")
-        return Objective(
-            output=head.output,
-            targets=head.targets,
-            task="regression",
-            labels="numbers",
-            loss=chosen,
-        )
-    if len(with_classes) < len(head.targets):
-        problems.add(
-            ("data", "target"),
-            f"target {with_classes[0]!r} has classes and others of this output have numbers",
-            hint="give each target an output layer named like it",
-        )
-        return None
-    units_path = layer_path(head.units_layer, layers[head.units_layer], "units")
-    return _ClassMatch(head, loss, classes, path, units_path, problems).objective()
+    _HeadCheck(head, loss, path, units_path, problems).run()
 
 
 @dataclass(frozen=True)
-class _ClassMatch:
-    """An output against the classes of its targets."""
+class _HeadCheck:
+    """One output against its loss."""
 
     head: Head
-    written_loss: ComponentSpec | None
-    classes: Mapping[str, tuple[str, ...] | None]
+    loss: ComponentSpec | None
     path: KeyPath
     units_path: KeyPath
     problems: Problems
 
     @property
-    def num_classes(self) -> int:
-        return len(self.classes[self.head.targets[0]] or ())
+    def called(self) -> str:
+        """The loss as the config writes it, else what tells the task."""
+        return str(self.head.activation) if self.loss is None else self.loss.alias or self.loss.name
 
-    @property
-    def described(self) -> str:
-        names = self.classes[self.head.targets[0]] or ()
-        listed = join_names(names, most=5)
-        return f"target {self.head.targets[0]!r} has {len(names)} classes ({listed})"
-
-    def objective(self) -> Objective | None:
-        loss = self.written_loss or _default_class_loss(self.head, self.num_classes)
-        if loss.name not in CLASS_LOSSES | EITHER_LOSSES:
-            fits = (
-                "binary_crossentropy"
-                if self.num_classes == 2
-                else "sparse_categorical_crossentropy"
+    def run(self) -> None:
+        name = None if self.loss is None else self.loss.name
+        if name in _FOREIGN_LOSSES:
+            message = (
+                f"{self.called} compares {_FOREIGN_LOSSES[name]}, which no target column holds"
             )
-            self.problems.add(
-                self.path,
-                f"{self.described}, but {loss.name} compares numbers",
-                hint=f"loss: {fits}",
-            )
-            return None
-        if loss.name in BINARY_LOSSES and self.head.units in (None, len(self.head.targets)):
-            return self._binary(loss)
-        return self._multiclass(loss)
+            self.problems.add(self.path, message, hint="for classes use crossentropy, else mse")
+        elif self.head.activation == "softmax" and self.head.units == 1:
+            self._report_lone_softmax()
+        elif name in ONEHOT_LOSSES | INDEX_LOSSES or (
+            name is None and self.head.activation == "softmax"
+        ):
+            self._check_class_head()
+        elif name in BINARY_LOSSES:
+            hinge = {"tanh", "linear"} if "Hinge" in self.called or "hinge" in self.called else None
+            self._check_activation(hinge or {"sigmoid", "hard_sigmoid", "softmax"})
+        elif name not in EITHER_LOSSES and name != ANY_CROSSENTROPY:
+            self._check_number_head()
 
-    def _binary(self, loss: ComponentSpec) -> Objective | None:
-        for name in self.head.targets:
-            found = self.classes[name] or ()
-            if len(found) != 2:
-                self.problems.add(
-                    self.units_path,
-                    f"target {name!r} has {len(found)} classes ({join_names(found, most=5)}), "
-                    "but 1 unit tells 2 apart",
-                    hint=f"units: {len(found)} with softmax and sparse_categorical_crossentropy",
-                )
-                return None
-        return self._match(loss, "binary", "binary")
-
-    def _multiclass(self, loss: ComponentSpec) -> Objective | None:
-        if self.head.units not in (None, self.num_classes):
-            self.problems.add(
-                self.units_path,
-                f"{self.described}, but the output has {self.head.units} units",
-                hint=f"units: {self.num_classes}",
-            )
-            return None
-        return self._match(loss, "multiclass", "index" if loss.name in INDEX_LOSSES else "onehot")
-
-    def _match(self, loss: ComponentSpec, task: Task, labels: Labels) -> Objective:
-        return Objective(
-            output=self.head.output, targets=self.head.targets, task=task, labels=labels, loss=loss
+    def _report_lone_softmax(self) -> None:
+        self.problems.add(
+            self.units_path,
+            "softmax over 1 unit is always 1",
+            hint="one unit for each class; or sigmoid with binary_crossentropy for two classes",
         )
 
+    def _check_class_head(self) -> None:
+        count = len(self.head.targets)
+        if count > 1:
+            self.problems.add(
+                self.path,
+                f"{self.called} judges one class target, but this output has {count}",
+                hint="give each target an output layer named like it",
+            )
+        elif self.head.units == 1:
+            self.problems.add(
+                self.units_path,
+                f"{self.called} needs one unit for each class, got 1",
+                hint="as many units as classes, with softmax; or 1 unit with sigmoid and "
+                "binary_crossentropy",
+            )
+        elif self.called != "CategoricalHinge" and self.called != "categorical_hinge":
+            self._check_activation({"softmax"})
 
-def _default_class_loss(head: Head, num_classes: int) -> ComponentSpec:
-    one_unit = head.units == 1 or head.activation == "sigmoid"
-    if one_unit and num_classes == 2:
-        return _loss("BinaryCrossentropy", from_logits=head.activation == "linear")
-    return _loss("SparseCategoricalCrossentropy", from_logits=head.activation == "linear")
+    def _check_number_head(self) -> None:
+        head, count = self.head, len(self.head.targets)
+        may_be_classes = self.loss is None and head.activation == "sigmoid"
+        if head.activation == "softmax":
+            self.problems.add(
+                head.activation_path,
+                f"softmax gives shares of classes, but {self.called} compares numbers",
+                hint="for classes use sparse_categorical_crossentropy; for a number leave the "
+                "activation out",
+            )
+        elif head.units not in (None, count) and not may_be_classes:
+            target = f"the target {head.targets[0]!r}" if count == 1 else f"{count} targets"
+            self.problems.add(
+                self.units_path,
+                f"the output has {head.units} unit{'s' * (head.units != 1)} for {target}, "
+                f"expected {count}",
+                hint=f"units: {count}; for classes, softmax with sparse_categorical_crossentropy",
+            )
 
-
-def _loss(name: str, *, from_logits: bool = False) -> ComponentSpec:
-    assert catalog.find("loss", name) is not None
-    arguments = {"from_logits": True} if from_logits else {}
-    return ComponentSpec(kind="loss", name=name, arguments=arguments)
+    def _check_activation(self, allowed: set[str]) -> None:
+        activation = self.head.activation
+        logits = self.loss is not None and bool(self.loss.arguments.get("from_logits"))
+        if logits:
+            allowed = {"linear"}
+        if activation is None or activation in allowed:
+            return
+        best = "sigmoid" if "sigmoid" in allowed else min(allowed)
+        hint = "leave the activation out" if best == "linear" else f"activation: {best}"
+        if not logits and activation == "linear":
+            hint += ", or from_logits: true on the loss"
+        with_logits = " with from_logits" if logits else ""
+        wanted = "no activation" if allowed == {"linear"} else join_alternatives(sorted(allowed))
+        got = "none" if activation == "linear" else activation
+        self.problems.add(
+            self.head.activation_path,
+            f"{self.called}{with_logits} expects {wanted} at the output, got {got}",
+            hint=hint,
+        )

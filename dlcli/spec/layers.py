@@ -8,11 +8,22 @@ from typing import Any
 from dlcli.spec.components import Component, ComponentSpec
 from dlcli.spec.data import NAMES, DataSpec, as_names
 from dlcli.spec.fields import INVALID, JsonSchema, report_unexpected
-from dlcli.spec.problems import KeyPath, Problems, join_names, suggest
+from dlcli.spec.problems import KeyPath, Problems, closest, join_names, suggest
 
 FEATURES = "features"
 """The input that holds numbers and one-hot categories, in one tensor."""
 
+
+# Layers that take several others; all but the last group need at least two.
+_MERGING = {
+    *("Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multiply", "Subtract"),
+    *("AdditiveAttention", "Attention", "GroupQueryAttention", "MultiHeadAttention"),
+}
+_MAY_TAKE_SEVERAL = _MERGING | {
+    *("RNN", "SimpleRNN", "GRU", "LSTM", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"),
+    *("Bidirectional", "HashedCrossing"),
+}
+_CELLS = {"GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"}
 
 _TENSOR_NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.-]*")
 
@@ -113,12 +124,16 @@ def own_inputs(data: DataSpec) -> tuple[str, ...]:
 
 def connect(layers: tuple[LayerSpec, ...], data: DataSpec, problems: Problems) -> Graph:
     """Resolve every layer's inputs and find the outputs, reporting names that cannot be resolved."""
+    before = len(problems.found)
     named = _names(layers, data, problems)
     sources = tuple(
         _sources(index, layer, named, data, problems) for index, layer in enumerate(layers)
     )
     outputs = _outputs(layers, data, problems)
-    _report_unused(layers, sources, outputs, problems)
+    if len(problems.found) == before:
+        # With a name astray, which layers are used is anyone's guess.
+        _report_unused(layers, sources, outputs, problems)
+        _report_number_of_inputs(layers, sources, problems)
     return Graph(sources=sources, outputs=outputs)
 
 
@@ -192,10 +207,14 @@ def _outputs(layers: tuple[LayerSpec, ...], data: DataSpec, problems: Problems) 
     if found:
         missing = [name for name in targets if name not in found]
         for name in missing:
+            near = closest(name, [layer.name for layer in layers if layer.name is not None])
+            near_hint = f"; did you mean the layer {near!r}?" if near else ""
+            where = () if isinstance(data.target, str) else (targets.index(name),)
             problems.add(
-                ("data", "target"),
+                ("data", "target", *where),
                 f"target {name!r} has no output",
-                hint=f"a layer named like it is its output; there are ones for {join_names(map(str, found))}",
+                hint=f"its output is a layer with `name: {name}`, as there is one for "
+                f"{join_names(map(str, found))}{near_hint}",
             )
         return {str(name): index for name, index in found.items()}
     last = len(layers) - 1
@@ -217,4 +236,34 @@ def _report_unused(
                 f"nothing uses the result of this {layer.component.name}",
                 hint="name it and take it with `inputs:`, or name it like a target",
                 on_key=True,
+            )
+
+
+def _report_number_of_inputs(
+    layers: tuple[LayerSpec, ...],
+    sources: tuple[tuple[int | str, ...] | None, ...],
+    problems: Problems,
+) -> None:
+    for index, layer in enumerate(layers):
+        called, taken = layer.component.name, sources[index]
+        count = 1 if taken is None else len(taken)
+        if called in _CELLS:
+            problems.add(
+                layer_path(index, layer),
+                f"{called} works only inside RNN",
+                hint=f"RNN: {{cell: {{{called}: ...}}}}; LSTM, GRU and SimpleRNN are whole layers",
+                on_key=True,
+            )
+        elif called in _MERGING and count < 2:
+            problems.add(
+                layer_path(index, layer),
+                f"{called} takes two or more inputs, got {count}",
+                hint=f"name them: {called}: {{inputs: [one, other]}}",
+                on_key=True,
+            )
+        elif count > 1 and called not in _MAY_TAKE_SEVERAL:
+            problems.add(
+                layer_path(index, layer, "inputs"),
+                f"{called} takes one input, got {count}",
+                hint="join them first with a Concatenate layer",
             )

@@ -1,15 +1,14 @@
 """A config with what it extends and what `--set` overrides, as one Source."""
 
 import os
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from dlcli.errors import SpecError
-from dlcli.spec import catalog
-from dlcli.spec.places import KeyPlace, Place, Source, format_problem
-from dlcli.spec.problems import KeyPath, closest, show_value
-from dlcli.spec.source import parse_source, read_source
+from dlcli.spec.overrides import apply_override
+from dlcli.spec.places import KeyPlace, Source, format_problem
+from dlcli.spec.problems import KeyPath, show_value
+from dlcli.spec.source import read_source
 
 MAX_EXTENDS = 20
 """A chain longer than this is a loop through links or a mistake."""
@@ -24,10 +23,12 @@ _FILE_KEYS: tuple[KeyPath, ...] = (
 def load_merged(path: Path, overrides: tuple[str, ...] = ()) -> Source:
     """Read a config and all it extends, apply `KEY=VALUE` overrides, make file names absolute."""
     source = _load_chain(path, ())
-    merged = _Merged(values=source.values, places=dict(source.places))
     for override in overrides:
-        merged.override(override)
-    return Source(values=merged.values, places=merged.places, file=source.file)
+        source = apply_override(source, override)
+    if overrides:
+        # What an override says is relative to the working directory; the rest is absolute by now.
+        _resolve_files(source.values, Path())
+    return source
 
 
 def _load_chain(path: Path, seen: tuple[Path, ...]) -> Source:
@@ -100,89 +101,8 @@ def _absolute(value: Any, folder: Path) -> Any:
         return [_absolute(item, folder) for item in value]
     if not isinstance(value, str) or not value or value == "test" or ":" in value.split("/")[0][2:]:
         return value
-    return os.path.abspath(folder / value)
-
-
-@dataclass
-class _Merged:
-    """Values that overrides are written into."""
-
-    values: Any
-    places: dict[KeyPath, KeyPlace] = field(default_factory=dict)
-
-    def override(self, text: str) -> None:
-        name, equals, written = text.partition("=")
-        label = f"--set {name}"
-        if not equals or not name:
-            raise SpecError(
-                f"--set {text}: expected KEY=VALUE",
-                hint="e.g. --set optimizer.Adam.learning_rate=3e-4",
-            )
-        value = parse_source(written, file=Path(label)).values
-        path = tuple(_segment(part) for part in name.split("."))
-        if path in _FILE_KEYS:
-            value = _absolute(value, Path())
-        container = self._container(path, label)
-        if isinstance(container, list):
-            self._check_index(container, path[-1], label)
-        container[path[-1]] = value
-        place = Place(file=label)
-        for old in [old for old in self.places if old[: len(path)] == path]:
-            del self.places[old]
-        self.places[path] = KeyPlace(key=place, value=place)
-
-    def _container(self, path: KeyPath, label: str) -> Any:
-        """Return what holds the last key, making mappings on the way."""
-        container = self.values
-        for position, key in enumerate(path[:-1]):
-            if isinstance(container, list):
-                self._check_index(container, key, label)
-                child = container[int(key)]
-            else:
-                child = container.get(key)
-            if not isinstance(child, dict | list):
-                child = _as_mapping(child, key, path[position + 1], label)
-                container[key] = child
-            elif isinstance(child, dict) and path[position + 1] not in child:
-                self._check_component(child, path[position + 1], label)
-            container = child
-        return container
-
-    def _check_index(self, container: list[Any], key: str | int, label: str) -> None:
-        if not isinstance(key, int) or not 0 <= key < len(container):
-            raise SpecError(
-                f"{label}: there is no item {key!r} in a list of {len(container)}",
-                hint="items count from 0",
-            )
-
-    def _check_component(self, child: dict[str, Any], key: str | int, label: str) -> None:
-        """Refuse a second name beside a component's, such as SGD beside Adam."""
-        if len(child) != 1 or not isinstance(key, str):
-            return
-        (name,) = child
-        if set(catalog.kinds_of(str(name))) & set(catalog.kinds_of(key)):
-            raise SpecError(
-                f"{label}: the config has {name} here, not {key}",
-                hint=f"replace it whole: --set '{label.split()[1].split('.' + key)[0]}={{{key}: {{}}}}'",
-            )
-
-
-def _segment(text: str) -> str | int:
-    return int(text) if text.isdigit() else text
-
-
-def _as_mapping(value: Any, key: str | int, next_key: str | int, label: str) -> dict[str, Any]:
-    """Spell out a short form so that a key below it can be set."""
-    if value is None:
-        return {}
-    if isinstance(value, str) and closest(value, [str(next_key)]) == next_key:
-        return {str(next_key): {}}
-    for kind in catalog.kinds_of(str(key)):
-        entry = catalog.find(kind, str(key))
-        first = catalog.first_argument(entry) if entry is not None else None
-        if first is not None:
-            return {first.name: value}
-    raise SpecError(f"{label}: {key!r} holds {show_value(value)}, which has no keys")
+    # Unlike Path.resolve, this leaves links as they are.
+    return os.path.abspath(folder / value)  # noqa: PTH100
 
 
 def relative_to(path: str, folder: Path) -> str:

@@ -5,7 +5,9 @@ from typing import Any
 
 # The core schema of YAML 1.2 (section 10.3.2); PyYAML's own resolver follows 1.1.
 _NULLS = {"", "~", "null", "Null", "NULL"}
-_BOOLEANS = {word: word.lower() == "true" for word in "true True TRUE false False FALSE".split()}
+_BOOLEANS = {
+    word: word.lower() == "true" for word in ("true", "True", "TRUE", "false", "False", "FALSE")
+}
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _OCTAL = re.compile(r"0o[0-7]+")
 _HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+")

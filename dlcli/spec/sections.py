@@ -75,9 +75,10 @@ class Section:
         settings = self.settings()
         unknown = [str(key) for key in value if key not in settings]
         for key in unknown:
-            hint = suggest(key, [name for name in settings if name not in value])
-            if key in problems.homes and closest(key, settings) is None:
-                hint = problems.homes[key]
+            hint = suggest(key, settings)
+            if closest(key, settings) is None:
+                listed = join_names(name for name in settings if name not in value)
+                hint = problems.homes.get(key, f"choose from {listed}")
             message = f"unknown key {key!r}{_inside(path)}"
             problems.add((*path, key), message, hint=hint, on_key=True)
         return {closest(key, settings) for key in unknown}

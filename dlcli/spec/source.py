@@ -130,6 +130,8 @@ class _Composer:
             yield from yaml.parse(self.text, Loader=_Loader)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
+            if mark and error.context_mark and not "".join(self.lines[mark.line :]).strip():
+                mark = error.context_mark  # at the end of the file there is nothing to point at
             place = self._place_at(mark.line, mark.column) if mark else Place(file=str(self.file))
             words = ", ".join(part for part in (error.context, error.problem) if part)
             raise self._error(

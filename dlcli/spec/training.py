@@ -1,6 +1,6 @@
 """Losses and metrics per output, and which metrics fit what an output predicts."""
 
-from collections.abc import Iterable
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,11 +8,27 @@ from dlcli.spec import catalog
 from dlcli.spec.components import Component, ComponentSpec
 from dlcli.spec.containers import ListOf
 from dlcli.spec.fields import INVALID, Field, JsonSchema, report_unexpected
-from dlcli.spec.heads import Objective
-from dlcli.spec.problems import KeyPath, Problems, join_names, suggest
+from dlcli.spec.heads import Labels
+from dlcli.spec.problems import KeyPath, Problems, join_names
+
+
+@dataclass(frozen=True)
+class MetricField(Component):
+    """A metric; plain `Accuracy` means the accuracy that fits the labels, as `accuracy` does.
+
+    Keras's class of that name counts predictions that equal their label exactly, which
+    probabilities never do.
+    """
+
+    def check(self, value: object, path: KeyPath, problems: Problems) -> Any:
+        metric = super().check(value, path, problems)
+        if metric is not INVALID and metric.name == "Accuracy" and not metric.arguments:
+            return ComponentSpec(kind="metric", name="accuracy")
+        return metric
+
 
 LOSS = Component("loss")
-METRICS = ListOf(Component("metric"))
+METRICS = ListOf(MetricField("metric"))
 
 
 @dataclass(frozen=True)
@@ -31,46 +47,31 @@ class PerOutput:
 
     def check(self, value: object, path: KeyPath, problems: Problems) -> Any:
         if not isinstance(value, dict) or self._is_component(value):
-            if not self.kind.accepts(value):
-                return report_unexpected(self, value, path, problems)
-            return self.kind.check(value, path, problems)
+            if self.kind.accepts(value) or isinstance(value, dict | str):
+                return self.kind.check(value, path, problems)
+            return report_unexpected(self, value, path, problems)
+        if not value:
+            return report_unexpected(self, value, path, problems)
         parsed = {
-            name: self._check_one(name, item, (*path, name), problems)
-            for name, item in value.items()
+            name: self.kind.check(item, (*path, name), problems) for name, item in value.items()
         }
         return INVALID if any(item is INVALID for item in parsed.values()) else parsed
 
     def _is_component(self, value: dict[str, object]) -> bool:
-        return len(value) == 1 and catalog.find(self.component, next(iter(value))) is not None
-
-    def _check_one(self, name: str, item: object, path: KeyPath, problems: Problems) -> Any:
-        if not self.kind.accepts(item):
-            # Most likely a misspelt name with its arguments, not an output.
-            near = catalog.suggest(self.component, name)
-            hint = f"did you mean {near!r}?" if near else None
-            return report_unexpected(self.kind, item, path, problems, hint=hint)
-        return self.kind.check(item, path, problems)
+        """Tell a component with its arguments, misspelt or not, from a mapping by output."""
+        if len(value) != 1:
+            return False
+        ((name, item),) = value.items()
+        if isinstance(item, list) and not self.kind.accepts("") and self.kind.accepts(item):
+            return False
+        if catalog.find(self.component, name) is not None:
+            return True
+        is_value = isinstance(item, str) or (isinstance(item, dict) and self._is_component(item))
+        return catalog.suggest(self.component, name) is not None and not is_value
 
     def schema(self) -> JsonSchema:
         one = self.kind.schema()
         return {"anyOf": [one, {"type": "object", "additionalProperties": one}]}
-
-
-def check_output_names(
-    value: object, outputs: Iterable[str], path: KeyPath, problems: Problems
-) -> None:
-    """Report keys of a per-output mapping that name no output, and outputs without an entry."""
-    if not isinstance(value, dict):
-        return
-    listed = list(outputs)
-    for name in value:
-        if name not in listed:
-            problems.add(
-                (*path, name),
-                f"no output is named {name!r}",
-                hint=suggest(name, listed),
-                on_key=True,
-            )
 
 
 _REGRESSION = {
@@ -78,14 +79,16 @@ _REGRESSION = {
     "MeanSquaredLogarithmicError", "CosineSimilarity", "LogCoshError", "R2Score",
     "ConcordanceCorrelation", "PearsonCorrelation", "Poisson",
 }  # fmt: skip
+_ERRORS = {"MeanSquaredError", "RootMeanSquaredError", "MeanAbsoluteError"}
+"""Also measured between probabilities and 0/1 labels: the Brier score and its like."""
 _ANY_TASK = {"Mean", "Sum", "MeanMetricWrapper", "KLDivergence", "Poisson"}
 _BINARY = {
-    "accuracy", "crossentropy", "Accuracy", "BinaryAccuracy", "BinaryCrossentropy", "AUC", "Precision",
+    "accuracy", "crossentropy", *_ERRORS, "BinaryAccuracy", "BinaryCrossentropy", "AUC", "Precision",
     "Recall", "F1Score", "FBetaScore", "TruePositives", "TrueNegatives", "FalsePositives",
     "FalseNegatives", "PrecisionAtRecall", "RecallAtPrecision", "SensitivityAtSpecificity",
     "SpecificityAtSensitivity", "BinaryIoU", "Hinge", "SquaredHinge",
 }  # fmt: skip
-_ONEHOT = (_BINARY - {"BinaryIoU", "Hinge", "SquaredHinge", "Accuracy"}) | {
+_ONEHOT = (_BINARY - {"BinaryIoU", "Hinge", "SquaredHinge"}) | {
     "CategoricalAccuracy", "CategoricalCrossentropy", "TopKCategoricalAccuracy", "CategoricalHinge",
     "OneHotIoU", "OneHotMeanIoU",
 }  # fmt: skip
@@ -100,17 +103,29 @@ _WORDS = {
     "onehot": "one-hot classes",
     "index": "the class numbers that sparse_categorical_crossentropy compares",
 }
-_KNOWN = _REGRESSION | _BINARY | _ONEHOT | _INDEX
+_KNOWN = _REGRESSION | _BINARY | _ONEHOT | _INDEX | {"Accuracy"}
 
 
-def check_metric(
-    metric: ComponentSpec, objective: Objective, path: KeyPath, problems: Problems
-) -> None:
+def check_metric(metric: ComponentSpec, labels: Labels, path: KeyPath, problems: Problems) -> None:
     """Report a metric that cannot judge what this output predicts."""
-    fitting = _FITTING[objective.labels] | _ANY_TASK
+    fitting = _FITTING[labels] | _ANY_TASK
     if metric.name in fitting or metric.name not in _KNOWN:
         return
     hint = f"that fit: {join_names(sorted(fitting - _ANY_TASK), most=8)}"
-    if objective.labels == "index" and metric.name in _ONEHOT:
+    if labels == "index" and metric.name in _ONEHOT:
         hint = "use loss: categorical_crossentropy, whose labels are one-hot; " + hint
-    problems.add(path, f"{metric.name} does not fit {_WORDS[objective.labels]}", hint=hint)
+    problems.add(path, f"{metric.name} does not fit {_WORDS[labels]}", hint=hint)
+
+
+def metric_log_name(metric: ComponentSpec) -> str:
+    """Return the name under which Keras reports a metric."""
+    if "name" in metric.arguments:
+        return str(metric.arguments["name"])
+    return metric.alias or _snake_case(metric.name)
+
+
+def _snake_case(name: str) -> str:
+    if name.isupper():
+        return name.lower()
+    words = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name)
+    return re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", words).lower()

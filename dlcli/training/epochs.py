@@ -295,7 +295,8 @@ class _Conductor:
         for name, values in answer.arrays.items():
             for record, value in zip(records, values, strict=True):
                 record[name] = value
-        return records
+        # `model.fit` sorts the names of what it shows; those of single numbers are sorted already.
+        return [dict(sorted(record.items())) for record in records] if answer.arrays else records
 
     def _check_nan(self, answer: LoopAnswer, logs: dict[str, float]) -> None:
         if not np.isfinite(logs["loss"]):

@@ -40,6 +40,7 @@ def fit(job: TrainingJob, watcher: Watcher) -> TrainingOutcome:
     SpecError for a network that does not fit its data and TrainingError for one that diverges.
     """
     clock = _Clock()
+    watcher.on_stage("building the network")
     _seed(job.spec.seed, backend=job.spec.backend)
     model = _compiled_model(job)
     parts = _parts(job)
@@ -47,6 +48,7 @@ def fit(job: TrainingJob, watcher: Watcher) -> TrainingOutcome:
     result = _train(job, model, parts, watcher)
     clock.lap("train")
     _check_finite(result, job)
+    watcher.on_stage("saving and scoring")
     model.save(job.folder / "model.keras")
     onnx = _export(model, parts["train"], job.folder / "model.onnx")
     clock.lap("save")

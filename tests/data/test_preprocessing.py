@@ -298,3 +298,49 @@ def test_a_newer_format_is_refused():
     for broken in ({}, [], {**state, "columns": 3}, {**state, "targets": [{"settings": {}}]}):
         with pytest.raises(RunError):
             Preprocessing.from_json(broken)
+
+
+MIXED = {
+    "age": ["1", "2", "3.5"],
+    "job": ["a", "b", "a"],
+    "code": ["u", "v", "u"],
+    "ok": ["yes", "no", "yes"],
+    "day": ["2020-01-01", "2020-01-02", "2020-01-03"],
+    "y": [1.0, 2.0, 3.0],
+}
+
+
+def fit_mixed():
+    columns = {
+        "age": ColumnSpec(missing="mean"),
+        "code": ColumnSpec(encode="ordinal"),
+        "day": ColumnSpec(missing="median"),
+    }
+    return fit(spec_of(missing="mode", columns=columns), MIXED)
+
+
+def test_an_empty_table_gives_empty_arrays():
+    empty = table(**{name: pa.array([], pa.null()) for name in MIXED})
+    applied = fit_mixed().apply(empty, with_targets=True)
+    assert {name: array.shape for name, array in applied.inputs.items()} == {
+        "features": (0, 8),
+        "code": (0,),
+    }
+    assert applied.targets["y"].shape == (0,)
+
+
+def test_a_block_of_missing_cells_is_filled():
+    block = table(**{name: pa.nulls(2) for name in MIXED if name != "y"})
+    applied = fit_mixed().apply(block, with_targets=False)
+    assert applied.inputs["features"][0, 1:].tolist() == [1, 0, 1, 2020, 1, 2, 3]
+    assert applied.counts["columns"]["day"]["filled"]["value"] == "2020-01-02T00:00:00.000000"
+
+
+def test_a_table_without_types_gives_the_same_arrays():
+    preprocessing = fit_mixed()
+    days = pa.array(MIXED["day"]).cast(pa.timestamp("us"))
+    typed = {**MIXED, "age": [1.0, 2.0, 3.5], "ok": [True, False, True], "day": days}
+    as_text = preprocessing.apply(table(**MIXED), with_targets=False)
+    as_types = preprocessing.apply(table(**typed), with_targets=False)
+    for name, array in as_text.inputs.items():
+        np.testing.assert_array_equal(array, as_types.inputs[name])

@@ -1,0 +1,85 @@
+"""python -m benchmarks: measure, and print the tables as Markdown."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+from benchmarks.bars import Bar, Section, format_bars
+from benchmarks.commands import measure_commands
+from benchmarks.machine import format_facts, machine_facts
+from benchmarks.problems import find_problems
+from benchmarks.shipped import measure_shipped
+from benchmarks.streaming import measure_streaming
+from benchmarks.training import measure_training
+
+RESULTS = Path(__file__).with_name("results.md")
+SECTIONS = ("training", "shipped", "streaming", "commands")
+
+
+def read_options(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--only", choices=SECTIONS, help="measure one section")
+    parser.add_argument("--pairs", type=int, default=5, help="paired runs of each row; 5")
+    parser.add_argument("--problem", metavar="NAME", help="only problems whose name has this part")
+    parser.add_argument("--large", action="store_true", help="also ten million rows: 2 GB of disk")
+    parser.add_argument(
+        "--streamed-by",
+        metavar="KEY=VALUE",
+        help="the --set that makes dlcli stream a table instead of holding it",
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample there")
+    parser.add_argument("--write", action="store_true", help="also write benchmarks/results.md")
+    options = parser.parse_args(arguments)
+    if options.pairs < 1:
+        parser.error("--pairs: expected 1 or more")
+    try:
+        options.problems = find_problems(options.problem)
+    except ValueError as error:
+        if options.only != "shipped":
+            parser.error(str(error))
+    return options
+
+
+def main() -> None:
+    """Measure what the options ask for."""
+    options = read_options()
+    measures: dict[str, Callable[[], Section]] = {
+        "training": lambda: measure_training(options.problems, pairs=options.pairs),
+        "shipped": lambda: measure_shipped(pairs=options.pairs, name=options.problem),
+        "streaming": lambda: measure_streaming(
+            pairs=options.pairs, large=options.large, streamed_by=options.streamed_by
+        ),
+        "commands": lambda: measure_commands(pairs=options.pairs),
+    }
+    facts = machine_facts()
+    texts = ["# Measured", f"{options.pairs} paired runs per row. {format_facts(facts)}"]
+    sys.stdout.write("\n\n".join(texts) + "\n")
+    bars: list[Bar] = []
+    samples: dict[str, object] = {}
+    for name in [options.only] if options.only else SECTIONS:
+        section = measures[name]()
+        bars += section.bars
+        samples[name] = section.samples
+        texts.append(section.markdown)
+        _show(section.markdown)
+    if bars:
+        texts.append("## Bars\n\n" + format_bars(bars))
+        _show(texts[-1])
+    if options.json is not None:
+        values = {"machine": facts, "samples": samples, "bars": [asdict(bar) for bar in bars]}
+        options.json.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+    if options.write:
+        RESULTS.write_text("\n\n".join(texts) + "\n", encoding="utf-8")
+
+
+def _show(text: str) -> None:
+    sys.stdout.write("\n" + text + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

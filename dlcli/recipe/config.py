@@ -1,0 +1,342 @@
+"""The whole config, line by line with its comments."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dlcli.data.cells import parse_dates
+from dlcli.data.profile import TableProfile
+from dlcli.data.table import Table
+from dlcli.errors import DataError
+from dlcli.recipe.columns import InputPlan, plan_input, plan_text
+from dlcli.recipe.network import (
+    VOCABULARY,
+    Size,
+    choose_size,
+    has_own_heads,
+    network_lines,
+)
+from dlcli.recipe.targets import TargetPlan, plan_target
+from dlcli.recipe.text import Line, flow, line, say, write_blocks, write_key, write_list
+
+FEWEST_ROWS = 10
+FEWEST_FOR_VALIDATION = 100
+"""Of fewer rows, a tenth is too few to tell when to stop."""
+FEWEST_SHARED = 4
+"""From so many columns with the same policy on it is written once, for all columns."""
+SEED = 7
+
+LOSSES = {
+    "number": ("mse", "the mean squared error"),
+    "binary": ("binary_crossentropy", "how improbable the right class is held"),
+    "classes": ("sparse_categorical_crossentropy", "how improbable the right class is held"),
+}
+METRICS = {"number": ["mae"], "binary": ["accuracy", "AUC"], "classes": ["accuracy"]}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Everything decided about a config."""
+
+    name: str
+    source: str
+    read_settings: Mapping[str, Any]
+    """Keys under `data` that reading the file takes."""
+    targets: tuple[TargetPlan, ...]
+    columns: tuple[InputPlan, ...]
+    num_rows: int
+    time: str | None
+    """A column of moments, one for each row, in order."""
+
+    @property
+    def inputs(self) -> list[InputPlan]:
+        return [plan for plan in self.columns if plan.is_input]
+
+    @property
+    def has_validation(self) -> bool:
+        return self.num_rows >= FEWEST_FOR_VALIDATION
+
+
+def plan_config(
+    profile: TableProfile,
+    table: Table,
+    targets: Sequence[str],
+    *,
+    name: str,
+    source: str,
+    read_settings: Mapping[str, Any],
+) -> Plan:
+    """Decide on everything; raises DataError for a table that nothing can be learnt from."""
+    file = profile.files[0] if profile.files else "the file"
+    if profile.num_rows < FEWEST_ROWS:
+        raise DataError(
+            f"{file} has {profile.num_rows} rows; a network needs at least {FEWEST_ROWS}"
+        )
+    planned = tuple(plan_target(profile, table, target) for target in targets)
+    columns = [
+        plan_input(column, profile.num_rows)
+        for column in profile.columns
+        if column.name not in targets
+    ]
+    if not any(plan.is_input for plan in columns):
+        columns = [
+            plan_text(plan, vocabulary=VOCABULARY - 2) if plan.is_text else plan for plan in columns
+        ]
+    _check_inputs(columns, file, targets)
+    return Plan(
+        name=name,
+        source=source,
+        read_settings=read_settings,
+        targets=planned,
+        columns=tuple(columns),
+        num_rows=profile.num_rows,
+        time=_time_column(profile, table, columns),
+    )
+
+
+def _check_inputs(columns: Sequence[InputPlan], file: str, targets: Sequence[str]) -> None:
+    if any(plan.is_input for plan in columns):
+        return
+    names = " and ".join(map(repr, targets))
+    if not columns:
+        raise DataError(f"{file} holds only {names}: there is nothing to predict from")
+    reasons = "; ".join(f"{plan.name!r} {plan.reason}" for plan in columns[:5])
+    raise DataError(f"no column is left to predict {names} from: {reasons}")
+
+
+def _time_column(
+    profile: TableProfile, table: Table, columns: Sequence[InputPlan]
+) -> str | None:
+    """Return a date column that makes the table a series: a moment per row, in order."""
+    for plan in columns:
+        column = profile.column(plan.name)
+        if column.type == "date" and plan.is_input and column.distinct == profile.num_rows:
+            moments, _ = parse_dates(table.column(plan.name), column.date_format)
+            if (moments[1:] > moments[:-1]).all():
+                return plan.name
+    return None
+
+
+def write_config(plan: Plan, *, about: Sequence[str]) -> str:
+    """Write the config as YAML; `about` is said at its top."""
+    size = choose_size(plan.num_rows, sum(item.num_features for item in plan.inputs))
+    blocks = [
+        [*(line(f"# {text}") for text in about)],
+        [
+            line(write_key("", "name", flow(plan.name)), f"runs are kept under runs/{plan.name}/"),
+            line(f"seed: {SEED}", "same seed, same split, same start, same network"),
+        ],
+        _data_lines(plan),
+        network_lines(plan.inputs, plan.targets, size),
+        _objective_lines(plan.targets),
+        _training_lines(size),
+        _callback_lines(plan, size),
+    ]
+    return write_blocks(blocks)
+
+
+def _data_lines(plan: Plan) -> list[Line]:
+    lines = [
+        line("data:"),
+        line(f"  source: {flow(plan.source)}", "the file, relative to this one"),
+        *_reading_lines(plan.read_settings),
+        *_target_lines(plan.targets),
+        *_drop_lines(plan),
+        *_column_lines(plan),
+        *_split_lines(plan),
+    ]
+    if any(not item.is_text for item in plan.inputs):
+        about = "inputs are brought to mean 0 and deviation 1"
+        lines.append(line("  scale: standard", about))
+    if any(target.task == "number" for target in plan.targets):
+        about = "the target too, while training; reports use its unit"
+        lines.append(line("  target_scale: standard", about))
+    return lines
+
+
+def _reading_lines(settings: Mapping[str, Any]) -> list[Line]:
+    about = {
+        "sheet": "the sheet of the workbook",
+        "separator": "what stands between cells",
+        "decimal": "the decimal mark of its numbers",
+        "encoding": "how its letters are stored",
+        "header": "the file has no header row: name its columns here, in order",
+    }
+    return [
+        line(
+            write_list("  header: ", value) if key == "header" else f"  {key}: {flow(value)}",
+            about.get(key, ""),
+        )
+        for key, value in settings.items()
+    ]
+
+
+def _target_lines(targets: Sequence[TargetPlan]) -> list[Line]:
+    if len(targets) == 1:
+        (target,) = targets
+        lines = [line(f"  target: {flow(target.name)}", target.about)]
+    else:
+        lines = [line("  target:", "what is predicted")]
+        lines += [line(f"    - {flow(target.name)}", target.about) for target in targets]
+    also = [line(f"  # {say(target.name)} has {target.also}") for target in targets if target.also]
+    return [*lines, *(each for item in also for each in _wrapped(item))]
+
+
+def _drop_lines(plan: Plan) -> list[Line]:
+    dropped = [item for item in plan.columns if not item.is_input]
+    if plan.time is not None:
+        # The column that orders the rows is an input only when it is named as one.
+        names = [item.name for item in plan.inputs]
+        return [line(write_list("  inputs: ", names), "what it is predicted from")]
+    if not dropped:
+        return []
+    return [
+        line("  drop:", "columns that are no inputs"),
+        *(line(f"    - {flow(item.name)}", item.reason) for item in dropped),
+    ]
+
+
+def _column_lines(plan: Plan) -> list[Line]:
+    shared = _shared_policy(plan)
+    lines = _shared_lines(plan, shared)
+    own: list[Line] = []
+    for item in (*plan.targets, *plan.inputs):
+        settings = dict(item.settings)
+        if shared and _follows(item, shared):
+            continue
+        if "missing_values" in shared and settings.get("missing_values") == shared["missing_values"]:
+            del settings["missing_values"]
+        if settings:
+            own += _setting_lines(item.name, settings, item.reason)
+    suggested = [item for item in plan.inputs if item.suggestion]
+    if own or suggested:
+        lines.append(line("  columns:" if own else "  # columns:", "settings of single columns"))
+    for item in suggested:
+        values = [int(part.rsplit(" ", 1)[1]) for part in item.suggestion.split(" and ")]
+        settings = {"missing_values": values, "missing": "median"}
+        text = write_key("    # ", item.name, flow(settings))
+        own.append(line(text, f"if {item.suggestion} should mean missing"))
+    return [*lines, *own]
+
+
+def _setting_lines(name: str, settings: Mapping[str, Any], reason: str) -> list[Line]:
+    categories = settings.get("categories")
+    if categories is None:
+        return [line(write_key("    ", name, flow(settings)), reason)]
+    others = {key: value for key, value in settings.items() if key != "categories"}
+    rows = [line(f"      {key}: {flow(value)}") for key, value in others.items()]
+    listed = line(write_list("      categories: ", categories))
+    return [line(write_key("    ", name, "").rstrip(), reason), *rows, listed]
+
+
+def _shared_policy(plan: Plan) -> dict[str, Any]:
+    """Return the missing policy that most number columns need, where there are many."""
+    policies = [item.settings for item in plan.inputs if item.settings.get("missing") == "median"]
+    words = {
+        word
+        for settings in policies
+        for word in settings.get("missing_values", ())
+        if isinstance(word, str)
+    }
+    followers = [settings for settings in policies if _is_word_policy(settings)]
+    if len(followers) < FEWEST_SHARED:
+        return {}
+    return {**({"missing_values": sorted(words)} if words else {}), "missing": "median"}
+
+
+def _is_word_policy(settings: Mapping[str, Any]) -> bool:
+    words = settings.get("missing_values", ())
+    return set(settings) <= {"missing", "missing_values"} and all(isinstance(w, str) for w in words)
+
+
+def _follows(item: InputPlan | TargetPlan, shared: Mapping[str, Any]) -> bool:
+    return (
+        isinstance(item, InputPlan)
+        and item.settings.get("missing") == "median"
+        and _is_word_policy(item.settings)
+        and set(item.settings.get("missing_values", ())) <= set(shared.get("missing_values", ()))
+    )
+
+
+def _shared_lines(plan: Plan, shared: Mapping[str, Any]) -> list[Line]:
+    if not shared:
+        return []
+    count = sum(_follows(item, shared) for item in plan.inputs)
+    lines = []
+    if "missing_values" in shared:
+        about = "cells that mean missing, beside the empty cell"
+        lines.append(line(f"  missing_values: {flow(shared['missing_values'])}", about))
+    about = f"{count} columns lack cells: their median is put there"
+    return [*lines, line("  missing: median", about)]
+
+
+def _split_lines(plan: Plan) -> list[Line]:
+    parts: dict[str, Any] = {"test": 0.2}
+    about = "20% of the rows judge the network"
+    if plan.has_validation:
+        parts["validation"] = 0.1
+        about += ", 10% tell when to stop"
+    classes = [target for target in plan.targets if target.task != "number"]
+    lines = []
+    if plan.time is not None:
+        parts["time"] = plan.time
+        about += "; the latest ones"
+    elif len(plan.targets) == 1 and classes and classes[0].is_stratified:
+        parts["stratify"] = True
+        about += "; classes keep their shares"
+    lines.append(line(f"  split: {flow(parts)}", about))
+    if any(item.has_rare for item in plan.inputs):
+        about = "a category that training has not seen sets no feature"
+        lines.append(line("  unseen: ignore", about))
+    return lines
+
+
+def _training_lines(size: Size) -> list[Line]:
+    rate = {"learning_rate": size.learning_rate}
+    return [
+        line(f"optimizer: {flow({'Adam': rate})}", "how weights change, and how fast"),
+        line(f"batch_size: {size.batch_size}", "rows per change of the weights"),
+        line(f"epochs: {size.epochs}", "passes over the training rows, at most"),
+    ]
+
+
+def _callback_lines(plan: Plan, size: Size) -> list[Line]:
+    watched, monitor = "validation loss", []
+    if not plan.has_validation:
+        watched = "loss"
+        monitor = [line("      monitor: loss", "there are no validation rows to watch")]
+    slow = max(3, size.patience // 3)
+    return [
+        line("callbacks:"),
+        line("  - EarlyStopping:"),
+        *monitor,
+        line(f"      patience: {size.patience}", f"stop after so many epochs without a better {watched}"),
+        line("      restore_best_weights: true", "and go back to the weights of the best one"),
+        line("  - ReduceLROnPlateau:"),
+        *monitor,
+        line("      factor: 0.5", "halve the learning rate"),
+        line(f"      patience: {slow}", "after so many such epochs"),
+    ]
+
+
+def _objective_lines(targets: Sequence[TargetPlan]) -> list[Line]:
+    if not has_own_heads(targets):
+        loss, about = LOSSES[targets[0].task]
+        lines = [
+            line(f"loss: {loss}", f"what training makes small: {about}"),
+            line(f"metrics: {flow(METRICS[targets[0].task])}", "what each epoch shows beside it"),
+        ]
+        rare = targets[0].rare_class
+        if rare:
+            about = f"{rare}: this makes every class count alike"
+            lines.append(line("# class_weight: balanced", about))
+        return lines
+    lines = [line("loss:", "what training makes small, for each output")]
+    lines += [line(write_key("  ", each.name, LOSSES[each.task][0])) for each in targets]
+    lines.append(line("metrics:", "what each epoch shows beside it"))
+    return lines + [line(write_key("  ", each.name, flow(METRICS[each.task]))) for each in targets]
+
+
+def _wrapped(item: Line) -> list[Line]:
+    indent = item.text[: len(item.text) - len(item.text.lstrip())]
+    return [replace(item, text=indent, comment=item.text.strip()[2:])]

@@ -1,0 +1,137 @@
+"""A data file read the way that makes sense of it, and the settings that this takes."""
+
+import csv
+import gzip
+import importlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from dlcli.data.cells import infer_column
+from dlcli.data.download import fetch, load_entry
+from dlcli.data.profile import lacks_header
+from dlcli.data.readers import READERS, ReadOptions, looks_headerless, read_table, suffix_of
+from dlcli.data.sources import DATASET_PREFIX
+from dlcli.data.table import Table
+from dlcli.errors import DataError
+
+_SEPARATORS = (",", ";", "\t", "|")
+_SAMPLE_BYTES = 1 << 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadFile:
+    """A table, and the keys under `data` that reading it takes."""
+
+    table: Table
+    settings: dict[str, Any] = field(default_factory=dict)
+    has_header: bool = True
+
+
+def read_file(file: Path, targets: Sequence[str]) -> ReadFile:
+    """Read a file or `dataset:NAME`, looking for the reading that has the columns `targets`.
+
+    Raises DataError where no reading makes a table.
+    """
+    known: Mapping[str, Any] = {}
+    path = file
+    if str(file).startswith(DATASET_PREFIX):
+        name = str(file).removeprefix(DATASET_PREFIX)
+        known, path = load_entry(name).options, fetch(name)
+    if known:
+        return ReadFile(table=_read(path, known), settings=dict(known))
+    found, error = None, None
+    for settings in _attempts(path):
+        try:
+            table = _read(path, settings)
+        except DataError as raised:
+            error = error or raised
+            continue
+        found = found or ReadFile(table=table, settings=settings)
+        if all(find_column(table, target) is not None for target in targets):
+            found = ReadFile(table=table, settings=settings)
+            break
+    if found is None:
+        headerless = _read_without_header(path, None)
+        if headerless is None:
+            assert error is not None
+            raise error
+        return headerless
+    return _read_without_header(path, found) or _with_decimal(path, found)
+
+
+def find_column(table: Table, name: str) -> str | None:
+    """Return the column that `name` means; spaces at its ends may be left out."""
+    if name in table.names:
+        return name
+    near = [column for column in table.names if column.strip() == name.strip()]
+    return near[0] if len(near) == 1 else None
+
+
+def _read(path: Path, settings: Mapping[str, Any]) -> Table:
+    return read_table([path], ReadOptions(**settings))
+
+
+def _attempts(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield settings to try, the plain reading first."""
+    yield {}
+    module = READERS.get(suffix_of(path), "")
+    if module.endswith("excel"):
+        yield from ({"sheet": name} for name in _sheet_names(path)[1:])
+    if module.endswith("delimited"):
+        yield from ({"separator": mark} for mark in _SEPARATORS)
+        yield {"encoding": "cp1252"}
+        yield from ({"separator": mark, "encoding": "cp1252"} for mark in _SEPARATORS)
+
+
+def _sheet_names(path: Path) -> list[str]:
+    calamine = importlib.import_module("python_calamine")
+    try:
+        with calamine.CalamineWorkbook.from_path(path) as workbook:
+            return list(workbook.sheet_names)
+    except (calamine.CalamineError, OSError):
+        return []
+
+
+def _read_without_header(path: Path, found: ReadFile | None) -> ReadFile | None:
+    """Read again under made-up names when the first row is data; None when it is not."""
+    if found is None:
+        cells = _first_cells(path)
+        if not cells or not looks_headerless(cells):
+            return None
+        settings, width = {}, len(cells)
+    elif lacks_header(found.table):
+        settings, width = found.settings, len(found.table.names)
+    else:
+        return None
+    header = [f"column {number}" for number in range(1, width + 1)]
+    settings = {**settings, "header": header}
+    return ReadFile(table=_read(path, settings), settings=settings, has_header=False)
+
+
+def _first_cells(path: Path) -> list[str]:
+    """Return the cells of a text file's first row, under the separator that gives most."""
+    if not READERS.get(suffix_of(path), "").endswith("delimited"):
+        return []
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            sample = file.read(_SAMPLE_BYTES)
+    except (OSError, EOFError):
+        return []
+    first = next(iter(sample.decode("utf-8-sig", "replace").splitlines()), "")
+    rows = [next(csv.reader([first], delimiter=mark), []) for mark in _SEPARATORS]
+    return max(rows, key=len)
+
+
+def _with_decimal(path: Path, found: ReadFile) -> ReadFile:
+    """Read again with a decimal comma when that makes numbers of text columns."""
+    for column in found.table.arrow.columns:
+        if pa.types.is_string(column.type) and column.null_count < len(column):
+            typed = infer_column(column, decimal=",")
+            if pa.types.is_floating(typed.type):
+                settings = {**found.settings, "decimal": ","}
+                return ReadFile(table=_read(path, settings), settings=settings)
+    return found

@@ -1,0 +1,86 @@
+"""RunSpec: every key of a config, with its kind, its default and its reference text."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from dlcli.spec.callbacks import CallbackField
+from dlcli.spec.components import Component, ComponentSpec
+from dlcli.spec.containers import ListOf, MapOf, OneOf
+from dlcli.spec.data import DataSpec
+from dlcli.spec.fields import Boolean, Choice, Integer, Number, Text
+from dlcli.spec.layers import LayerField, LayerSpec
+from dlcli.spec.places import Source
+from dlcli.spec.sections import Section, setting
+from dlcli.spec.training import LOSS, METRICS, PerOutput
+
+GRAMMAR_VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSpec:
+    """One experiment: data, network, training."""
+
+    name: str = setting(
+        Text("a name"), "The name of the runs; the file's own name without it.", default=""
+    )
+    version: int = setting(
+        Integer(minimum=1), "The version of this grammar.", default=GRAMMAR_VERSION
+    )
+    extends: str | None = setting(
+        Text("a file"),
+        "Another config to start from: `data` is merged key by key, every other key is replaced.",
+        default=None,
+    )
+    seed: int = setting(
+        Integer(minimum=0, maximum=2**32 - 1),
+        "Seeds the split, the initial weights, the batch order and dropout.",
+        default=0,
+    )
+    backend: Literal["tensorflow", "jax"] = setting(
+        Choice(("tensorflow", "jax")), "The library that Keras computes with.", default="tensorflow"
+    )
+    data: DataSpec = setting(Section(DataSpec), "The table, its columns and its split.")
+    layers: tuple[LayerSpec, ...] = setting(
+        ListOf(LayerField(), 1), "The network: Keras layers, each taking the one before it."
+    )
+    loss: ComponentSpec | dict[str, ComponentSpec] | None = setting(
+        PerOutput(LOSS, "loss"),
+        "What training makes small, one for all outputs or one for each; without it mse for numbers "
+        "and the crossentropy that fits for classes.",
+        default=None,
+    )
+    loss_weights: dict[str, float] | None = setting(
+        MapOf(Number(), "outputs"),
+        "How much each output's loss counts in the sum.",
+        default=None,
+    )
+    metrics: tuple[ComponentSpec, ...] | dict[str, tuple[ComponentSpec, ...]] = setting(
+        PerOutput(METRICS, "metric"),
+        "What is measured each epoch beside the loss, in the scale that training sees.",
+        default=(),
+    )
+    optimizer: ComponentSpec = setting(
+        Component("optimizer"),
+        "How the weights are changed.",
+        default=ComponentSpec(kind="optimizer", name="Adam"),
+    )
+    class_weight: str | dict[str, float] | None = setting(
+        OneOf((Choice(("balanced",)), MapOf(Number(minimum=0), "classes"))),
+        "How much each class counts in the loss: a weight by class name, or `balanced` for weights "
+        "inverse to the class sizes of the training part.",
+        default=None,
+    )
+    batch_size: int = setting(Integer(minimum=1), "Rows per weight update.", default=32)
+    epochs: int = setting(Integer(minimum=1), "Passes over the training part, e.g. epochs: 100.")
+    shuffle: bool = setting(
+        Boolean(), "Whether every epoch sees the rows in a new order.", default=True
+    )
+    callbacks: tuple[ComponentSpec, ...] = setting(
+        ListOf(CallbackField()), "Keras callbacks, called in this order.", default=()
+    )
+    origin: Source | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def has_validation(self) -> bool:
+        """Tell whether some rows are watched while training."""
+        return self.data.split.validation != 0

@@ -1,0 +1,65 @@
+"""The network of a config: connections, outputs, and what is measured at each output."""
+
+from dataclasses import dataclass
+
+from dlcli.spec.components import ComponentSpec
+from dlcli.spec.experiment import RunSpec
+from dlcli.spec.heads import Head, find_heads
+from dlcli.spec.layers import Graph, connect, tensor_name
+from dlcli.spec.problems import KeyPath, Problems
+from dlcli.spec.training import metric_log_name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """The layer list with its connections and outputs resolved."""
+
+    graph: Graph
+    heads: tuple[Head, ...]
+
+
+def resolve_network(spec: RunSpec, problems: Problems | None = None) -> Network:
+    """Connect the layers and find the outputs."""
+    graph = connect(spec.layers, spec.data, problems if problems is not None else Problems())
+    heads = find_heads(spec.layers, graph, spec.data.target_names)
+    return Network(graph=graph, heads=tuple(heads))
+
+
+def losses_by_output(spec: RunSpec, heads: tuple[Head, ...]) -> dict[str, ComponentSpec | None]:
+    """Return each output's loss as written, None where it is left to the task."""
+    if isinstance(spec.loss, dict):
+        return {head.output: spec.loss.get(head.output) for head in heads}
+    return {head.output: spec.loss for head in heads}
+
+
+def metrics_by_output(
+    spec: RunSpec, heads: tuple[Head, ...]
+) -> dict[str, tuple[ComponentSpec, ...]]:
+    """Return each output's metrics."""
+    if isinstance(spec.metrics, dict):
+        return {head.output: spec.metrics.get(head.output, ()) for head in heads}
+    return {head.output: spec.metrics for head in heads}
+
+
+def loss_path(spec: RunSpec, output: str) -> KeyPath:
+    """Return where the loss of an output stands."""
+    return ("loss", output) if isinstance(spec.loss, dict) else ("loss",)
+
+
+def metrics_path(spec: RunSpec, output: str) -> KeyPath:
+    """Return where the metrics of an output stand."""
+    return ("metrics", output) if isinstance(spec.metrics, dict) else ("metrics",)
+
+
+def log_names(spec: RunSpec, heads: tuple[Head, ...]) -> list[str]:
+    """Return the names of the figures that every epoch reports."""
+    metrics = metrics_by_output(spec, heads)
+    names = ["loss"]
+    for head in heads:
+        prefix = f"{tensor_name(head.output)}_" if len(heads) > 1 else ""
+        if prefix:
+            names.append(f"{prefix}loss")
+        names += [prefix + metric_log_name(metric) for metric in metrics[head.output]]
+    if spec.has_validation:
+        names += [f"val_{name}" for name in names]
+    return [*names, "learning_rate"]

@@ -1,0 +1,37 @@
+"""Problems to one error that shows each at its place in the file."""
+
+from dlcli.errors import SpecError
+from dlcli.spec.places import Place, Source, format_problem
+from dlcli.spec.problems import Problem, Problems
+
+MAX_SHOWN = 50
+"""Problems told at once; a file with more of them is most likely no config."""
+
+
+def raise_problems(problems: Problems, source: Source) -> None:
+    """Raise one SpecError that tells every problem in file order; return when there is none."""
+    if not problems:
+        return
+    placed = [(_place_of(problem, source), problem) for problem in problems.found]
+    placed.sort(key=lambda pair: _order(pair[0], source))
+    texts = list(dict.fromkeys(_format(place, problem) for place, problem in placed))
+    if len(texts) > MAX_SHOWN:
+        texts[MAX_SHOWN:] = [f"{source.file}: and {len(texts) - MAX_SHOWN} more problems"]
+    raise SpecError("\nerror: ".join(texts))
+
+
+def _place_of(problem: Problem, source: Source) -> Place:
+    if not problem.path:
+        # What is wrong with the file as a whole stands on no line.
+        return Place(file=str(source.file))
+    return source.place(problem.path, on_key=problem.on_key)
+
+
+def _order(place: Place, source: Source) -> tuple[bool, str, int, int]:
+    own = str(source.file)
+    return place.file != own, place.file, place.line, place.column
+
+
+def _format(place: Place, problem: Problem) -> str:
+    text = format_problem(problem.message, place)
+    return text if problem.hint is None else f"{text}\nhint: {problem.hint}"

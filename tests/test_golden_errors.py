@@ -1,0 +1,125 @@
+"""Every mistake a user can make, with the exact words and the exit code it ends in.
+
+`NAME.txt` holds a command and what comes of it; `NAME.yaml`, where there is one, is the config
+that the command reads. `pytest --update-golden` rewrites what comes, never the command.
+"""
+
+import shlex
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from dlcli.cli import app
+from dlcli.runs import RunFolder
+
+GOLDEN = Path(__file__).parent / "golden" / "errors"
+CASES = sorted(path.relative_to(GOLDEN).as_posix() for path in GOLDEN.rglob("*.txt"))
+MOST_LINES = 12
+"""Per problem, hint included."""
+
+
+def _truncate_manifest(run: Path) -> None:
+    manifest = run / "manifest.json"
+    manifest.write_bytes(manifest.read_bytes()[:100])
+
+
+def _age_manifest(run: Path) -> None:
+    manifest = run / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"format": 1', '"format": 99', 1))
+
+
+def _age_preprocessing(run: Path) -> None:
+    preprocessing = run / "preprocessing.json"
+    text = preprocessing.read_text().replace('"format": 1', '"format": 99', 1)
+    preprocessing.write_text(text)
+
+
+def _change_preprocessing(run: Path) -> None:
+    with (run / "preprocessing.json").open("a") as file:
+        file.write("\n")
+
+
+def _leave_partial(run: Path) -> None:
+    shutil.rmtree(run)
+    (run.parent / ".partial-abc").mkdir(parents=True)
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "whole": lambda run: None,
+    "truncated": _truncate_manifest,
+    "newer": _age_manifest,
+    "list": lambda run: (run / "manifest.json").write_text("[]"),
+    "no-model": lambda run: (run / "model.onnx").unlink(),
+    "no-keras": lambda run: (run / "model.keras").unlink(),
+    "no-metrics": lambda run: (run / "metrics.json").unlink(),
+    "cut-metrics": lambda run: (run / "metrics.json").write_text("{"),
+    "no-preprocessing": lambda run: (run / "preprocessing.json").unlink(),
+    "changed": _change_preprocessing,
+    "cut-model": lambda run: (run / "model.onnx").write_bytes(b"no model"),
+    "bare": lambda run: (run / "manifest.json").unlink(),
+    "unfinished": _leave_partial,
+}
+"""Run names with what happened to their only run."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A working directory with every golden config and table."""
+    folder = tmp_path_factory.mktemp("golden")
+    for path in GOLDEN.glob("*/*"):
+        shutil.copy(path, folder / path.name)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def runs(folder: Path, trained_run: RunFolder) -> Path:
+    for name, damage in DAMAGES.items():
+        run = folder / "runs" / name / "001"
+        shutil.copytree(trained_run.path, run)
+        damage(run)
+    return folder
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_mistake_is_told_in_these_words(
+    case: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder: Path = request.getfixturevalue("runs" if case.startswith("runs/") else "folder")
+    monkeypatch.chdir(folder)
+    expected = (GOLDEN / case).read_text(encoding="utf-8")
+    command = expected.partition("\n")[0]
+    found = f"{command}\n{outcome_of(command, folder)}"
+    if request.config.getoption("--update-golden"):
+        (GOLDEN / case).write_text(found, encoding="utf-8")
+    else:
+        assert found == expected
+
+
+def outcome_of(command: str, folder: Path) -> str:
+    """Run a command line in this process; return its stderr and exit code, free of this machine."""
+    program, *arguments = shlex.split(command.removeprefix("$ "))
+    assert program == "dlcli"
+    outcome = CliRunner().invoke(app, arguments, prog_name="dlcli", catch_exceptions=False)
+    assert outcome.stdout == "", "an error says nothing on stdout"
+    assert "Traceback" not in outcome.stderr
+    for problem in outcome.stderr.split("error: "):
+        assert problem.count("\n") <= MOST_LINES
+    for path in (folder.resolve(), folder):
+        outcome_text = outcome.stderr.replace(str(path), "FOLDER")
+    return f"{outcome_text}exit {outcome.exit_code}\n"
+
+
+def test_there_are_at_least_80_mistakes_in_every_area() -> None:
+    assert len(CASES) >= 80
+    assert {case.partition("/")[0] for case in CASES} == {"configs", "data", "commands", "runs"}
+
+
+def test_every_config_is_used_by_a_case() -> None:
+    commands = "\n".join(
+        (GOLDEN / case).read_text(encoding="utf-8").partition("\n")[0] for case in CASES
+    )
+    files = {path.name for path in GOLDEN.glob("*/*") if path.suffix == ".yaml"}
+    assert {name for name in files if name not in commands} <= {"base.yaml", "loop_b.yaml"}
