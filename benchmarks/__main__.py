@@ -56,7 +56,7 @@ def main() -> None:
         "commands": lambda: measure_commands(pairs=options.pairs),
     }
     facts = machine_facts()
-    texts = ["# Measured", f"{options.pairs} paired runs per row. {format_facts(facts)}"]
+    texts = ["# Measured", f"Pairs of runs a row: {options.pairs}. {format_facts(facts)}"]
     sys.stdout.write("\n\n".join(texts) + "\n")
     bars: list[Bar] = []
     samples: dict[str, object] = {}

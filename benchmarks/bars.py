@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks.figures import Spread, format_number, format_table
+from benchmarks.figures import Spread, format_number, format_range, format_table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,7 +14,7 @@ class Bar:
     bound: float
     measured: Spread | None
     """None where it was not measured."""
-    unit: str = "×"
+    unit: str = "times"
     at_least: bool = True
 
     @property
@@ -49,12 +49,9 @@ def _row(bar: Bar) -> list[str]:
     if bar.measured is None:
         return [bar.what, bound, "not measured", ""]
     found = bar.measured
-    measured = (
-        f"{_value(found.median, bar.unit)} "
-        f"({format_number(found.least)}–{format_number(found.greatest)})"
-    )
+    measured = f"{_value(found.median, bar.unit)} ({format_range(found)})"
     return [bar.what, bound, measured, "yes" if bar.is_met else "**no**"]
 
 
 def _value(value: float, unit: str) -> str:
-    return f"×{format_number(value)}" if unit == "×" else f"{format_number(value)} {unit}"
+    return f"{format_number(value)} {unit}"

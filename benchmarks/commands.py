@@ -7,7 +7,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.bars import Bar, Section
-from benchmarks.figures import alternate, differences, format_number, format_table, ratios, spread
+from benchmarks.figures import (
+    alternate,
+    differences,
+    format_number,
+    format_range,
+    format_table,
+    ratios,
+    spread,
+)
 from benchmarks.processes import REPOSITORY, Finished, run_dlcli, run_peer, run_python, say
 
 PREDICTED_ROWS = 100
@@ -33,6 +41,11 @@ optimizer: {Adam: {lerning_rate: 1e-3}}
 batch_size: many
 epochs: 0
 """
+
+
+EXPLANATION = """\
+Seconds of the whole process, files warm: median, least to greatest, and the median ratio to an empty
+Python and to a lean import of Keras."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,17 +176,10 @@ def format_commands(seconds: Seconds) -> str:
             [
                 name,
                 format_number(found.median),
-                f"{format_number(found.least)}–{format_number(found.greatest)}",
-                f"×{format_number(ratios(samples, seconds[EMPTY]).median)}",
-                f"×{format_number(ratios(samples, seconds[LEAN]).median)}",
+                format_range(found),
+                f"{format_number(ratios(samples, seconds[EMPTY]).median)}x",
+                f"{format_number(ratios(samples, seconds[LEAN]).median)}x",
             ]
         )
     header = ["command", "seconds", "range", f"of {EMPTY}", f"of {LEAN}"]
-    return "\n\n".join(
-        [
-            "## Commands",
-            "Seconds of the whole process, files warm: median, least to greatest, and the median "
-            "ratio to an empty Python and to a lean import of Keras.",
-            format_table(header, rows),
-        ]
-    )
+    return f"## Commands\n\n{EXPLANATION}\n\n{format_table(header, rows)}"

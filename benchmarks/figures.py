@@ -44,15 +44,17 @@ def format_number(value: float) -> str:
         return f"{value:,.0f}"
     if abs(value) >= 10:
         return f"{value:.1f}"
-    return f"{value:.2f}" if abs(value) >= 1 else f"{value:.3g}"
+    return f"{value:.2f}" if abs(value) >= 1 else f"{value:#.3g}"
 
 
 def format_ratio(ratio: Spread) -> str:
     """Format a ratio with its range."""
-    return (
-        f"×{format_number(ratio.median)} "
-        f"({format_number(ratio.least)}–{format_number(ratio.greatest)})"
-    )
+    return f"{format_number(ratio.median)}x ({format_range(ratio)})"
+
+
+def format_range(samples: Spread) -> str:
+    """Format the least and the greatest sample."""
+    return f"{format_number(samples.least)} to {format_number(samples.greatest)}"
 
 
 def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

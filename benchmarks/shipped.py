@@ -8,6 +8,10 @@ from benchmarks.bars import Bar, Section
 from benchmarks.figures import Spread, format_number, format_ratio, format_table, ratios, spread
 from benchmarks.processes import REPOSITORY, run_peer, say
 
+EXPLANATION = """\
+Milliseconds per epoch of the training loop, both ways in one process on the same arrays, with the
+config's own callbacks."""
+
 
 def measure_shipped(*, pairs: int, name: str | None = None) -> Section:
     """Compare the loops of every shipped config whose name contains `name`."""
@@ -59,14 +63,8 @@ def _format(measured: dict[str, dict[str, Any]]) -> str:
         ]
         for name, values in measured.items()
     ]
-    return "\n\n".join(
-        [
-            "## Every shipped config",
-            "Milliseconds per epoch of the training loop, both ways in one process on the same "
-            "arrays, with the config's own callbacks.",
-            format_table(["config", "path", "dlcli", "model.fit", "ratio"], rows),
-        ]
-    )
+    table = format_table(["config", "path", "dlcli", "model.fit", "ratio"], rows)
+    return f"## Every shipped config\n\n{EXPLANATION}\n\n{table}"
 
 
 def _milliseconds(seconds: list[float]) -> str:

@@ -20,6 +20,10 @@ LARGE_ROWS = 10**7
 BLOCK_ROWS = 10**5
 MIB = 2**20
 
+EXPLANATION = f"""\
+One epoch over tables of {NUM_COLUMNS} columns, batch 1,024, a network of 64 and 32 units: medians. The
+whole process also reads, checks and scales the table, predicts every row, and scores."""
+
 CONFIG = """\
 name: rows
 seed: 1
@@ -152,15 +156,8 @@ def format_loads(loads: dict[Case, list[Load]]) -> str:
         "whole process",
         "peak memory",
     ]
-    return "\n\n".join(
-        [
-            "## Large tables",
-            f"One epoch over tables of {NUM_COLUMNS} columns, batch 1,024, a network of 64 and 32 "
-            "units: medians. The whole process also reads, checks and scales the table, predicts "
-            "every row, and scores.",
-            format_table(header, [_row(case, each) for case, each in loads.items()]),
-        ]
-    )
+    table = format_table(header, [_row(case, each) for case, each in loads.items()])
+    return f"## Large tables\n\n{EXPLANATION}\n\n{table}"
 
 
 def _row(case: Case, loads: list[Load]) -> list[str]:

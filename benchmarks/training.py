@@ -51,6 +51,15 @@ class Tool:
     """Whether its loop is measured over the published epochs, whatever the whole process runs."""
 
 
+LOOP_EXPLANATION = """\
+Milliseconds per epoch (median); then how many times dlcli's time that is: median of the pairs, least
+to greatest. The third column has the epochs: those of dlcli's loop, as published, and those of the
+peers' loops, of which the first does not count. Compiling, once per run, has columns of its own."""
+
+WHOLE_EXPLANATION = """\
+Seconds from the start of the interpreter to its end: reading, splitting, scaling, training for these
+epochs, scoring and saving; then ratios as above."""
+
 Trials = dict[str, list[Trial]]
 """Tool name to its trials, in the order of the pairs."""
 
@@ -216,26 +225,16 @@ def format_training(problems: Sequence[Problem], measured: dict[str, Trials]) ->
     """Lay the training tables out in Markdown."""
     names = [tool.name for tool in TOOLS]
     loop = format_table(
-        ["problem", "rows, batch", "epochs, peers'", *names, "compile, dlcli", "compile, JAX"],
+        ["problem", "rows, batch", "epochs", *names, "compile", "compile on JAX"],
         [_loop_row(problem, measured[problem.name]) for problem in problems],
     )
     whole = format_table(
         ["problem", "epochs", *names],
         [_whole_row(problem, measured[problem.name]) for problem in problems],
     )
-    return "\n\n".join(
-        [
-            "## Training loop alone",
-            "Milliseconds per epoch (median); in brackets how many times dlcli's time that is: "
-            "median of the pairs, least to greatest. dlcli's loop ran the published epochs; the "
-            "peers' are the epochs in the third column, without the first. Seconds to compile, "
-            "once per run, stand in columns of their own.",
-            loop,
-            "## Whole process",
-            "Seconds from the start of the interpreter to its end, with reading, splitting, "
-            "scaling, training for the epochs named, scoring and saving; in brackets as above.",
-            whole,
-        ]
+    return (
+        f"## Training loop alone\n\n{LOOP_EXPLANATION}\n\n{loop}\n\n"
+        f"## Whole process\n\n{WHOLE_EXPLANATION}\n\n{whole}"
     )
 
 

@@ -4,9 +4,11 @@ import importlib
 import json
 import os
 import platform
+import signal
 import sys
 import tempfile
 import traceback
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -51,6 +53,15 @@ app = typer.Typer(
     help="Train, evaluate and share neural networks on tables from one YAML file.",
 )
 
+
+
+class Backend(StrEnum):
+    """The values of --backend."""
+
+    TENSORFLOW = "tensorflow"
+    JAX = "jax"
+
+
 Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file.")]
 Configs = Annotated[list[Path], typer.Argument(metavar="CONFIG...", help="YAML files.")]
 Run = Annotated[
@@ -93,7 +104,7 @@ def train(
         typer.Option("--out", help="The run folder; runs/NAME/NUMBER without it.", show_default=False),
     ] = None,
     backend: Annotated[
-        str | None, typer.Option("--backend", help="tensorflow or jax, over the config's own.")
+        Backend | None, typer.Option("--backend", help="What Keras computes with, over the config's own.")
     ] = None,
     threads: Threads = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
@@ -339,4 +350,6 @@ def _report_bug(error: Exception) -> None:
 
 def run() -> None:
     """Start the command line."""
+    # A polite request to end, like Ctrl-C: what is half-written is cleaned up on the way out.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     cast(Any, app)()

@@ -90,11 +90,16 @@ class PlainDisplay(QuietDisplay):
     def __init__(self) -> None:
         self._epochs = 0
         self._every = 1
+        self._stage = ""
         self._held: tuple[int, dict[str, float]] | None = None
 
     def on_stage(self, text: str) -> None:
         self.close()
-        say(text)
+        # What follows a colon is how far it is, which a log need not hold.
+        stage = text.partition(":")[0]
+        if stage != self._stage:
+            say(stage)
+        self._stage = stage
 
     def on_start(self, *, epochs: int) -> None:
         self._epochs = epochs

@@ -1,6 +1,7 @@
-"""The network as a picture: boxes in rows, arrows between them, no crossing where one can be spared."""
+"""The network as a picture: boxes in rows, and arrows that pass beside them."""
 
 import importlib
+import itertools
 import re
 import warnings
 from collections.abc import Mapping, Sequence
@@ -30,6 +31,7 @@ _PNG_DPI = 144
 _MOST_PIXELS = 30_000
 """A longer side than this is drawn with fewer dots per inch: viewers refuse larger pictures."""
 _MOST_TEXT = 60
+_TIMES = " \N{MULTIPLICATION SIGN} "
 
 _DEJAVU = "DejaVu Sans"
 _INK = "#1f2328"
@@ -162,7 +164,7 @@ def _draw_edge(axes: Any, edge: Sequence[_Node]) -> None:
     half = _BOX_HEIGHT / 2
     points = [(edge[0].x, edge[0].y - half)]
     codes = [path_module.Path.MOVETO]
-    for upper, lower in zip(edge, edge[1:], strict=False):
+    for upper, lower in itertools.pairwise(edge):
         start = upper.y - half
         # The last stretch is straight, so that the head points down and not sideways.
         end = lower.y + half + (_ARROW_LENGTH if lower.layer is not None else 0.0)
@@ -238,7 +240,7 @@ def _format_shape(shape: Any) -> str:
         shape = list(shape.values())
     if shape and all(isinstance(part, list | tuple) for part in shape):
         return ", ".join(map(_format_shape, shape))
-    return " × ".join("rows" if size is None else f"{size}" for size in shape or ["?"])
+    return _TIMES.join("rows" if size is None else f"{size}" for size in shape or ["?"])
 
 
 def _snake_case(name: str) -> str:
@@ -297,7 +299,7 @@ def _layout(
             for bend in edge[1:-1]:
                 rows[bend.row].append(bend)
             edges.append(edge)
-    links = [pair for edge in edges for pair in zip(edge, edge[1:], strict=False)]
+    links = [pair for edge in edges for pair in itertools.pairwise(edge)]
     _order(rows, links)
     _position(rows, links)
     return rows, edges
@@ -344,10 +346,25 @@ def _order(rows: list[list[_Node]], links: Sequence[tuple[_Node, _Node]]) -> Non
             neighbours = above if downward else below
             row.sort(key=lambda node: _middle(node, neighbours, places))
             places.update({id(node): place for place, node in enumerate(row)})
-        crossings = _count_crossings(rows, links)
+        crossings = _swap_neighbours(rows, links)
         if crossings < fewest:
             best, fewest = [list(row) for row in rows], crossings
     rows[:] = best
+
+
+def _swap_neighbours(rows: list[list[_Node]], links: Sequence[tuple[_Node, _Node]]) -> int:
+    """Swap boxes side by side while that undoes crossings; return how many are left."""
+    fewest = _count_crossings(rows, links)
+    for row in rows if fewest else ():
+        for place in range(len(row) - 1):
+            row[place], row[place + 1] = row[place + 1], row[place]
+            crossings = _count_crossings(rows, links)
+            if crossings <= fewest:
+                # A swap that changes nothing may make way for the next one.
+                fewest = crossings
+            else:
+                row[place], row[place + 1] = row[place + 1], row[place]
+    return fewest
 
 
 def _middle(
@@ -417,17 +434,13 @@ def _spread(
     Least squares under minimum distances is isotonic regression of what is wanted, less the
     room that the nodes to the left take.
     """
-    room = [
-        (one.width + other.width) / 2 + _COLUMN_GAP for one, other in zip(row, row[1:], strict=False)
-    ]
+    room = [(one.width + other.width) / 2 + _COLUMN_GAP for one, other in itertools.pairwise(row)]
     offsets = np.concatenate([[0.0], np.cumsum(room)])[: len(row)]
     for node, x in zip(row, _isotonic(wanted - offsets, weights) + offsets, strict=True):
         node.x = float(x)
 
 
-def _isotonic(
-    values: NDArray[np.float64], weights: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _isotonic(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the rising sequence nearest to `values`, by pooling neighbours that fall."""
     pools: list[tuple[float, float, int]] = []
     for value, weight in zip(values, weights, strict=True):
@@ -436,4 +449,5 @@ def _isotonic(
             before = pools.pop()
             total, mass, count = total + before[0], mass + before[1], count + before[2]
         pools.append((total, mass, count))
-    return np.concatenate([np.full(count, total / mass) for total, mass, count in pools] or [[]])
+    means = [total / mass for total, mass, _ in pools]
+    return np.repeat(np.array(means), [count for _, _, count in pools])

@@ -1,9 +1,9 @@
 """Run folders: the only module that knows the names of the files in one."""
 
 import contextlib
+import difflib
 import hashlib
 import json
-import os
 import re
 import shutil
 import tempfile
@@ -94,7 +94,7 @@ def open_run(text: str | Path) -> RunFolder:
         numbered = list_runs(path)
         if numbered:
             return numbered[-1]
-    raise RunError(f"{text}: {_why_no_run(given)}", hint=_known_runs())
+    raise RunError(f"{text}: {_why_no_run(given)}", hint=_known_runs(given.name))
 
 
 def list_runs(folder: Path) -> list[RunFolder]:
@@ -113,8 +113,7 @@ def stage_run(name: str, out: Path | None = None) -> Iterator["StagedRun"]:
     What is not published is removed. `out` names the folder instead of the next number.
     """
     parent = out.parent if out is not None else RUNS / name
-    if out is not None and out.exists():
-        raise RunError(f"{out} exists already; runs are never overwritten", hint="choose another --out")
+    check_free(out)
     try:
         parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=_PARTIAL, dir=parent))
@@ -129,6 +128,14 @@ def stage_run(name: str, out: Path | None = None) -> Iterator["StagedRun"]:
         ) from None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def check_free(out: Path | None) -> None:
+    """Raise RunError where a run would overwrite something."""
+    if out is not None and out.exists():
+        raise RunError(
+            f"{out} exists already; runs are never overwritten", hint="choose another --out"
+        )
 
 
 @dataclass(frozen=True)
@@ -197,18 +204,22 @@ def hash_bytes(path: Path) -> str:
 
 
 def _why_no_run(path: Path) -> str:
-    if not path.exists() and not (RUNS / path).exists():
+    folders = [folder for folder in (path, RUNS / path) if folder.exists()]
+    if not folders:
         return "there is no such run"
-    if path.is_file():
+    if folders[0].is_file():
         return "expected a run folder, got a file"
-    partial = [item for item in path.iterdir() if item.name.startswith(_PARTIAL)] if path.is_dir() else []
-    if partial:
+    if any(item.name.startswith(_PARTIAL) for folder in folders for item in folder.iterdir()):
         return "no run in this folder is finished yet"
     return "not a run folder: it has no manifest.json"
 
 
-def _known_runs() -> str | None:
-    if not RUNS.is_dir():
+def _known_runs(wanted: str) -> str | None:
+    names = sorted(item.name for item in RUNS.iterdir() if item.is_dir()) if RUNS.is_dir() else []
+    if not names:
         return "`dlcli train CONFIG` writes runs to runs/NAME/NUMBER"
-    names = sorted(item.name for item in os.scandir(RUNS) if item.is_dir())
-    return f"names in {RUNS}/: {', '.join(names[:10])}" if names else None
+    near = difflib.get_close_matches(wanted, names, 1, 0.6)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    more = f" and {len(names) - 10} more" if len(names) > 10 else ""
+    return f"names in {RUNS}/: {', '.join(names[:10])}{more}"

@@ -42,6 +42,13 @@ def test_the_last_epoch_of_a_training_that_ends_early_is_shown(capsys):
     assert capsys.readouterr().err.splitlines()[-1].startswith("epoch 77/10000")
 
 
+def test_a_log_names_a_stage_once_however_far_it_is(capsys):
+    display = PlainDisplay()
+    for percent in (0, 50, 100):
+        display.on_stage(f"downloading ccpp: {percent}% of 3.7 MB")
+    assert capsys.readouterr().err == "downloading ccpp\n"
+
+
 def test_quiet_shows_nothing(capsys):
     _train(training_display(quiet=True), epochs=3, done=3)
     assert capsys.readouterr() == ("", "")

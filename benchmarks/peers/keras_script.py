@@ -33,7 +33,8 @@ def build_model(problem: dict[str, Any], features: int) -> Any:
             ]
         )
     tensor = first = keras.Input((features,))
-    named, made = {}, []
+    named: dict[str, Any] = {}
+    made = []
     for layer in problem["layers"]:
         dense = keras.layers.Dense(
             layer["units"], activation=layer["activation"], name=layer["name"] or None

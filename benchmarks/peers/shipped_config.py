@@ -1,5 +1,4 @@
 """One config of ours in one process: its compiled epochs beside `model.fit` on the same arrays."""
-# ruff: noqa: TID253 - a script of its own
 
 import importlib
 import json

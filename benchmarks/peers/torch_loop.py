@@ -3,7 +3,6 @@
 Its own permutation picks the rows of each batch; Adam is the fused one. It leaves out the metrics
 that Keras and dlcli compute beside the loss, and validates in one batch.
 """
-# ruff: noqa: TID253 - a script of its own
 
 from typing import Any
 

@@ -34,10 +34,10 @@ def init(file: Path, target: tuple[str, ...], out: Path | None) -> Path:
         read_settings=read.settings,
     )
     what = " and ".join(say(each) for each in targets)
+    size = f"{profile.num_rows:,} rows, {len(profile.columns)} columns"
     about = (
-        f"Predicts {what} from {say(file.name)}: {profile.num_rows:,} rows, "
-        f"{len(profile.columns)} columns.",
-        f"Train with `dlcli train {_shell(out)}`; every line may be changed,",
+        f"Predicts {what} from {say(file.name)}: {size}.",
+        f"Train with `dlcli train {_shell(out.name)}`; every line may be changed,",
         "and `dlcli explain NAME` tells what a key, a layer, a loss or a callback can be.",
     )
     _write(out, write_config(plan, about=about))
@@ -89,8 +89,8 @@ def _source(file: Path, out: Path) -> str:
     return f"./{text}" if text.startswith(("~", DATASET_PREFIX)) else text
 
 
-def _shell(path: Path) -> str:
-    return flow(str(path)) if " " in str(path) else say(str(path))
+def _shell(name: str) -> str:
+    return say(flow(name) if " " in name else name)
 
 
 def _write(out: Path, text: str) -> None:

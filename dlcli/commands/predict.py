@@ -14,9 +14,10 @@ from dlcli.bundle.store import AnyScorer, Bundle, open_scorer
 from dlcli.data.readers import read_blocks, suffix_of
 from dlcli.data.table import Table
 from dlcli.data.writers import open_writer
-from dlcli.errors import DataError
+from dlcli.errors import DataError, UsageError
 from dlcli.predictions import TargetPrediction
 from dlcli.runs import open_run
+from dlcli.spec.problems import suggest
 
 TEXT_SUFFIXES = {"", ".csv", ".csv.gz", ".tsv", ".tsv.gz"}
 """Outputs whose cells are text anyway; standard output is CSV."""
@@ -99,12 +100,22 @@ class _Output:
 def _predict_block(
     block: Table, bundle: Bundle, scorer: AnyScorer, ids: tuple[str, ...]
 ) -> tuple[pa.Table, int]:
+    _check_ids(ids, block)
     applied = bundle.preprocessing.apply(block, with_targets=False)
     predictions = bundle.predict(applied, scorer)
-    arrow = (block.select(ids) if ids else block).arrow
+    arrow = block.arrow.select(ids) if ids else block.arrow
     for name, values in prediction_columns(predictions):
         arrow = arrow.append_column(name, _spread(values, applied.kept, block.num_rows))
     return arrow, len(applied.kept)
+
+
+def _check_ids(ids: tuple[str, ...], block: Table) -> None:
+    for name in ids:
+        if name not in block.names:
+            file = block.origins[0].path.name if block.origins else "the table"
+            raise UsageError(
+                f"--id {name}: {file} has no such column", hint=suggest(name, block.names)
+            )
 
 
 def prediction_columns(

@@ -15,7 +15,7 @@ from dlcli.data.dataset import Dataset, Part, prepare_dataset
 from dlcli.engines import load_engine
 from dlcli.errors import UsageError
 from dlcli.predictions import read_outputs, reading_of
-from dlcli.runs import RunFolder, StagedRun, stage_run, write_json
+from dlcli.runs import RunFolder, StagedRun, check_free, stage_run, write_json
 from dlcli.scores import score_baselines, score_predictions
 from dlcli.spec.run import (
     RunSpec,
@@ -65,6 +65,7 @@ def train_all(
 
     Raises DlcliError at the first stage that fails. What is stopped by the user ends the row.
     """
+    check_free(options.out)
     specs = [_load(config, options) for config in configs]
     _check_one_backend(specs)
     for spec in specs:
@@ -99,7 +100,11 @@ def train_spec(spec: RunSpec, options: TrainOptions, display: Display) -> Traine
     try:
         display.on_stage("reading the data")
         dataset = prepare_dataset(
-            spec.data, folder=Path(), seed=spec.seed, class_targets=targets_as_classes(spec)
+            spec.data,
+            folder=Path(),
+            seed=spec.seed,
+            class_targets=targets_as_classes(spec),
+            on_stage=display.on_stage,
         )
         targets = {info.name: info.classes for info in dataset.preprocessing.targets}
         objectives = resolve_objectives(spec, targets)

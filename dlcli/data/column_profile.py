@@ -133,12 +133,15 @@ def _profile_numbers(
     is_few = len(distinct) <= MOST_TOP and is_whole
     order = np.argsort(-counts, kind="stable")[:MOST_TOP]
     with np.errstate(over="ignore", invalid="ignore"):
-        moments = {"mean": float(valid.mean()), "deviation": float(valid.std())}
+        moments = {
+            "median": _finite(np.median(valid)),
+            "mean": _finite(valid.mean()),
+            "deviation": _finite(valid.std()),
+        }
     return {
         "type": "number",
         "distinct": len(distinct),
         "minimum": float(distinct[0]),
-        "median": float(np.median(valid)),
         "maximum": float(distinct[-1]),
         **moments,
         "histogram": _histogram(valid, is_whole=is_whole),
@@ -149,6 +152,10 @@ def _profile_numbers(
         **unreadable,
         "markers": (*unreadable["markers"], *stand_ins),
     }
+
+
+def _finite(value: Any) -> float | None:
+    return float(value) if np.isfinite(value) else None
 
 
 def _count_numbers(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -261,18 +268,20 @@ def _with_note(profile: ColumnProfile, *, num_rows: int) -> ColumnProfile:
         notes = [f"looks like an identifier: {profile.distinct:,} different texts"]
     elif profile.nature == "text":
         notes = [f"free text, mostly up to {profile.words} words"]
-    elif profile.type == "number" and has_id_name(profile.name) and not profile.nature:
-        if profile.is_whole and profile.distinct > MOST_TOP:
-            notes.append("is named like an identifier")
+    elif profile.nature is None and profile.distinct > MOST_TOP and _is_named_code(profile):
+        notes.append("is named like an identifier")
     if profile.date_format is not None:
         notes.append(f"dates written as {profile.date_format}")
     if profile.unreadable:
         cells = "cell is" if profile.unreadable == 1 else "cells are"
-        notes.append(
-            f"{profile.unreadable:,} {cells} no {profile.type}, the first {profile.first_unreadable}"
-        )
+        first = profile.first_unreadable
+        notes.append(f"{profile.unreadable:,} {cells} no {profile.type}, the first {first}")
     notes += [_describe_marker(marker, profile, num_rows) for marker in profile.markers]
     return replace(profile, note="; ".join(notes))
+
+
+def _is_named_code(profile: ColumnProfile) -> bool:
+    return profile.type == "number" and profile.is_whole and has_id_name(profile.name)
 
 
 _NATURES: Mapping[Nature, str] = {

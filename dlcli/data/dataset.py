@@ -14,9 +14,9 @@ from dlcli.data.counting import join_counts
 from dlcli.data.fitting import fit_columns, read_options
 from dlcli.data.parts import part_files, split_cells
 from dlcli.data.preprocessing import Applied, Preprocessing
-from dlcli.data.readers import read_table
+from dlcli.data.readers import check_options_apply, read_table
 from dlcli.data.roles import plan_columns, resolve_roles
-from dlcli.data.sources import SourceFile, fingerprint, resolve_source
+from dlcli.data.sources import OnStage, SourceFile, fingerprint, resolve_source
 from dlcli.data.split import Rows
 from dlcli.errors import DataError
 from dlcli.spec.data import DataSpec
@@ -67,15 +67,18 @@ def prepare_dataset(
     folder: Path,
     seed: int,
     class_targets: frozenset[str] = frozenset(),
+    on_stage: OnStage = lambda text: None,
 ) -> Dataset:
     """Read, clean, split and encode the table of `spec`; paths are relative to `folder`.
 
     Rows that a `drop` policy removes are gone before the split. `class_targets` are targets whose
     numbers are classes. Raises DataError.
     """
-    paths = resolve_source(spec.source, folder=folder)
+    paths = resolve_source(spec.source, folder=folder, on_stage=on_stage)
     files = part_files(spec.split, paths, folder=folder)
-    table = read_table(paths, read_options(spec))
+    options = read_options(spec)
+    check_options_apply(paths, options)
+    table = read_table(paths, options)
     roles = resolve_roles(spec, table)
     planned = plan_columns(spec, table, roles, class_targets=class_targets)
     cells = _checked(read_cells(table, planned))

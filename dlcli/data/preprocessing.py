@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 from dlcli.data.columns.category import CategoryInput
 from dlcli.data.columns.inputs import InputColumn, input_from_json, own_tensor
 from dlcli.data.columns.number import NumberInput
-from dlcli.data.columns.policies import Cells, PlannedColumn, Role, cells_error, read_cells
+from dlcli.data.columns.policies import (
+    Cells,
+    CellsError,
+    PlannedColumn,
+    Role,
+    cells_error,
+    read_cells,
+)
 from dlcli.data.columns.settings import ColumnSettings, column_hint
 from dlcli.data.columns.targets import (
     ClassTarget,
@@ -25,7 +32,7 @@ from dlcli.data.counting import CellCounts, count_cells, count_table
 from dlcli.data.readers import ReadOptions
 from dlcli.data.roles import unknown_column
 from dlcli.data.table import Table
-from dlcli.errors import RunError
+from dlcli.errors import DataError, RunError
 
 __all__ = ["FEATURES", "FORMAT", "Applied", "InputSpec", "Preprocessing", "TargetInfo"]
 
@@ -104,8 +111,12 @@ class Preprocessing:
 
     def apply(self, table: Table, *, with_targets: bool) -> Applied:
         """Return the arrays of `table`; raises DataError for what no policy covers."""
-        cells = self.read(table, with_targets=with_targets)
-        return self.encode(cells, cells.kept, with_targets=with_targets)
+        try:
+            cells = self.read(table, with_targets=with_targets)
+            return self.encode(cells, cells.kept, with_targets=with_targets)
+        except CellsError as error:
+            hint = f"mend the file; or train again with a policy: {error.hint}"
+            raise DataError(error.message, hint=hint) from None
 
     def read(self, table: Table, *, with_targets: bool) -> Cells:
         """Read the columns that the network needs and settle their bad cells."""

@@ -85,11 +85,11 @@ def _cell_hashes(column: pa.ChunkedArray) -> NDArray[np.uint64]:
         bits: NDArray[np.uint64] = (floats.astype(np.float64) + 0.0).view(np.uint64)
         return bits
     if pa.types.is_integer(column.type) and not column.null_count:
-        return column.to_numpy().view(np.uint64)
-    encoded = column.combine_chunks().dictionary_encode()
-    encoded = encoded.combine_chunks() if isinstance(encoded, pa.ChunkedArray) else encoded
-    codes = pc.fill_null(pc.cast(encoded.indices, pa.int64()), -1)
-    return codes.to_numpy(zero_copy_only=False).view(np.uint64)
+        whole: NDArray[np.uint64] = column.to_numpy().view(np.uint64)
+        return whole
+    encoded = column.dictionary_encode().unify_dictionaries().combine_chunks()
+    codes = pc.fill_null(pc.cast(encoded.indices, pa.int64()), -1).to_numpy(zero_copy_only=False)
+    return np.asarray(codes, dtype=np.int64).view(np.uint64)
 
 
 def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -195,7 +195,9 @@ def _wrap_note(note: str, width: int) -> list[str]:
 
 
 def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number or 'no':{',' if number else ''}} {noun}s"
+    return (
+        f"{number:,} {noun}" if number == 1 else f"{number or 'no':{',' if number else ''}} {noun}s"
+    )
 
 
 def _shown(text: str) -> str:

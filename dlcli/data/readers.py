@@ -54,6 +54,26 @@ class ReadOptions:
     """Keep the cells of text files as they are written, for whoever passes them on."""
 
 
+# Settings that only some formats know; elsewhere they would be ignored without a word.
+_SETTINGS_OF = {
+    "excel": ("sheet",),
+    "delimited": ("separator", "encoding", "thousands"),
+}
+
+
+def check_options_apply(paths: Sequence[Path], options: ReadOptions) -> None:
+    """Raise DataError for a setting that none of these files' formats has a use for."""
+    kinds = {READERS.get(suffix_of(path), "").rpartition(".")[2] for path in paths}
+    for kind, names in _SETTINGS_OF.items():
+        given = [name for name in names if getattr(options, name) is not None]
+        if given and kind not in kinds and not ("jsonlines" in kinds and given == ["encoding"]):
+            raise DataError(
+                f"`{given[0]}` is set, but {paths[0].name} has no use for it",
+                hint=f"remove data.{given[0]}: only "
+                f"{'Excel files have sheets' if kind == 'excel' else 'text files have one'}",
+            )
+
+
 class Format(Protocol):
     """What a module in READERS offers; string columns hold cells exactly as written."""
 

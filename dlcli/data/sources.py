@@ -1,7 +1,7 @@
 """From what a config calls its source to files on this machine, and their fingerprints."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -10,6 +10,10 @@ from dlcli.errors import DataError
 
 DATASET_PREFIX = "dataset:"
 _GLOB_CHARACTERS = frozenset("*?[")
+
+
+OnStage = Callable[[str], None]
+"""Told what happens now, where that may take a while."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,16 +25,18 @@ class SourceFile:
     num_bytes: int
 
 
-def resolve_source(source: str | Sequence[str], *, folder: Path) -> list[Path]:
+def resolve_source(
+    source: str | Sequence[str], *, folder: Path, on_stage: OnStage = lambda text: None
+) -> list[Path]:
     """Return the files that `source` names, relative paths being relative to `folder`.
 
-    A glob gives its matches in sorted order and must have one. `dataset:NAME` may download.
-    Whether a plain path exists is left to the reader.
+    A glob gives its matches in sorted order and must have one. `dataset:NAME` may download, and
+    `on_stage` is told how far that is. Whether a plain path exists is left to the reader.
     """
     sources = [source] if isinstance(source, str) else list(source)
     if not sources:
         raise DataError("the source lists no files")
-    files = [path for item in sources for path in _resolve(item, folder)]
+    files = [path for item in sources for path in _resolve(item, folder, on_stage)]
     repeated = next((path for path in files if files.count(path) > 1), None)
     if repeated is not None:
         raise DataError(
@@ -50,12 +56,20 @@ def fingerprint(path: Path) -> SourceFile:
     return SourceFile(path=path, sha256=hash_file(path), num_bytes=path.stat().st_size)
 
 
-def _resolve(item: str, folder: Path) -> Iterator[Path]:
+def _download_stage(name: str, done: int, total: int | None) -> str:
+    if not total:
+        return f"downloading {name}: {done / 1e6:.1f} MB"
+    return f"downloading {name}: {done / total:.0%} of {total / 1e6:.1f} MB"
+
+
+def _resolve(item: str, folder: Path, on_stage: OnStage) -> Iterator[Path]:
     if not item:
         raise DataError("the source is an empty text", hint="name a file, a glob or dataset:NAME")
     if item.startswith(DATASET_PREFIX):
         # The download module brings in HTTP and TLS, which other sources do not need.
-        yield import_module("dlcli.data.download").fetch(item.removeprefix(DATASET_PREFIX))
+        name = item.removeprefix(DATASET_PREFIX)
+        fetch = import_module("dlcli.data.download").fetch
+        yield fetch(name, on_progress=lambda *amounts: on_stage(_download_stage(name, *amounts)))
         return
     if "://" in item:
         raise DataError(

@@ -1,4 +1,4 @@
-"""Columns and cells that are seldom what they seem: row numbers, identifiers, stand-ins for missing."""
+"""Columns and cells that are seldom what they seem: row numbers, stand-ins for missing, ..."""
 
 import re
 from collections.abc import Mapping
@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 Nature = Literal["empty", "constant", "row number", "identifier", "text"]
 
 MISSING_WORDS = frozenset(
-    "? na n/a n.a. nan null unknown missing undefined - -- . .. #n/a #null! not_available".split()
-) | {"not available", "n / a"}
+    (
+        *("?", "-", "--", ".", "..", "na", "n/a", "n / a", "n.a.", "#n/a", "nan", "null", "#null!"),
+        *("unknown", "missing", "undefined", "not available", "not_available"),
+    )
+)
 """Texts, in lower case, that stand for a missing cell in any column."""
 MISSING_IN_NUMBERS = MISSING_WORDS | {"none", "nil", "x", "no data", "#div/0!", "#value!", "inf"}
 """The same where the other cells are numbers or dates."""
@@ -23,7 +26,9 @@ MOST_STAND_IN_SHARE = 0.2
 FEWEST_ROWS = 10
 """Fewer numbers in a row can be 1, 2, 3, ... by chance."""
 
-_ID_NAME = re.compile(r"(^|[\W_])(id|ids|index|idx|rowid|row|nr|no|number|key|uuid)$", re.IGNORECASE)
+_ID_NAME = re.compile(
+    r"(^|[\W_])(id|ids|index|idx|rowid|row|nr|no|number|key|uuid)$", re.IGNORECASE
+)
 _CAMEL_ID = re.compile(r"[a-z](Id|ID|Nr|No)$")
 
 

@@ -1,7 +1,8 @@
 """Layer specs and input shapes to a Keras model: a loop over the list, whatever the layers are."""
 
 import importlib
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import keras
@@ -12,7 +13,7 @@ from dlcli.spec.components import ComponentSpec
 from dlcli.spec.layers import layer_path, tensor_name
 from dlcli.spec.problems import KeyPath, Problems, join_names
 from dlcli.spec.run import Network, RunSpec, raise_problems, resolve_network
-
+from dlcli.spec.training import snake_case
 
 SEPARATE_INPUTS = {"MultiHeadAttention", "GroupQueryAttention"}
 """Layers called with query, value and key one by one; with one input they attend to itself."""
@@ -29,8 +30,8 @@ def build_model(spec: RunSpec, inputs: Mapping[str, InputSpec]) -> keras.Model:
         for name, item in inputs.items()
     }
     made: list[Any] = []
-    for index in range(len(spec.layers)):
-        made.append(_apply_layer(spec, network, index, tensors, made))
+    for index, name in enumerate(_layer_names(spec, network, tensors)):
+        made.append(_apply_layer(spec, network, index, name, tensors, made))
     _check_all_used(spec, network, list(tensors))
     outputs = {name: made[index] for name, index in network.graph.outputs.items()}
     _check_output_shapes(spec, network, outputs)
@@ -73,17 +74,38 @@ def _make_argument(value: Any) -> Any:
     return value
 
 
+def _layer_names(spec: RunSpec, network: Network, inputs: Iterable[str]) -> list[str]:
+    """Name every layer: as written, like its output, else as Keras would in a fresh process."""
+    outputs = {index: name for name, index in network.graph.outputs.items()}
+    given = [layer.name or outputs.get(index) for index, layer in enumerate(spec.layers)]
+    taken = {tensor_name(name) for name in [*inputs, *given] if name is not None}
+    return [
+        tensor_name(name) if name is not None else _free_name(layer.component.name, taken)
+        for name, layer in zip(given, spec.layers, strict=True)
+    ]
+
+
+def _free_name(kind: str, taken: set[str]) -> str:
+    base = snake_case(kind)
+    candidates = itertools.chain([base], (f"{base}_{number}" for number in itertools.count(1)))
+    name = next(name for name in candidates if name not in taken)
+    taken.add(name)
+    return name
+
+
 def _apply_layer(
-    spec: RunSpec, network: Network, index: int, tensors: dict[str, Any], made: list[Any]
+    spec: RunSpec,
+    network: Network,
+    index: int,
+    name: str,
+    tensors: dict[str, Any],
+    made: list[Any],
 ) -> Any:
     layer_spec = spec.layers[index]
-    output_names = {layer: name for name, layer in network.graph.outputs.items()}
     taken = _taken(spec, network, index, tensors, made)
     try:
         layer = make_component(layer_spec.component)
-        name = layer_spec.name or output_names.get(index)
-        if name is not None:
-            layer.name = tensor_name(name)
+        layer.name = name
         if layer_spec.component.name in SEPARATE_INPUTS:
             return layer(*taken) if isinstance(taken, list) else layer(taken, taken)
         return layer(taken)

@@ -1,4 +1,4 @@
-"""The one place that imports Keras: once, late, and without the packages it would load for nothing."""
+"""The one place that imports Keras: once, late, and without what it would load for nothing."""
 
 import contextlib
 import gc
@@ -8,6 +8,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
@@ -18,7 +19,7 @@ BACKENDS = ("tensorflow", "jax")
 
 # Keras and TensorFlow import these when they find them and go without when they do not.
 OPTIONAL_PACKAGES = frozenset(
-    "IPython flax grain matplotlib pandas pydot pydot_ng pydotplus sklearn tensorboard torch".split()
+    {"IPython", "flax", "grain", "matplotlib", "pandas", "pydot", "pydot_ng", "sklearn", "torch"}
 )
 OTHER_BACKEND = {
     # SciPy is optional to Keras and TensorFlow; JAX itself needs it.
@@ -52,7 +53,7 @@ _ASKED_BY_IMPORT = frozenset({"__all__", "__cached__", "__file__", "__path__", "
 
 
 class _LeanFinder:
-    """Answers Python's import system: hidden packages do not exist, lazy modules load at first use."""
+    """Tells Python's imports that hidden packages do not exist and that lazy modules can wait."""
 
     def __init__(self, *, hidden: frozenset[str], lazy: frozenset[str]) -> None:
         self.hidden = hidden
@@ -68,7 +69,7 @@ class _LeanFinder:
         return ModuleSpec(name, _DeferredLoader(), is_package=True)
 
 
-class _DeferredLoader:
+class _DeferredLoader(Loader):
     """Loads a stand-in for a module."""
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:

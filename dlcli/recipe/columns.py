@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dlcli.data.column_profile import ColumnProfile
-from dlcli.data.suspects import has_id_name
-from dlcli.recipe.text import say
+from dlcli.data.suspects import Marker, has_id_name
+from dlcli.recipe.text import flow, say
 
 MOST_CATEGORIES = 50
 """Up to this many categories become a feature each, whatever the number of rows."""
@@ -34,9 +34,8 @@ class InputPlan:
     """What stands under `columns`, in YAML values."""
     reason: str = ""
     """Why, for the comment."""
-    num_features: int = 1
-    suggestion: str = ""
-    """What could be written under `columns` as well, as a comment."""
+    doubtful: tuple[Marker, ...] = ()
+    """Cells that perhaps mean missing, which the user should decide."""
     is_text: bool = False
     words: int = 0
     has_rare: bool = False
@@ -56,10 +55,10 @@ def plan_input(column: ColumnProfile, num_rows: int) -> InputPlan:
             words=column.words or 0,
         )
     if column.type == "number" and not _holds_codes(column, num_rows):
-        return _plan_number(column, num_rows)
+        return _plan_number(column)
     if column.type == "date":
         return _plan_date(column, num_rows)
-    return _plan_category(column, num_rows)
+    return _plan_category(column)
 
 
 def plan_text(plan: InputPlan, *, vocabulary: int) -> InputPlan:
@@ -69,7 +68,6 @@ def plan_text(plan: InputPlan, *, vocabulary: int) -> InputPlan:
         name=plan.name,
         settings={"type": "text", "vocabulary": vocabulary, "length": length},
         reason=f"the {vocabulary:,} most frequent words are known; texts are cut at {length} words",
-        num_features=0,
         is_text=True,
         words=plan.words,
     )
@@ -107,13 +105,13 @@ def _holds_codes(column: ColumnProfile, num_rows: int) -> bool:
     return is_named and is_few
 
 
-def _plan_number(column: ColumnProfile, num_rows: int) -> InputPlan:
+def _plan_number(column: ColumnProfile) -> InputPlan:
     settings: dict[str, Any] = {}
     reasons = []
     markers = [marker for marker in column.markers if marker.is_certain]
     if markers:
         settings["missing_values"] = [number_or_text(marker.text) for marker in markers]
-        reasons += [f"{marker.count:,} × {say(marker.text)}" for marker in markers]
+        reasons += [say_marker(marker) for marker in markers]
     if column.unreadable:
         settings["unreadable"] = "missing"
         reasons.append(f"{_cells(column.unreadable)} no number ({say(column.first_unreadable)})")
@@ -125,16 +123,8 @@ def _plan_number(column: ColumnProfile, num_rows: int) -> InputPlan:
         name=column.name,
         settings=settings,
         reason=f"{join_words(reasons)}; the median is put there" if reasons else "",
-        suggestion=_suggest(column),
+        doubtful=tuple(marker for marker in column.markers if not marker.is_certain),
     )
-
-
-def _suggest(column: ColumnProfile) -> str:
-    """Word what a column with doubtful stand-ins could say."""
-    doubtful = [marker for marker in column.markers if not marker.is_certain]
-    if not doubtful or column.name == "":
-        return ""
-    return join_words([f"{marker.count:,} × {marker.text}" for marker in doubtful])
 
 
 def _plan_date(column: ColumnProfile, num_rows: int) -> InputPlan:
@@ -142,9 +132,8 @@ def _plan_date(column: ColumnProfile, num_rows: int) -> InputPlan:
     reasons = [f"{column.minimum} to {column.maximum}"]
     if column.date_format is not None:
         settings |= {"type": "date", "format": column.date_format}
-    parts = ["year", "month", "day", "weekday"]
     if any(" " in str(value) for value in (column.minimum, column.median, column.maximum)):
-        settings["parts"] = parts = [*parts, "hour"]
+        settings["parts"] = ["year", "month", "day", "weekday", "hour"]
     markers = [marker.text for marker in column.markers]
     if markers:
         settings["missing_values"] = markers
@@ -158,11 +147,13 @@ def _plan_date(column: ColumnProfile, num_rows: int) -> InputPlan:
         what = "their rows are dropped" if is_rare else "the median is put there"
         reasons.append(f"{_cells(lacking)} missing, {what}")
     return InputPlan(
-        name=column.name, settings=settings, reason="; ".join(reasons) if settings else "", num_features=len(parts)
+        name=column.name,
+        settings=settings,
+        reason="; ".join(reasons) if settings else "",
     )
 
 
-def _plan_category(column: ColumnProfile, num_rows: int) -> InputPlan:
+def _plan_category(column: ColumnProfile) -> InputPlan:
     settings: dict[str, Any] = {}
     reasons = []
     if column.type == "number":
@@ -170,20 +161,26 @@ def _plan_category(column: ColumnProfile, num_rows: int) -> InputPlan:
         reasons.append(f"{column.distinct} whole numbers that look like names, a feature for each")
     if column.markers:
         settings["missing_values"] = [marker.text for marker in column.markers]
-        reasons += [f"{marker.count:,} × {say(repr(marker.text))}" for marker in column.markers]
+        reasons += [say_marker(marker) for marker in column.markers]
     if column.missing:
         reasons.append(f"{_cells(column.missing)} empty")
     if column.missing or column.markers:
         settings |= {"type": "category", "missing": {"constant": "missing"}}
         reasons.append("missing is a category of its own")
-    known = sum(count for _, count in column.top)
     rare = column.rarest is not None and column.rarest < FEWEST_SEEN
     return InputPlan(
         name=column.name,
         settings=dict(sorted(settings.items(), key=lambda item: item[0] != "type")),
         reason="; ".join(reasons),
-        num_features=1 if column.type == "boolean" and known else column.distinct,
         has_rare=rare and column.type != "boolean",
+    )
+
+
+def say_marker(marker: Marker) -> str:
+    """Tell in words how many cells hold what probably means missing."""
+    shown = say(flow(number_or_text(marker.text)), most=30)
+    return (
+        f"one cell holds {shown}" if marker.count == 1 else f"{marker.count:,} cells hold {shown}"
     )
 
 

@@ -8,14 +8,15 @@ from dlcli.data.cells import parse_dates
 from dlcli.data.profile import TableProfile
 from dlcli.data.table import Table
 from dlcli.errors import DataError
-from dlcli.recipe.columns import InputPlan, plan_input, plan_text
-from dlcli.recipe.network import (
-    VOCABULARY,
-    Size,
-    choose_size,
-    has_own_heads,
-    network_lines,
+from dlcli.recipe.columns import (
+    InputPlan,
+    join_words,
+    number_or_text,
+    plan_input,
+    plan_text,
+    say_marker,
 )
+from dlcli.recipe.network import VOCABULARY, Size, choose_size, has_own_heads, network_lines
 from dlcli.recipe.targets import TargetPlan, plan_target
 from dlcli.recipe.text import Line, flow, line, say, write_blocks, write_key, write_list
 
@@ -104,9 +105,7 @@ def _check_inputs(columns: Sequence[InputPlan], file: str, targets: Sequence[str
     raise DataError(f"no column is left to predict {names} from: {reasons}")
 
 
-def _time_column(
-    profile: TableProfile, table: Table, columns: Sequence[InputPlan]
-) -> str | None:
+def _time_column(profile: TableProfile, table: Table, columns: Sequence[InputPlan]) -> str | None:
     """Return a date column that makes the table a series: a moment per row, in order."""
     for plan in columns:
         column = profile.column(plan.name)
@@ -119,9 +118,9 @@ def _time_column(
 
 def write_config(plan: Plan, *, about: Sequence[str]) -> str:
     """Write the config as YAML; `about` is said at its top."""
-    size = choose_size(plan.num_rows, sum(item.num_features for item in plan.inputs))
+    size = choose_size(plan.num_rows)
     blocks = [
-        [*(line(f"# {text}") for text in about)],
+        [line("", text) for text in about],
         [
             line(write_key("", "name", flow(plan.name)), f"runs are kept under runs/{plan.name}/"),
             line(f"seed: {SEED}", "same seed, same split, same start, same network"),
@@ -200,23 +199,32 @@ def _column_lines(plan: Plan) -> list[Line]:
     shared = _shared_policy(plan)
     lines = _shared_lines(plan, shared)
     own: list[Line] = []
-    for item in (*plan.targets, *plan.inputs):
+    items: list[InputPlan | TargetPlan] = [*plan.targets, *plan.inputs]
+    for item in items:
         settings = dict(item.settings)
         if shared and _follows(item, shared):
             continue
-        if "missing_values" in shared and settings.get("missing_values") == shared["missing_values"]:
+        if (
+            "missing_values" in shared
+            and settings.get("missing_values") == shared["missing_values"]
+        ):
             del settings["missing_values"]
         if settings:
             own += _setting_lines(item.name, settings, item.reason)
-    suggested = [item for item in plan.inputs if item.suggestion]
-    if own or suggested:
-        lines.append(line("  columns:" if own else "  # columns:", "settings of single columns"))
-    for item in suggested:
-        values = [int(part.rsplit(" ", 1)[1]) for part in item.suggestion.split(" and ")]
-        settings = {"missing_values": values, "missing": "median"}
-        text = write_key("    # ", item.name, flow(settings))
-        own.append(line(text, f"if {item.suggestion} should mean missing"))
-    return [*lines, *own]
+    suggested = [each for item in plan.inputs if item.doubtful for each in _suggest(item)]
+    if own:
+        lines.append(line("  columns:", "settings of single columns"))
+    elif suggested:
+        lines.append(line("  # columns:", "settings of single columns"))
+    return [*lines, *own, *suggested]
+
+
+def _suggest(item: InputPlan) -> list[Line]:
+    """Write settings that the user may want as a comment."""
+    values = [number_or_text(marker.text) for marker in item.doubtful]
+    text = write_key("    # ", item.name, flow({"missing_values": values, "missing": "median"}))
+    held = join_words([say_marker(marker) for marker in item.doubtful])
+    return [line(text, f"{held}: if that means missing")] if "\n" not in text else []
 
 
 def _setting_lines(name: str, settings: Mapping[str, Any], reason: str) -> list[Line]:
@@ -292,9 +300,13 @@ def _split_lines(plan: Plan) -> list[Line]:
 
 
 def _training_lines(size: Size) -> list[Line]:
-    rate = {"learning_rate": size.learning_rate}
+    arguments = {"learning_rate": size.learning_rate}
+    name, about = "Adam", "how weights change, and how fast"
+    if size.weight_decay is not None:
+        name, arguments["weight_decay"] = "AdamW", size.weight_decay
+        about += "; needless ones fade"
     return [
-        line(f"optimizer: {flow({'Adam': rate})}", "how weights change, and how fast"),
+        line(f"optimizer: {flow({name: arguments})}", about),
         line(f"batch_size: {size.batch_size}", "rows per change of the weights"),
         line(f"epochs: {size.epochs}", "passes over the training rows, at most"),
     ]
@@ -310,7 +322,10 @@ def _callback_lines(plan: Plan, size: Size) -> list[Line]:
         line("callbacks:"),
         line("  - EarlyStopping:"),
         *monitor,
-        line(f"      patience: {size.patience}", f"stop after so many epochs without a better {watched}"),
+        line(
+            f"      patience: {size.patience}",
+            f"stop after so many epochs without a better {watched}",
+        ),
         line("      restore_best_weights: true", "and go back to the weights of the best one"),
         line("  - ReduceLROnPlateau:"),
         *monitor,

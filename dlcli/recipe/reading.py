@@ -43,17 +43,18 @@ def read_file(file: Path, targets: Sequence[str]) -> ReadFile:
         known, path = load_entry(name).options, fetch(name)
     if known:
         return ReadFile(table=_read(path, known), settings=dict(known))
-    found, error = None, None
+    found: ReadFile | None = None
+    error: DataError | None = None
     for settings in _attempts(path):
         try:
             table = _read(path, settings)
         except DataError as raised:
             error = error or raised
             continue
-        found = found or ReadFile(table=table, settings=settings)
+        if len(table.names) > 1 or "separator" not in settings:
+            found = found or ReadFile(table=table, settings=settings)
         if all(find_column(table, target) is not None for target in targets):
-            found = ReadFile(table=table, settings=settings)
-            break
+            return _with_decimal(path, ReadFile(table=table, settings=settings))
     if found is None:
         headerless = _read_without_header(path, None)
         if headerless is None:
@@ -100,16 +101,23 @@ def _read_without_header(path: Path, found: ReadFile | None) -> ReadFile | None:
     """Read again under made-up names when the first row is data; None when it is not."""
     if found is None:
         cells = _first_cells(path)
-        if not cells or not looks_headerless(cells):
-            return None
         settings, width = {}, len(cells)
-    elif lacks_header(found.table):
-        settings, width = found.settings, len(found.table.names)
+        is_data = any(looks_headerless([cell]) for cell in cells)
     else:
+        settings, width = found.settings, len(found.table.names)
+        is_data = lacks_header(found.table) and not _names_columns(path)
+    if not is_data:
         return None
-    header = [f"column {number}" for number in range(1, width + 1)]
-    settings = {**settings, "header": header}
-    return ReadFile(table=_read(path, settings), settings=settings, has_header=False)
+    settings = {**settings, "header": [f"column {number}" for number in range(1, width + 1)]}
+    try:
+        return ReadFile(table=_read(path, settings), settings=settings, has_header=False)
+    except DataError:
+        return None
+
+
+def _names_columns(path: Path) -> bool:
+    """Tell whether the format itself names the columns."""
+    return not READERS.get(suffix_of(path), "").endswith(("delimited", "excel"))
 
 
 def _first_cells(path: Path) -> list[str]:

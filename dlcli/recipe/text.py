@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dlcli.spec.source import parse_scalar
+from dlcli.spec.scalars import parse_scalar
 
 WIDTH = 100
 _LONGEST_KEY = 1000
@@ -92,7 +92,9 @@ def _escape(character: str) -> str:
     if character.isprintable():
         return character
     code = ord(character)
-    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else f"\\U{code:08x}"
+    return (
+        f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else f"\\U{code:08x}"
+    )
 
 
 def _write_block(block: Sequence[Line]) -> list[str]:
@@ -104,7 +106,7 @@ def _write_block(block: Sequence[Line]) -> list[str]:
 
 def _fits(each: Line, column: int) -> bool:
     """Tell whether a comment that starts at `column` leaves its line short enough."""
-    is_right = len(each.text) + 2 <= column and "\n" not in each.text
+    is_right = bool(each.text.strip()) and len(each.text) + 2 <= column and "\n" not in each.text
     return bool(each.comment) and is_right and column + 2 + len(each.comment) <= WIDTH
 
 

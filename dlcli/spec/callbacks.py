@@ -94,14 +94,15 @@ def check_callback(
     """Report a callback that Keras would refuse for its arguments or for the optimizer."""
     path = (*path, callback.alias or callback.name)
     if callback.name == "ModelCheckpoint":
-        suffix = ".weights.h5" if callback.arguments.get("save_weights_only") else ".keras"
-        if not str(callback.arguments["filepath"]).endswith(suffix):
-            problems.add(
-                (*path, "filepath"),
-                f"filepath: Keras expects a name ending in {suffix}, "
-                f"got {show_value(callback.arguments['filepath'])}",
-                hint=f"e.g. checkpoints/best{suffix}",
-            )
+        _check_suffix(callback, path, problems)
+    has_averages = optimizer is None or optimizer.arguments.get("use_ema")
+    if callback.name == "SwapEMAWeights" and not has_averages:
+        problems.add(
+            path,
+            "SwapEMAWeights needs an optimizer that keeps averages of the weights",
+            hint="optimizer: {Adam: {use_ema: true}}",
+            on_key=True,
+        )
     rate = None if optimizer is None else optimizer.arguments.get("learning_rate")
     if callback.name == "ReduceLROnPlateau" and isinstance(rate, ComponentSpec):
         problems.add(
@@ -109,6 +110,17 @@ def check_callback(
             f"ReduceLROnPlateau cannot change a learning rate that {rate.name} decides",
             hint="leave one of the two out",
             on_key=True,
+        )
+
+
+def _check_suffix(callback: ComponentSpec, path: KeyPath, problems: Problems) -> None:
+    suffix = ".weights.h5" if callback.arguments.get("save_weights_only") else ".keras"
+    written = callback.arguments["filepath"]
+    if not str(written).endswith(suffix):
+        problems.add(
+            (*path, "filepath"),
+            f"filepath: Keras expects a name ending in {suffix}, got {show_value(written)}",
+            hint=f"e.g. checkpoints/best{suffix}",
         )
 
 

@@ -130,7 +130,7 @@ class Component:
         if len(names) > 1 and catalog.find(self.kind, names[0]):
             if catalog.find(self.kind, names[1]):
                 return f"begin {names[1]!r} with a '- ' of its own"
-            return f"indent {names[1]!r} to stand below {names[0]}, or use {{}}: {self.example}"
+            return f"all arguments stand below the name: {_gathered(names[0], value, self.kind)}"
         return f"one name with its arguments below it, e.g. {self.example}"
 
     def _find(self, name: str, path: KeyPath, problems: Problems, *, on_key: bool) -> Entry | None:
@@ -149,7 +149,7 @@ class Component:
             hint = f"{name} is {Component(kinds[0]).expectation}"
             written = _WRITTEN_AS.get(kinds[0]) if self.kind == "layer" else None
             return f"{hint}; as a layer it is written {written.format(name)}" if written else hint
-        near = catalog.suggest(self.kind, name)
+        near = _nearest(self.kind, name)
         if near is not None:
             return did_you_mean(name, near)
         return f"e.g. {self.example}; `dlcli explain --list {self.kind}` lists them"
@@ -199,6 +199,28 @@ class Component:
 
     def schema(self) -> JsonSchema:
         return {"$ref": f"#/$defs/{self.kind}"}
+
+
+def _nearest(kind: str, name: str) -> str | None:
+    """Return the usable name that was probably meant; short ones may have letters swapped."""
+    entries = [catalog.find(kind, each) for each in catalog.names(kind)]
+    usable = [entry for entry in entries if entry is not None and not entry.refused]
+    spellings = [word for entry in usable for word in (*catalog.aliases(entry), entry.name)]
+    anagrams = [word for word in spellings if sorted(word) == sorted(name)]
+    near = anagrams[0] if anagrams else catalog.suggest(kind, name)
+    return near if near in spellings else None
+
+
+def _gathered(name: str, written: dict[str, object], kind: str) -> str:
+    """Write a name with the arguments that stand beside it below it."""
+    entry = catalog.find(kind, name)
+    first = catalog.first_argument(entry) if entry is not None else None
+    own = written[name]
+    arguments = dict(own) if isinstance(own, dict) else {}
+    if first is not None and own is not None and not isinstance(own, dict):
+        arguments[first.name] = own
+    arguments |= {key: value for key, value in written.items() if key != name}
+    return f"{name}: {show_flow(arguments)}"
 
 
 def _report_unknown(name: str, entry: Entry, path: KeyPath, problems: Problems) -> str | None:

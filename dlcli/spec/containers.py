@@ -1,7 +1,7 @@
 """Fields that hold other fields: lists, mappings, and choices between kinds."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from dlcli.spec.fields import (
     INVALID,
@@ -12,9 +12,10 @@ from dlcli.spec.fields import (
     Text,
     join_alternatives,
     number_hint,
+    quote_hint,
     report_unexpected,
 )
-from dlcli.spec.problems import KeyPath, Problems, closest
+from dlcli.spec.problems import KeyPath, Problems, closest, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class ListOf:
         if not isinstance(value, list):
             return report_unexpected(self, value, path, problems, hint=self._hint(value))
         if len(value) < self.least:
-            return report_unexpected(self, value, path, problems, hint="it needs an item at least")
+            return report_unexpected(self, value, path, problems, hint="it needs at least one item")
         items = [self.item.check(item, (*path, i), problems) for i, item in enumerate(value)]
         return INVALID if any(item is INVALID for item in items) else tuple(items)
 
@@ -94,19 +95,36 @@ class OneOf:
         return any(kind.accepts(value) for kind in self.kinds)
 
     def check(self, value: object, path: KeyPath, problems: Problems) -> Any:
-        number = next((kind for kind in self.kinds if isinstance(kind, Number)), None)
-        takes_text = any(isinstance(kind, Text) for kind in self.kinds)
-        if number is not None and not takes_text and number_hint(value) is not None:
-            return report_unexpected(self, value, path, problems, hint=number_hint(value))
-        for kind in self.kinds:
-            if kind.accepts(value):
-                return kind.check(value, path, problems)
-        hint = number.hint(value) if number and isinstance(value, float) else None
-        if isinstance(value, str):
-            words = [w for kind in self.kinds if isinstance(kind, Choice) for w in kind.choices]
-            near = closest(value, words)
-            hint = f"did you mean {near!r}?" if near else None
-        return report_unexpected(self, value, path, problems, hint=hint)
+        if not self._is_number_in_quotes(value):
+            for kind in self.kinds:
+                if kind.accepts(value):
+                    return kind.check(value, path, problems)
+        return report_unexpected(self, value, path, problems, hint=self._hint(value))
+
+    def _is_number_in_quotes(self, value: object) -> bool:
+        """Tell text that must be meant as a number, whatever names other kinds would look up."""
+        kinds = {type(kind) for kind in self.kinds}
+        return Number in kinds and Text not in kinds and number_hint(value) is not None
+
+    def _hint(self, value: object) -> str | None:
+        hints = [
+            self._nearest_word(value),
+            number_hint(value),
+            *(k.hint(value) for k in self.kinds if isinstance(k, Number) and _is_float(value)),
+            *(quote_hint(value) for kind in self.kinds if isinstance(kind, Text)),
+            *(f"e.g. {kind.example}" for kind in self.kinds if hasattr(kind, "example")),
+        ]
+        return next((hint for hint in hints if hint is not None), None)
+
+    def _nearest_word(self, value: object) -> str | None:
+        words = [w for kind in self.kinds if isinstance(kind, Choice) for w in kind.choices]
+        near = closest(value, words) if isinstance(value, str) else None
+        return None if near is None else did_you_mean(str(value), near)
 
     def schema(self) -> JsonSchema:
         return {"anyOf": [kind.schema() for kind in self.kinds]}
+
+
+def _is_float(value: object) -> TypeGuard[float]:
+    """Tell a number that is written with a decimal point or an exponent."""
+    return isinstance(value, float)

@@ -148,7 +148,7 @@ class DataSpec:
         "`dataset:NAME` for a public set.",
     )
     target: str | tuple[str, ...] = setting(
-        NAMES, "The column, or list of columns, that the network predicts."
+        NAMES, "The column, or list of columns, that the network predicts, e.g. target: price."
     )
     inputs: tuple[str, ...] | str | None = setting(
         NAMES,

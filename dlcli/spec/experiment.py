@@ -39,9 +39,13 @@ class RunSpec:
     backend: Literal["tensorflow", "jax"] = setting(
         Choice(("tensorflow", "jax")), "The library that Keras computes with.", default="tensorflow"
     )
-    data: DataSpec = setting(Section(DataSpec), "The table, its columns and its split.")
+    data: DataSpec = setting(
+        Section(DataSpec),
+        "The table, its columns and its split, e.g. data: {source: FILE, target: COLUMN}.",
+    )
     layers: tuple[LayerSpec, ...] = setting(
-        ListOf(LayerField(), 1), "The network: Keras layers, each taking the one before it."
+        ListOf(LayerField(), 1),
+        "The network: Keras layers, each taking the one before it, e.g. [Dense: 64, Dense: 1].",
     )
     loss: ComponentSpec | dict[str, ComponentSpec] | None = setting(
         PerOutput(LOSS, "loss"),

@@ -39,7 +39,7 @@ def report_unexpected(
 ) -> Any:
     """Report that `value` is not what `field` expects."""
     subject = f"{path[-1]}: " if path and isinstance(path[-1], str) else ""
-    if value is None and hint is None and path and isinstance(path[-1], int):
+    if value is None and path and isinstance(path[-1], int):
         hint = "nothing follows this '-': give it a value or take it out"
     problems.add(path, f"{subject}expected {field.expectation}, got {show_value(value)}", hint=hint)
     return INVALID
@@ -90,10 +90,8 @@ class Text:
     def check(self, value: object, path: KeyPath, problems: Problems) -> Any:
         if isinstance(value, str) and value and (self.most is None or len(value) <= self.most):
             return value
-        hint = None
-        if isinstance(value, bool | int | float):
-            hint = f"quotes make it text: '{show_value(value)}'"
-        elif value == "\\t":
+        hint = quote_hint(value)
+        if value == "\\t":
             hint = 'in double quotes it is a tab: "\\t"'
         return report_unexpected(self, value, path, problems, hint=hint)
 
@@ -242,7 +240,14 @@ def join_alternatives(words: tuple[str, ...] | list[str], *, word: str = "or") -
 
 
 def _plain(number: float) -> str:
-    return f"{number:g}"
+    return str(int(number)) if number == int(number) else f"{number:g}"
+
+
+def quote_hint(value: object) -> str | None:
+    """Return how to write a number or truth value that was meant as text, None for others."""
+    if isinstance(value, bool | int | float):
+        return f"quotes make it text: '{show_value(value)}'"
+    return None
 
 
 def number_hint(value: object) -> str | None:

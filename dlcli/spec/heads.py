@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dlcli.spec.components import ComponentSpec
-from dlcli.spec.fields import join_alternatives
 from dlcli.spec.layers import Graph, LayerSpec, layer_path
 from dlcli.spec.problems import KeyPath, Problems
 
@@ -253,7 +252,7 @@ class _HeadCheck:
         if not logits and activation == "linear":
             hint += ", or from_logits: true on the loss"
         with_logits = " with from_logits" if logits else ""
-        wanted = "no activation" if allowed == {"linear"} else join_alternatives(sorted(allowed))
+        wanted = "no activation" if best == "linear" else best
         got = "none" if activation == "linear" else activation
         self.problems.add(
             self.head.activation_path,

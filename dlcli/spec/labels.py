@@ -88,7 +88,7 @@ class _ClassMatch:
             )
             self.problems.add(
                 self.path,
-                f"{self.described}, but {loss.name} compares numbers",
+                f"{self.described}, but {loss.alias or loss.name} compares numbers",
                 hint=f"loss: {fits}",
             )
             return None

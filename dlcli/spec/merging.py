@@ -35,7 +35,11 @@ def _load_chain(path: Path, seen: tuple[Path, ...]) -> Source:
     source = read_source(path)
     if not isinstance(source.values, dict):
         what = "is empty" if source.values is None else f"holds {show_value(source.values)}"
-        raise SpecError(f"{path} {what}; expected a mapping with data, layers, epochs, ...")
+        is_data = isinstance(source.values, str) and path.suffix not in {".yaml", ".yml"}
+        raise SpecError(
+            f"{path} {what}; expected a mapping with data, layers, epochs, ...",
+            hint=f"a data file? `dlcli summarize {path}` describes it" if is_data else None,
+        )
     _resolve_files(source.values, path.parent)
     base = source.values.get("extends")
     if not isinstance(base, str):

@@ -17,6 +17,8 @@ class Problem:
     message: str
     hint: str | None = None
     on_key: bool = False
+    missing: str | None = None
+    """The key that is missing, where that is the problem."""
 
 
 @dataclass(kw_only=True)
@@ -26,11 +28,21 @@ class Problems:
     found: list[Problem] = field(default_factory=list)
     homes: Mapping[str, str] = field(default_factory=dict)
     """Where a key belongs that stands in the wrong section, in words."""
+    misplaced: set[str] = field(default_factory=set)
+    """Keys found in the wrong section, which are hence not missing in the right one."""
 
     def add(
-        self, path: KeyPath, message: str, *, hint: str | None = None, on_key: bool = False
+        self,
+        path: KeyPath,
+        message: str,
+        *,
+        hint: str | None = None,
+        on_key: bool = False,
+        missing: str | None = None,
     ) -> None:
-        self.found.append(Problem(path=path, message=message, hint=hint, on_key=on_key))
+        self.found.append(
+            Problem(path=path, message=message, hint=hint, on_key=on_key, missing=missing)
+        )
 
     def within(self, path: KeyPath) -> bool:
         """Tell whether something at or below `path` is already known to be wrong."""

@@ -12,7 +12,8 @@ def raise_problems(problems: Problems, source: Source) -> None:
     """Raise one SpecError that tells every problem in file order; return when there is none."""
     if not problems:
         return
-    placed = [(_place_of(problem, source), problem) for problem in problems.found]
+    told = [problem for problem in problems.found if problem.missing not in problems.misplaced]
+    placed = [(_place_of(problem, source), problem) for problem in told]
     placed.sort(key=lambda pair: _order(pair[0], source))
     texts = list(dict.fromkeys(_format(place, problem) for place, problem in placed))
     if len(texts) > MAX_SHOWN:
@@ -33,5 +34,9 @@ def _order(place: Place, source: Source) -> tuple[bool, str, int, int]:
 
 
 def _format(place: Place, problem: Problem) -> str:
-    text = format_problem(problem.message, place)
+    message = problem.message
+    if not place.line and problem.path:
+        # A place without a line, as `--set epochs`, names the key itself.
+        message = message.removeprefix(f"{problem.path[-1]}: ")
+    text = format_problem(message, place)
     return text if problem.hint is None else f"{text}\nhint: {problem.hint}"

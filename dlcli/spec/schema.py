@@ -5,10 +5,10 @@ from typing import Any
 from dlcli.spec import catalog
 from dlcli.spec.callbacks import RUN_PATHS
 from dlcli.spec.catalog import Entry
-from dlcli.spec.components import field_of
+from dlcli.spec.components import Component, field_of
 from dlcli.spec.data import NAMES
+from dlcli.spec.experiment import RunSpec
 from dlcli.spec.fields import JsonSchema
-from dlcli.spec.run import RunSpec
 from dlcli.spec.sections import Section
 
 
@@ -20,6 +20,7 @@ def build_schema() -> JsonSchema:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "dlcli config",
+        "description": "One training: data, network, loss, optimizer, epochs.",
         **schema,
         "anyOf": [{"required": required}, {"required": ["extends"]}],
         "$defs": {kind: _component(kind) for kind in catalog.KINDS},
@@ -31,33 +32,39 @@ def _component(kind: str) -> JsonSchema:
     usable = [entry for entry in entries if entry is not None and not entry.refused]
     spellings = {name: entry for entry in usable for name in (entry.name, *catalog.aliases(entry))}
     return {
+        "description": f"Keras's name of {Component(kind).expectation}, alone or with its arguments.",
         "anyOf": [
-            {"enum": sorted(spellings)},
+            {"enum": sorted(name for name, entry in spellings.items() if not _required(entry))},
             {
                 "type": "object",
                 "minProperties": 1,
                 "maxProperties": 1,
                 "additionalProperties": False,
                 "properties": {
-                    name: _arguments(entry, kind) for name, entry in sorted(spellings.items())
+                    name: _arguments(entry) for name, entry in sorted(spellings.items())
                 },
             },
-        ]
+        ],
     }
 
 
-def _arguments(entry: Entry, kind: str) -> JsonSchema:
+def _required(entry: Entry) -> list[str]:
+    """Return the arguments that a config must give."""
+    has_default = RUN_PATHS.get(entry.name, ("",))[0] if entry.kind == "callback" else ""
+    names = [argument.name for argument in entry.arguments if argument.required]
+    return [name for name in names if name != has_default]
+
+
+def _arguments(entry: Entry) -> JsonSchema:
     properties: dict[str, Any] = {
         argument.name: _described(field_of(argument).schema(), argument.description)
         for argument in entry.arguments
     }
-    required = [argument.name for argument in entry.arguments if argument.required]
-    if kind == "layer":
+    required = _required(entry)
+    if entry.kind == "layer":
         properties["inputs"] = _described(
             NAMES.schema(), "The layers or data inputs this layer takes."
         )
-    if entry.name in RUN_PATHS:
-        required = [name for name in required if name != RUN_PATHS[entry.name][0]]
     alternatives: list[JsonSchema] = [
         {
             "type": "object",

@@ -63,9 +63,8 @@ class Section:
             elif setting.required:
                 parsed[name] = INVALID
                 if name not in meant:
-                    problems.add(
-                        path, f"{name!r} is missing{_inside(path)}", hint=setting.help, on_key=True
-                    )
+                    message = f"{name!r} is missing{_inside(path)}"
+                    problems.add(path, message, hint=setting.help, on_key=True, missing=name)
         return parsed
 
     def _report_unknown(
@@ -79,6 +78,7 @@ class Section:
             if closest(key, settings) is None:
                 listed = join_names(name for name in settings if name not in value)
                 hint = problems.homes.get(key, f"choose from {listed}")
+                problems.misplaced.update({key} & problems.homes.keys())
             message = f"unknown key {key!r}{_inside(path)}"
             problems.add((*path, key), message, hint=hint, on_key=True)
         return {closest(key, settings) for key in unknown}

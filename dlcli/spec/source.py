@@ -10,8 +10,9 @@ import yaml
 
 from dlcli.errors import SpecError
 from dlcli.spec.places import KeyPlace, Place, Source, format_problem
-from dlcli.spec.problems import KeyPath
+from dlcli.spec.problems import KeyPath, closest, join_names
 from dlcli.spec.scalars import parse_scalar
+from dlcli.spec.syntax import explain_syntax
 
 MAX_BYTES = 1_000_000
 """A config is written by hand; more than this is a mistake or an attack."""
@@ -42,7 +43,7 @@ def _read_text(path: Path) -> str:
         size = path.stat().st_size
         content = path.read_bytes() if size <= MAX_BYTES else b""
     except FileNotFoundError:
-        raise SpecError(f"{path}: no such file", hint=_neighbour_hint(path)) from None
+        raise SpecError(f"{path}: no such file", hint=neighbour_hint(path)) from None
     except OSError as error:
         raise SpecError(f"{path}: cannot be read: {error.strerror}") from None
     if size > MAX_BYTES:
@@ -53,13 +54,16 @@ def _read_text(path: Path) -> str:
     return _decode(content, path)
 
 
-def _neighbour_hint(path: Path) -> str | None:
+def neighbour_hint(path: Path) -> str | None:
+    """Return a hint for a file that is not there: the config that was probably meant."""
     folder = path.parent
     if not folder.is_dir():
         return f"there is no folder {folder}"
     configs = sorted(item.name for item in folder.iterdir() if item.suffix in {".yaml", ".yml"})
-    near = [name for name in configs if Path(name).stem == path.stem] or configs[:5]
-    return f"in that folder: {', '.join(near)}" if near else None
+    near = closest(path.name, configs) or closest(f"{path.name}.yaml", configs)
+    if near is not None:
+        return f"did you mean {folder / near}?"
+    return f"in that folder: {join_names(configs, most=5)}" if configs else None
 
 
 def _decode(content: bytes, path: Path) -> str:
@@ -129,23 +133,11 @@ class _Composer:
         try:
             yield from yaml.parse(self.text, Loader=_Loader)
         except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            if mark and error.context_mark and not "".join(self.lines[mark.line :]).strip():
-                mark = error.context_mark  # at the end of the file there is nothing to point at
+            mark, message, hint = explain_syntax(error, self.lines)
             place = self._place_at(mark.line, mark.column) if mark else Place(file=str(self.file))
-            words = ", ".join(part for part in (error.context, error.problem) if part)
-            raise self._error(
-                f"not valid YAML: {words}", place, hint=self._syntax_hint(place)
-            ) from None
+            raise self._error(message, place, hint=hint) from None
         except yaml.YAMLError as error:
             raise self._error(f"not valid YAML: {error}", Place(file=str(self.file))) from None
-
-    def _syntax_hint(self, place: Place) -> str | None:
-        if "\t" in place.text[: len(place.text) - len(place.text.lstrip())]:
-            return "indent with spaces, not tabs"
-        if place.text.count(":") > 1 and "{" not in place.text:
-            return "text that contains ': ' needs quotes"
-        return "look for a missing colon, quote or bracket here or on the line above"
 
     def _take(self, event: Any) -> None:
         match event:
@@ -278,8 +270,9 @@ class _Composer:
 
     def _refuse_tag(self, event: Any) -> None:
         if event.tag is not None and event.tag != "!":
+            tag = event.tag.replace("tag:yaml.org,2002:", "!!", 1)
             raise self._error(
-                f"tag {event.tag!r} is not allowed",
+                f"tag {tag!r} is not allowed",
                 self._place(event),
                 hint="write the plain value",
             )

@@ -9,7 +9,7 @@ from dlcli.spec.components import Component, ComponentSpec
 from dlcli.spec.containers import ListOf
 from dlcli.spec.fields import INVALID, Field, JsonSchema, report_unexpected
 from dlcli.spec.heads import Labels
-from dlcli.spec.problems import KeyPath, Problems, join_names
+from dlcli.spec.problems import KeyPath, Problems
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ _ERRORS = {"MeanSquaredError", "RootMeanSquaredError", "MeanAbsoluteError"}
 """Also measured between probabilities and 0/1 labels: the Brier score and its like."""
 _ANY_TASK = {"Mean", "Sum", "MeanMetricWrapper", "KLDivergence", "Poisson"}
 _BINARY = {
-    "accuracy", "crossentropy", *_ERRORS, "BinaryAccuracy", "BinaryCrossentropy", "AUC", "Precision",
+    "accuracy", *_ERRORS, "BinaryAccuracy", "BinaryCrossentropy", "AUC", "Precision",
     "Recall", "F1Score", "FBetaScore", "TruePositives", "TrueNegatives", "FalsePositives",
     "FalseNegatives", "PrecisionAtRecall", "RecallAtPrecision", "SensitivityAtSpecificity",
     "SpecificityAtSensitivity", "BinaryIoU", "Hinge", "SquaredHinge",
@@ -93,9 +93,15 @@ _ONEHOT = (_BINARY - {"BinaryIoU", "Hinge", "SquaredHinge"}) | {
     "OneHotIoU", "OneHotMeanIoU",
 }  # fmt: skip
 _INDEX = {
-    "accuracy", "crossentropy", "SparseCategoricalAccuracy", "SparseCategoricalCrossentropy",
+    "accuracy", "SparseCategoricalAccuracy", "SparseCategoricalCrossentropy",
     "SparseTopKCategoricalAccuracy",
 }  # fmt: skip
+_COMMON = {
+    "numbers": "mae, RootMeanSquaredError, R2Score",
+    "binary": "accuracy, AUC, Precision, Recall",
+    "onehot": "accuracy, AUC, F1Score, TopKCategoricalAccuracy",
+    "index": "accuracy, SparseTopKCategoricalAccuracy",
+}
 _FITTING = {"numbers": _REGRESSION, "binary": _BINARY, "onehot": _ONEHOT, "index": _INDEX}
 _WORDS = {
     "numbers": "a numeric target",
@@ -111,21 +117,20 @@ def check_metric(metric: ComponentSpec, labels: Labels, path: KeyPath, problems:
     fitting = _FITTING[labels] | _ANY_TASK
     if metric.name in fitting or metric.name not in _KNOWN:
         return
-    hint = f"that fit: {join_names(sorted(fitting - _ANY_TASK), most=8)}"
+    hint = f"e.g. {_COMMON[labels]}"
     if labels == "index" and metric.name in _ONEHOT:
-        hint = "use loss: categorical_crossentropy, whose labels are one-hot; " + hint
-    problems.add(path, f"{metric.name} does not fit {_WORDS[labels]}", hint=hint)
+        hint += "; or loss: categorical_crossentropy, whose one-hot labels it fits"
+    called = metric.alias or metric.name
+    problems.add(path, f"{called} does not fit {_WORDS[labels]}", hint=hint)
 
 
 def metric_log_name(metric: ComponentSpec) -> str:
     """Return the name under which Keras reports a metric."""
     if "name" in metric.arguments:
         return str(metric.arguments["name"])
-    return metric.alias or _snake_case(metric.name)
+    return metric.alias or snake_case(metric.name)
 
 
-def _snake_case(name: str) -> str:
-    if name.isupper():
-        return name.lower()
-    words = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name)
-    return re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", words).lower()
+def snake_case(name: str) -> str:
+    """Return a class name as Keras makes automatic names of it: Conv2D is conv2d, R2Score r2_score."""
+    return re.sub(r"(?<=.)(?=[A-Z][a-z])|(?<=[a-z])(?=[A-Z])", "_", name).lower()

@@ -44,10 +44,10 @@ def _plain_section(section: Any) -> dict[str, Any]:
     written = {}
     for item in dataclasses.fields(section):
         value = getattr(section, item.name)
+        is_own = "setting" in item.metadata and item.name != "extends" and value is not None
         # A column says only what it changes; the other sections spell their defaults out.
-        unchanged = isinstance(section, ColumnSpec) and value == item.default
-        is_written = "setting" in item.metadata and item.name != "extends" and not unchanged
-        if is_written and value not in (None, (), {}):
+        is_default = value == item.default or (value == {} and item.default_factory is dict)
+        if is_own and not (is_default and (isinstance(section, ColumnSpec) or value in ((), {}))):
             written[item.name] = _plain(value)
     return written
 

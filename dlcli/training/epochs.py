@@ -1,11 +1,12 @@
 """Whole epochs in one compiled call where the run allows it, and Keras's own fit where not."""
 
 import importlib
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -36,6 +37,8 @@ EPOCH_HOOKS = ("on_epoch_begin", "on_epoch_end")
 SECONDS_PER_CALL = 0.1
 MAX_EPOCHS_PER_CALL = 1024
 MAX_ORDER_CELLS = 2**21  # 8 MiB of row numbers
+
+MIB = 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +77,8 @@ def train_epochs(
     """Train a compiled model until epoch `epochs`, as `model.fit` would over the same batches.
 
     `should_stop` is asked between calls; what was trained until then is kept. `compiled=False`
-    asks for Keras's own fit.
+    asks for Keras's own fit. Data larger than the memory budget (a quarter of the memory, unless
+    it is given) stay in host memory and train through it too.
     """
     started = time.perf_counter()
     reason = _why_plain(
@@ -322,14 +326,12 @@ class _Orders:
         self._plan = plan
         self._seed = seed
         self._epochs = epochs
-        self._block = np.zeros(
-            [plan.capacity, plan.rows if plan.shuffle else 0], dtype=np.int32
-        )
+        self._block = np.zeros([plan.capacity, plan.rows if plan.shuffle else 0], dtype=np.int32)
         self._drawn: dict[int, NDArray[np.int32]] = {}
         self._pending: Future[None] | None = None
         self._executor: ThreadPoolExecutor | None = None
 
-    def __enter__(self) -> "_Orders":
+    def __enter__(self) -> Self:
         if self._plan.shuffle:
             self._executor = ThreadPoolExecutor(1, thread_name_prefix="orders")
         return self
@@ -351,7 +353,9 @@ class _Orders:
     def prepare(self, first: int, count: int) -> None:
         """Draw the orders of these epochs in the background."""
         if self._executor is not None:
-            self._pending = self._executor.submit(self._fill, first, min(count, self._plan.capacity))
+            self._pending = self._executor.submit(
+                self._fill, first, min(count, self._plan.capacity)
+            )
 
     def _fill(self, first: int, count: int) -> None:
         for epoch in range(first, min(first + count, self._epochs)):
@@ -374,18 +378,27 @@ def _why_plain(
     if model.run_eagerly:
         return "the model is set to run eagerly"
     for callback in callbacks:
-        if not _is_quiet_between_epochs(callback) and _overrides(callback, BATCH_HOOKS):
-            return f"callback {_describe(callback)} runs at every batch"
-        if validation is not None and not _is_quiet_between_epochs(callback):
-            if _overrides(callback, TEST_HOOKS):
-                return f"callback {_describe(callback)} runs between training and validation"
-    for part in (train, validation):
-        if part is None:
+        if _is_quiet_between_epochs(callback):
             continue
+        if _overrides(callback, BATCH_HOOKS):
+            return f"callback {_describe(callback)} runs at every batch"
+        if validation is not None and _overrides(callback, TEST_HOOKS):
+            return f"callback {_describe(callback)} runs between training and validation"
+    parts = [part for part in (train, validation) if part is not None]
+    needed = sum(part.num_bytes for part in parts)
+    budget = default_memory_budget() if memory_budget_bytes is None else memory_budget_bytes
+    if needed > budget:
+        return f"the data take {needed / MIB:.0f} MiB, more than the budget of {budget / MIB:.0f}"
+    for part in parts:
         for name, array in [*part.inputs.items(), *part.targets.items()]:
             if array.dtype.kind not in "biuf":
                 return f"{name} holds {array.dtype} values, which XLA does not take"
     return None
+
+
+def default_memory_budget() -> int:
+    """Return a quarter of this machine's memory, in bytes."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 4
 
 
 def _is_quiet_between_epochs(callback: Any) -> bool:

@@ -81,9 +81,7 @@ class JaxLoop:
         return LoopAnswer(
             epochs=count,
             scalars=scalars[:count],
-            arrays={
-                name: values[:count] for name, values in zip(self._wide, wide, strict=True)
-            },
+            arrays={name: values[:count] for name, values in zip(self._wide, wide, strict=True)},
             rates=rates[:count],
             batches=int(batches),
         )
@@ -136,7 +134,11 @@ class JaxLoop:
                 acts = acts | calls
                 if watcher.captures:
                     kept[index] = lax.cond(
-                        best, lambda new, _: new, lambda _, old: old, self._weights(state), kept[index]
+                        best,
+                        lambda new, _: new,
+                        lambda _, old: old,
+                        self._weights(state),
+                        kept[index],
                     )
             return {
                 "ran": ran + 1,

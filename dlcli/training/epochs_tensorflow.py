@@ -1,12 +1,14 @@
 """Whole epochs in one XLA call on TensorFlow, with Keras's own train_step and test_step."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
+from tensorflow.python.framework import config
 
 from dlcli.training.loop import LoopAnswer, LoopPlan
 from dlcli.training.watchers import Watcher
@@ -35,11 +37,9 @@ class TensorFlowLoop:
         self._learns_at_a_rate = hasattr(model.optimizer, "learning_rate")
         names, shapes = _log_shapes(model, validated=validation is not None)
         self.names = tuple(name for name, shape in zip(names, shapes, strict=True) if shape == [])
-        self._wide = {
-            name: shape for name, shape in zip(names, shapes, strict=True) if shape != []
-        }
-        # Traced once for batches of any size, as `model.fit` traces them: Keras weighs the losses of
-        # several outputs by batch size only where it knows that size while tracing.
+        self._wide = {name: shape for name, shape in zip(names, shapes, strict=True) if shape != []}
+        # Traced once for batches of any size, as `model.fit` traces them: Keras weighs the losses
+        # of several outputs by batch size only where it knows that size while tracing.
         self._train_step = _traced(model.train_step, self._train)
         self._test_step = _traced(model.test_step, self._validation)
         self._watchers: Sequence[Watcher] = ()
@@ -54,7 +54,7 @@ class TensorFlowLoop:
             if watcher.captures
         }
         plan = self._plan
-        self._call = tf.function(
+        function = tf.function(
             self._epochs,
             jit_compile=True,
             autograph=False,
@@ -66,11 +66,12 @@ class TensorFlowLoop:
             ],
         )
         orders = np.zeros([plan.capacity, plan.rows if plan.shuffle else 0], dtype=np.int32)
-        self.run(orders, num_epochs=0, first_epoch=0)
+        with _without_op_determinism():
+            # Called through the function itself, TensorFlow would warn of the fifth network's trace.
+            self._call = function.get_concrete_function()
+            self.run(orders, num_epochs=0, first_epoch=0)
 
-    def run(
-        self, orders: NDArray[np.int32], *, num_epochs: int, first_epoch: int
-    ) -> LoopAnswer:
+    def run(self, orders: NDArray[np.int32], *, num_epochs: int, first_epoch: int) -> LoopAnswer:
         states = np.array([watcher.state() for watcher in self._watchers], dtype=np.float64)
         ran, batches, scalars, rates, *wide = self._call(
             tf.constant(orders),
@@ -83,8 +84,7 @@ class TensorFlowLoop:
             epochs=count,
             scalars=scalars.numpy()[:count],
             arrays={
-                name: values.numpy()[:count]
-                for name, values in zip(self._wide, wide, strict=True)
+                name: values.numpy()[:count] for name, values in zip(self._wide, wide, strict=True)
             },
             rates=rates.numpy()[:count],
             batches=int(batches),
@@ -168,9 +168,7 @@ class TensorFlowLoop:
                 self._train_step(take(plan.full_batches * plan.batch_size, plan.rest))
                 return done + 1
 
-            done = (
-                tf.cond(fine, train_rest, lambda: done) if plan.stops_on_nan else train_rest()
-            )
+            done = tf.cond(fine, train_rest, lambda: done) if plan.stops_on_nan else train_rest()
         logs = dict(model.get_metrics_result())
         if self._validation is not None:
             model.reset_metrics()
@@ -179,7 +177,7 @@ class TensorFlowLoop:
         return logs, done
 
     def _validate(self) -> None:
-        model, size = self._model, self._plan.batch_size
+        size = self._plan.batch_size
         full, rest = divmod(len(keras.tree.flatten(self._validation)[0]), size)
 
         def test(done: Any) -> Any:
@@ -205,6 +203,19 @@ class TensorFlowLoop:
             return tf.constant(0)
 
         tf.cond(best, keep, lambda: tf.constant(0))
+
+
+@contextlib.contextmanager
+def _without_op_determinism() -> Iterator[None]:
+    """Let XLA compile for CPUs, where it is deterministic, what it would refuse to for GPUs."""
+    if not config.is_op_determinism_enabled() or tf.config.list_physical_devices("GPU"):
+        yield
+        return
+    config.disable_op_determinism()
+    try:
+        yield
+    finally:
+        config.enable_op_determinism()
 
 
 def _traced(step: Any, arrays: Any) -> Any:

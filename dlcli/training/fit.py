@@ -41,7 +41,7 @@ def fit(job: TrainingJob, watcher: Watcher) -> TrainingOutcome:
     """
     clock = _Clock()
     watcher.on_stage("building the network")
-    _seed(job.spec.seed, backend=job.spec.backend)
+    _start_afresh(job.spec.seed, backend=job.spec.backend)
     model = _compiled_model(job)
     parts = _parts(job)
     clock.lap("build")
@@ -54,9 +54,7 @@ def fit(job: TrainingJob, watcher: Watcher) -> TrainingOutcome:
     clock.lap("save")
     scorer = Scorer.open(job.folder / "model.onnx") if onnx.written else KerasScorer(model=model)
     predictions = {name: scorer.predict(part.inputs) for name, part in parts.items()}
-    evaluation = {
-        name: _judge(model, part, predictions[name]) for name, part in parts.items()
-    }
+    evaluation = {name: _judge(model, part, predictions[name]) for name, part in parts.items()}
     clock.lap("evaluate")
     return TrainingOutcome(
         history=result.history,
@@ -87,7 +85,9 @@ class _Clock:
         self._last = now
 
 
-def _seed(seed: int, *, backend: str) -> None:
+def _start_afresh(seed: int, *, backend: str) -> None:
+    """Forget the names and seeds of earlier trainings in this process, and seed everything."""
+    keras.backend.clear_session()
     keras.utils.set_random_seed(seed)
     if backend == "tensorflow":
         import tensorflow  # noqa: PLC0415 - only where it is the backend
@@ -138,9 +138,7 @@ def _arrays(job: TrainingJob, part: Part) -> Arrays:
     first = infos[job.objectives[0].targets[0]]
     return Arrays(
         inputs={tensor_name(name): array for name, array in part.inputs.items()},
-        targets={
-            tensor_name(each.output): labels_of(part, each, infos) for each in job.objectives
-        },
+        targets={tensor_name(each.output): labels_of(part, each, infos) for each in job.objectives},
         sample_weight=row_weights(part, first, job.spec.class_weight),
     )
 
@@ -232,12 +230,16 @@ def _judge(model: Any, part: Arrays, outputs: dict[str, NDArray[Any]]) -> dict[s
     figures: dict[str, Any] = {}
     for start in range(0, part.num_rows, EVALUATION_ROWS):
         rows = slice(start, start + EVALUATION_ROWS)
-        labels = {name: keras.ops.convert_to_tensor(array[rows]) for name, array in part.targets.items()}
+        labels = {
+            name: keras.ops.convert_to_tensor(array[rows]) for name, array in part.targets.items()
+        }
         given = {name: keras.ops.convert_to_tensor(array[rows]) for name, array in outputs.items()}
         if len(labels) == 1:
             labels, given = next(iter(labels.values())), next(iter(given.values()))
         loss = model.compute_loss(x=None, y=labels, y_pred=given, training=False)
-        model._loss_tracker.update_state(loss, sample_weight=min(EVALUATION_ROWS, part.num_rows - start))
+        model._loss_tracker.update_state(
+            loss, sample_weight=min(EVALUATION_ROWS, part.num_rows - start)
+        )
         figures = model.compute_metrics(None, labels, given, sample_weight=None)
     return {name: _plain_figure(value) for name, value in figures.items()}
 
@@ -255,5 +257,3 @@ def _versions(backend: str) -> dict[str, str]:
 def _first_lines(error: Exception) -> str:
     lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
     return " ".join(lines[:3])[:400]
-
-

@@ -10,9 +10,7 @@ from dlcli.data.preprocessing import TargetInfo
 from dlcli.spec.heads import Objective
 
 
-def labels_of(
-    part: Part, objective: Objective, targets: dict[str, TargetInfo]
-) -> NDArray[Any]:
+def labels_of(part: Part, objective: Objective, targets: dict[str, TargetInfo]) -> NDArray[Any]:
     """Return the labels of one output: [rows, units] float32, or class codes [rows] int32."""
     columns = [part.scaled_targets[name] for name in objective.targets]
     if objective.labels == "index":

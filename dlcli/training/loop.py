@@ -55,9 +55,7 @@ class Loop(Protocol):
     def compile(self, watchers: Sequence[Watcher]) -> None:
         """Trace and compile without training."""
 
-    def run(
-        self, orders: NDArray[np.int32], *, num_epochs: int, first_epoch: int
-    ) -> LoopAnswer:
+    def run(self, orders: NDArray[np.int32], *, num_epochs: int, first_epoch: int) -> LoopAnswer:
         """Train for up to this many epochs; orders is [capacity, rows], or empty unshuffled."""
 
     def best_weights(self, watcher: int) -> list[NDArray[Any]]:

@@ -36,9 +36,7 @@ class OrderedBatches(keras.utils.PyDataset):  # type: ignore[misc]
         self._order = self._next_order()
 
     def _next_order(self) -> np.ndarray[Any, Any]:
-        return row_order(
-            seed=self._seed, epoch=self.epoch, rows=self._rows, shuffle=self._shuffle
-        )
+        return row_order(seed=self._seed, epoch=self.epoch, rows=self._rows, shuffle=self._shuffle)
 
 
 class _Conductor(keras.callbacks.Callback):  # type: ignore[misc]

@@ -317,3 +317,21 @@ def test_the_seed_of_the_run_splits_where_the_split_has_none(write):
     ]
     np.testing.assert_array_equal(runs[0].test.rows, runs[1].test.rows)
     assert (runs[0].test.rows != runs[2].test.rows).any()
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("sheet: Sheet1", "`sheet` is set, but data.csv has no use for it"),
+        ("sheet: 2", "remove data.sheet: only Excel files have sheets"),
+    ],
+)
+def test_a_setting_that_the_format_has_no_use_for_is_an_error(tmp_path, setting, message):
+    (tmp_path / "data.csv").write_text("x,y\n1,2\n2,3\n3,4\n4,5\n", encoding="utf-8")
+    key, _, value = setting.partition(": ")
+    spec = DataSpec(
+        source="data.csv", target="y", **{key: int(value) if value.isdigit() else value}
+    )
+    with pytest.raises(DataError) as caught:
+        prepare_dataset(spec, folder=tmp_path, seed=0)
+    assert message in f"{caught.value.message} {caught.value.hint}"

@@ -24,8 +24,8 @@ GRUCell LSTMCell SimpleRNNCell StackedRNNCells are parts of an RNN layer
 HashedCrossing takes several columns of codes
 StringLookup TextVectorization take text tensors; text columns arrive as codes
 IntegerLookup needs a vocabulary
-Equalization cannot be part of a functional model in Keras 3.15: it raises "part of a cycle"
-RandomCrop declares another shape than it gives when it does not train, in Keras 3.15
+Equalization cannot be part of a functional model: it raises "part of a cycle"
+RandomCrop declares another shape than it gives when it does not train
 """
 NOT_FOR_TABLES = {
     word for line in REASONS.splitlines() for word in line.split() if word[:1].isupper()

@@ -9,8 +9,8 @@ from dlcli.model.keras_import import load_keras
 
 keras: Any = load_keras("tensorflow")
 
-from dlcli.training.batches import Arrays, arrange, permutation  # noqa: E402
-from dlcli.training.plain import fit_plainly  # noqa: E402
+from dlcli.training.batches import Arrays, arrange, permutation
+from dlcli.training.plain import fit_plainly
 
 ROWS, BATCH, SEED = 22, 8, 3
 

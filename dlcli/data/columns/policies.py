@@ -94,6 +94,10 @@ def read_cells(table: Table, planned: Sequence[PlannedColumn]) -> Cells:
     return Cells(table=table, columns=columns, kept=kept, dropped=dropped)
 
 
+class CellsError(DataError):
+    """Cells that no policy covers; the hint names the keys of a config that would."""
+
+
 def cells_error(
     table: Table, name: str, mask: Mask, *, what: tuple[str, str], hint: str, also: str = ""
 ) -> DataError:
@@ -108,7 +112,7 @@ def cells_error(
         lines.append(f"  and {len(rows) - MOST_CELLS_SHOWN} more")
     if also:
         lines.append(also)
-    return DataError("\n".join(lines), hint=hint)
+    return CellsError("\n".join(lines), hint=hint)
 
 
 def cell_texts(table: Table, name: str, rows: Iterable[int]) -> list[str | None]:

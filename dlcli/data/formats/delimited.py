@@ -166,10 +166,8 @@ def _choose_separator(parsed: dict[str, list[_Record]], options: ReadOptions, *,
     if len(parsed) == 1:
         return next(iter(parsed))
     widths = {mark: len(records[0].cells) for mark, records in parsed.items() if records}
-    if options.header is not None and len(options.header) in widths.values():
+    if options.header is not None and len(options.header) in set(widths.values()) - {1}:
         widths = {mark: w for mark, w in widths.items() if w == len(options.header)}
-        if len(options.header) == 1:
-            return next(iter(widths))
     wide = {mark: width for mark, width in widths.items() if width > 1}
     agreeing = {
         mark: width

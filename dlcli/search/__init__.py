@@ -1,0 +1,1 @@
+"""Search for the inputs whose predictions come nearest to what is wanted."""

@@ -1,0 +1,126 @@
+"""The grammar as JSON Schema: it takes every good config and refuses what a schema can refuse."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from dlcli.errors import SpecError
+from dlcli.spec import catalog
+from dlcli.spec.schema import build_schema
+from dlcli.spec.source import read_source
+
+REPOSITORY = Path(__file__).parents[2]
+CONFIGS = sorted((REPOSITORY / "configs").glob("*.yaml"))
+GOLDEN = REPOSITORY / "tests" / "golden" / "errors" / "configs"
+
+# What two keys, two layers or a layer and a target say to each other.
+ABOUT_SEVERAL_KEYS = {
+    "callback_and_schedule", "callback_needs_averages", "class_weight_for_number",
+    "data_column_settings", "data_marks", "data_split_followers", "data_split_sizes",
+    "data_split_unshuffled", "data_split_watches_nothing", "data_two_roles", "metric_twice",
+    "monitor_unknown", "monitor_without_validation", "outputs_loss_incomplete", "outputs_unknown",
+    "outputs_weights_for_one",
+}  # fmt: skip
+ABOUT_GRAPH_AND_HEADS = {path.stem for path in GOLDEN.glob("*.yaml")} & {
+    *(path.stem for path in GOLDEN.glob("graph_*.yaml")),
+    *(path.stem for path in GOLDEN.glob("head_*.yaml")),
+    *("metric_for_numbers", "metric_for_class_numbers"),
+}
+# What text means: paths, encodings, names of folders.
+ABOUT_WORDS = {
+    "callback_outside_run", "callback_own_file", "callback_suffix", "data_encoding",
+    "data_split_text", "value_name_no_folder", "data_split_odd",
+}  # fmt: skip
+# What another file says.
+ABOUT_OTHER_FILES = {"extends_missing", "extends_loop"}
+NOT_JUDGED = ABOUT_SEVERAL_KEYS | ABOUT_GRAPH_AND_HEADS | ABOUT_WORDS | ABOUT_OTHER_FILES
+
+
+@pytest.fixture(scope="module")
+def schema() -> dict[str, Any]:
+    return build_schema()
+
+
+@pytest.fixture(scope="module")
+def validator(schema: dict[str, Any]) -> Draft202012Validator:
+    Draft202012Validator.check_schema(schema)
+    return Draft202012Validator(schema)
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
+def test_shipped_config_is_taken(validator: Draft202012Validator, config: Path) -> None:
+    errors = [error.message for error in validator.iter_errors(read_source(config).values)]
+    assert errors == []
+
+
+def read_values(path: Path) -> Any:
+    try:
+        return read_source(path).values
+    except SpecError:
+        return None
+
+
+GOLDEN_CONFIGS = [
+    path
+    for path in sorted(GOLDEN.glob("*.yaml"))
+    if path.stem not in {"base", "loop_b"} and read_values(path) is not None
+]
+
+
+@pytest.mark.parametrize("config", GOLDEN_CONFIGS, ids=lambda path: path.stem)
+def test_golden_mistake_is_refused_where_a_schema_can(
+    validator: Draft202012Validator, config: Path
+) -> None:
+    assert validator.is_valid(read_values(config)) == (config.stem in NOT_JUDGED)
+
+
+def properties_in(node: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    if isinstance(node, dict):
+        yield from node.get("properties", {}).items()
+        for item in node.values():
+            yield from properties_in(item)
+    elif isinstance(node, list):
+        for item in node:
+            yield from properties_in(item)
+
+
+def test_every_key_is_described(schema: dict[str, Any]) -> None:
+    described = list(properties_in(schema))
+    assert len(described) > 1000
+    assert {name for name, node in described if not node.get("description")} == set()
+    assert all(node.get("description") for node in schema["$defs"].values())
+
+
+def test_every_kind_and_usable_name_is_there(schema: dict[str, Any]) -> None:
+    assert set(catalog.KINDS) <= schema["$defs"].keys()
+    layers = json.dumps(schema["$defs"]["layer"])
+    assert '"Conv2D"' in layers
+    assert '"Lambda"' not in layers
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("layers", [{"Bidirectional": {"LSTM": 8}}, {"Dense": 1}]),
+        ("layers", [{"Dense": {"units": 1, "inputs": ["a"]}}]),
+        ("callbacks", ["ModelCheckpoint", {"CSVLogger": None}]),
+        ("loss", {"height": "mse"}),
+        ("metrics", {"height": ["mae"]}),
+        ("optimizer", {"Adam": {"learning_rate": {"CosineDecay": [1]}}}),
+    ],
+)
+def test_short_forms_are_judged_as_the_check_does(
+    validator: Draft202012Validator, complaints, key: str, value: Any
+) -> None:
+    config = {
+        "data": {"source": "a.csv", "target": "height"},
+        "layers": [{"Dense": 1}],
+        "epochs": 1,
+        key: value,
+    }
+    own = [message for message in complaints(**config) if "named 'a'" not in message]
+    assert validator.is_valid(config) == (own == [])
