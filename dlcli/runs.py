@@ -215,7 +215,8 @@ def _why_no_run(path: Path) -> str:
 
 
 def _known_runs(wanted: str) -> str | None:
-    names = sorted(item.name for item in RUNS.iterdir() if item.is_dir()) if RUNS.is_dir() else []
+    folders = RUNS.iterdir() if RUNS.is_dir() else ()
+    names = sorted(item.name for item in folders if item.is_dir() and item.name != wanted)
     if not names:
         return "`dlcli train CONFIG` writes runs to runs/NAME/NUMBER"
     near = difflib.get_close_matches(wanted, names, 1, 0.6)

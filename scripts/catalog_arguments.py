@@ -517,7 +517,6 @@ RULES: dict[str, Rule] = {
     "min_lr": Rule(NOT_NEGATIVE, "Smallest learning rate."),
     "filepath": Rule("text", "File to write; may hold {epoch} and {val_loss}.", "best.keras"),
     "filename": Rule("text", "File to write.", "log.csv"),
-    "directory": Rule("text", "Folder to write to.", "checkpoints"),
     "backup_dir": Rule("text", "Folder of the backup.", "backup"),
     "log_dir": Rule("text", "Folder of the logs."),
     "separator": Rule("text", "Text between two columns."),
@@ -529,8 +528,6 @@ RULES: dict[str, Rule] = {
         '"epoch" | integer | boolean >=0', "Every epoch, every so many batches, or false."
     ),
     "initial_value_threshold": Rule("number | null", "Value that has to be beaten first."),
-    "max_to_keep": Rule("integer >=1 | null", "Checkpoints to keep; null keeps all."),
-    "save_on_background": Rule(FLAG, "Write while training goes on."),
     "double_checkpoint": Rule(FLAG, "Keep the last two backups."),
     "delete_checkpoint": Rule(FLAG, "Delete the backup when training ends."),
     "histogram_freq": Rule("integer >=0", "Epochs between weight histograms; 0 for none."),
@@ -541,11 +538,6 @@ RULES: dict[str, Rule] = {
     "profile_batch": Rule("integer | list[integer] >=0", "Batches to profile; 0 for none."),
     "embeddings_freq": Rule("integer >=0", "Epochs between embedding records; 0 for none."),
     "embeddings_metadata": Rule("text | mapping | null", "Files that describe the embeddings."),
-    "root": Rule("text", "Address of the server."),
-    "callback.path": Rule("text", "Path on the server."),
-    "field": Rule("text", "Form field that holds the values."),
-    "headers": Rule("mapping | null", "Further HTTP headers."),
-    "send_as_json": Rule(FLAG, "Send JSON rather than a form."),
     "swap_on_epoch": Rule(FLAG, "Swap at every epoch's start and end."),
     "raise_error": Rule(FLAG, "Fail at once rather than stop quietly."),
     # Initializers, regularizers, constraints

@@ -200,7 +200,9 @@ def _solution_warnings(problem: Problem, answer: Answer, solution: Solution) -> 
     texts = []
     if solution.at_bound:
         sides = {v.name: {"lower": v.low, "upper": v.high} for v in problem.space.variables}
-        listed = [f"{name} ({side}, {sides[name][side]:g})" for name, side in solution.at_bound.items()]
+        listed = [
+            f"{name} ({side}, {sides[name][side]:g})" for name, side in solution.at_bound.items()
+        ]
         texts.append(f"better values may lie beyond the bounds of {', '.join(listed)}")
     if solution.is_inside is False:
         texts.append(
@@ -338,7 +340,7 @@ def _where(solution: Solution) -> list[str]:
 
 def _room(condition: Condition, slack: float) -> str:
     if any(each.is_equality for each in condition.comparisons):
-        return f"equal to within {max(-slack, 0.0):.2g}"
+        return f"equal to within {abs(slack):.2g}"
     return _show(slack)
 
 

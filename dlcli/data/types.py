@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from dlcli.data.cells import cell_text, infer_column, parse_dates, parse_numbers
 from dlcli.data.columns.reading import FALSE_WORDS, NAN_TEXT, TRUE_WORDS, empty_missing
@@ -70,11 +71,15 @@ def infer_type(
     assert pa.types.is_string(kind), f"readers give no columns of type {kind}"
     if len(texts) == 0:
         return InferredType(type="number")
-    numbers = texts.filter(pc.invert(pc.match_substring_regex(texts, NAN_TEXT)))
-    if _mostly(numbers, parse_numbers(numbers, decimal=decimal, thousands=thousands)[1]):
-        if not pc.any(pc.match_substring_regex(texts, _CODE)).as_py():
+    # A category's cells repeat: each different text is tried once, and counts as often as it stands.
+    counted = texts.value_counts()
+    words, counts = pa.chunked_array([counted.field("values")]), counted.field("counts").to_numpy()
+    no_nan = pc.invert(pc.match_substring_regex(words, NAN_TEXT)).to_numpy()
+    numbers = parse_numbers(words.filter(pa.array(no_nan)), decimal=decimal, thousands=thousands)
+    if _mostly(counts[no_nan], numbers[1]):
+        if not pc.any(pc.match_substring_regex(words, _CODE)).as_py():
             return InferredType(type="number")
-    elif _mostly(texts, parse_dates(texts)[1]):
+    elif _mostly(counts, parse_dates(words)[1]):
         return InferredType(type="date")
     return _texts_type(texts)
 
@@ -128,8 +133,9 @@ def _are_booleans(words: set[str]) -> bool:
     return bool(folded & TRUE_WORDS and folded & FALSE_WORDS) or not folded & set("tfyn")
 
 
-def _mostly(texts: pa.ChunkedArray, bad: np.ndarray) -> bool:
-    return len(bad) * 2 <= len(texts)
+def _mostly(counts: NDArray[np.int64], bad: NDArray[np.int64]) -> bool:
+    """Tell whether at least half of the cells can be read; `bad` are places in `counts`."""
+    return int(counts[bad].sum()) * 2 <= int(counts.sum())
 
 
 def _listed(name: str) -> str:

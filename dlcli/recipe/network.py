@@ -29,8 +29,8 @@ class Size:
     weight_decay: float | None = None
 
 
-# By the rows of the table, up to so many; measured on the data sets in `datasets/` and on the
-# public ones: above 1000 rows two layers gain on one, below they learn the rows by heart.
+# By the rows of the table, up to so many. Below 1000 rows one layer with strong regularization did
+# better than two on diabetes and breast cancer, over three seeds; the larger sizes are customary.
 _SIZES = (
     (
         100,

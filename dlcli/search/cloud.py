@@ -13,17 +13,16 @@ from dlcli.data.columns.category import CategoryInput
 from dlcli.data.columns.inputs import InputColumn
 from dlcli.data.columns.number import NumberInput
 from dlcli.data.preprocessing import Preprocessing
+from dlcli.search.solver import load_scipy
 
 Values = Mapping[str, NDArray[np.float64]]
 """Numbers, 0/1 and category codes by input [points]."""
 
-MOST_ROWS_COMPARED = 2000
-"""Training rows whose own nearest neighbour is looked up: enough for a 95 % quantile."""
+MOST_ROWS = 20_000
+"""Distinct training rows that are kept: evenly taken ones of a larger table."""
 INSIDE = 0.95
 """A point counts as inside the data when this share of the training rows is not farther from its
 own nearest neighbour."""
-
-_BLOCK = 512
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +34,7 @@ class Spacing:
     """The INSIDE quantile."""
     largest: float
     num_rows: int
-    """Distinct rows that were looked at."""
+    """Distinct rows."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -55,32 +54,44 @@ class Cloud:
         """Take the training rows of a run."""
         values = row_values(preprocessing, own)
         columns = tuple(c for c in preprocessing.input_columns if c.settings.name in values)
-        return cls(columns=columns, rows=np.unique(_scaled(columns, values), axis=0))
+        rows = np.unique(_scaled(columns, values), axis=0)
+        # Rows are sorted now, so that evenly taken ones are a fair sample.
+        places = np.linspace(0, len(rows) - 1, min(len(rows), MOST_ROWS)).astype(np.int64)
+        return cls(columns=columns, rows=rows[np.unique(places)])
 
     def distances(self, values: Values) -> NDArray[np.float64]:
         """Return the distance to the nearest training row [points]."""
-        return _nearest(_scaled(self.columns, values), self.rows)
+        return self._nearest(_scaled(self.columns, values), neighbour=1)
 
-    def distances_between(self, values: Values, others: Values) -> NDArray[np.float64]:
-        """Return the distances [points, others]."""
-        return _distances(_scaled(self.columns, values), _scaled(self.columns, others))
+    def distances_to(self, values: Values, others: Values) -> NDArray[np.float64]:
+        """Return the distance of one point to others [others]."""
+        away = _scaled(self.columns, others) - _scaled(self.columns, values)
+        distances: NDArray[np.float64] = np.sqrt(np.square(away).sum(axis=1))
+        return distances
 
     @cached_property
     def spacing(self) -> Spacing | None:
         """How far the rows lie from each other; None where there is but one."""
         if len(self.rows) < 2:
             return None
-        # Rows are sorted by np.unique, so that evenly taken ones are a fair sample.
-        taken = np.linspace(0, len(self.rows) - 1, min(len(self.rows), MOST_ROWS_COMPARED))
-        places = np.unique(taken.astype(np.int64))
-        nearest = _nearest(self.rows[places], self.rows, own_places=places)
+        nearest = self._nearest(self.rows, neighbour=2)
         median, most = np.quantile(nearest, [0.5, INSIDE])
         return Spacing(
             median=float(median),
             most=float(most),
             largest=float(nearest.max()),
-            num_rows=len(places),
+            num_rows=len(self.rows),
         )
+
+    def _nearest(self, points: NDArray[np.float64], *, neighbour: int) -> NDArray[np.float64]:
+        if not self.columns:
+            return np.zeros(len(points))
+        distances: NDArray[np.float64] = self._tree.query(points, k=[neighbour])[0][:, 0]
+        return distances
+
+    @cached_property
+    def _tree(self) -> Any:
+        return load_scipy("scipy.spatial").cKDTree(self.rows)
 
 
 def row_values(preprocessing: Preprocessing, own: OwnRows) -> dict[str, NDArray[np.float64]]:
@@ -108,29 +119,3 @@ def _scaled(columns: Sequence[InputColumn], values: Values) -> NDArray[np.float6
         else:
             blocks.append(given[:, None])
     return np.concatenate(blocks, axis=1) if blocks else np.zeros((0, 0))
-
-
-def _nearest(
-    points: NDArray[np.float64],
-    rows: NDArray[np.float64],
-    *,
-    own_places: NDArray[np.int64] | None = None,
-) -> NDArray[np.float64]:
-    """Return each point's distance to the nearest row that is not itself [points]."""
-    nearest = np.empty(len(points))
-    for start in range(0, len(points), _BLOCK):
-        distances = _distances(points[start : start + _BLOCK], rows)
-        if own_places is not None:
-            own = own_places[start : start + _BLOCK]
-            distances[np.arange(len(own)), own] = np.inf
-        nearest[start : start + _BLOCK] = distances.min(axis=1)
-    return nearest
-
-
-def _distances(points: NDArray[np.float64], rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return [points, rows]; the squares are expanded, so that no array has three axes."""
-    squares = np.square(points).sum(axis=1)[:, None] + np.square(rows).sum(axis=1)[None, :]
-    squared: NDArray[np.float64] = np.maximum(squares - 2.0 * points @ rows.T, 0.0)
-    # What is left of equal rows is rounding.
-    squared[squared < 1e-12 * np.maximum(squares, 1.0)] = 0.0
-    return np.sqrt(squared)

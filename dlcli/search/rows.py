@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -70,12 +71,18 @@ class RealRows:
         cloud = Cloud.of(preprocessing, parts["train"])
         return cls(space=space, preprocessing=preprocessing, parts=parts, cloud=cloud)
 
+    @cached_property
+    def values(self) -> dict[str, dict[str, NDArray[np.float64]]]:
+        """Numbers, 0/1 and category codes by part and input."""
+        return {part: row_values(self.preprocessing, own) for part, own in self.parts.items()}
+
     def start(self, *, seed: int) -> Points:
         """Return the searched inputs of the rows, a sample where there are many."""
-        values = [row_values(self.preprocessing, own) for own in self.parts.values()]
         names = [variable.name for variable in self.space.variables]
         stacked = [
-            np.stack([of_part[name] for name in names], axis=1) for of_part in values if names
+            np.stack([of_part[name] for name in names], axis=1)
+            for of_part in self.values.values()
+            if names
         ]
         points = np.concatenate(stacked) if stacked else np.zeros((0, 0))
         if len(points) > MOST_START_ROWS:
@@ -88,8 +95,7 @@ class RealRows:
         values = self.space.values(point)
         found: list[tuple[float, str, OwnRows, int]] = []
         for part, own in self.parts.items():
-            others = row_values(self.preprocessing, own)
-            distances = self.cloud.distances_between(values, others)[0]
+            distances = self.cloud.distances_to(values, self.values[part])
             for row in np.argsort(distances, kind="stable")[:count]:
                 found.append((float(distances[row]), part, own, int(own.rows[row])))
         found.sort(key=lambda item: item[0])
@@ -107,7 +113,7 @@ class RealRows:
         return min((each for each in found if each is not None), key=lambda b: b.cost, default=None)
 
     def _best_of(self, problem: Problem, part: str, own: OwnRows) -> BestRow | None:
-        values = row_values(self.preprocessing, own)
+        values = self.values[part]
         columns = {**values, **self._measured_numbers(own)}
         has_texts = any(isinstance(value, str) for value in self.space.fixed.values())
         if has_texts or not names_of(problem.goals, problem.conditions) <= set(columns):

@@ -56,7 +56,7 @@ def find_minimum(
         return np.zeros((1, 0))
     random = np.random.default_rng(seed)
     population = _population(loss, num_variables, start, random)
-    evolution = _load_scipy().differential_evolution(
+    evolution = load_scipy("scipy.optimize").differential_evolution(
         lambda columns: loss(np.ascontiguousarray(columns.T)),
         bounds=[(0.0, 1.0)] * num_variables,
         init=population,
@@ -97,6 +97,16 @@ def scatter(num_points: int, num_variables: int, random: np.random.Generator) ->
     strata = random.permuted(np.tile(np.arange(num_points), (num_variables, 1)), axis=1).T
     units: Units = (strata + random.random((num_points, num_variables))) / max(num_points, 1)
     return units
+
+
+def load_scipy(name: str) -> Any:
+    """Import a module of SciPy, which is an optional extra; raises UsageError without it."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        raise UsageError(
+            "optimize needs SciPy, which is not installed", hint="pip install 'dlcli[optimize]'"
+        ) from None
 
 
 def _population(loss: Loss, num_variables: int, start: Units, random: np.random.Generator) -> Units:
@@ -141,12 +151,3 @@ class _Counter:
     def __call__(self, intermediate_result: Any) -> None:
         self._count += 1
         self._on_generation(self._count)
-
-
-def _load_scipy() -> Any:
-    try:
-        return importlib.import_module("scipy.optimize")
-    except ImportError:
-        raise UsageError(
-            "optimize needs SciPy, which is not installed", hint="pip install 'dlcli[optimize]'"
-        ) from None

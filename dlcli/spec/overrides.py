@@ -42,13 +42,21 @@ def _write(values: Any, keys: tuple[str, ...], value: Any, label: str) -> KeyPat
         key = _key_in(container, written, label)
         path.append(key)
         if position == len(keys) - 1:
-            container[key] = value
+            _set(container, key, value)
             break
         child = container[key] if key in container or isinstance(key, int) else None
         if not isinstance(child, dict | list):
             child = container[key] = _as_mapping(child, str(key), keys[position + 1], label)
         container = child
     return tuple(path)
+
+
+def _set(container: Any, key: str | int, value: Any) -> None:
+    """Set a value; as in a config that extends another, nothing takes a key out."""
+    if value is None and isinstance(container, dict):
+        container.pop(key, None)
+    else:
+        container[key] = value
 
 
 def _key_in(container: Any, written: str, label: str) -> str | int:

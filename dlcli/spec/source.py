@@ -175,7 +175,7 @@ class _Composer:
     def _scalar(self, event: Any) -> None:
         self._refuse_tag(event)
         if self._awaits_key():
-            self._take_key(event.value, self._place(event))
+            self._take_key(event, self._place(event))
             return
         value = event.value
         if event.implicit[0]:  # a plain scalar; quoted ones stay text
@@ -222,14 +222,14 @@ class _Composer:
             and self.stack[-1].key is None
         )
 
-    def _take_key(self, key: str, place: Place) -> None:
-        frame = self.stack[-1]
+    def _take_key(self, event: Any, place: Place) -> None:
+        frame, key = self.stack[-1], event.value
         if key in frame.container:
             first = self.places[(*frame.path, key)].key
             raise self._error(
                 f"key {key!r} stands twice here", place, hint=f"the first is on line {first.line}"
             )
-        if key == "<<":
+        if key == "<<" and event.implicit[0]:  # a quoted one is an ordinary name
             raise self._error(
                 "merge keys ('<<') are not part of YAML 1.2",
                 place,

@@ -72,12 +72,14 @@ def train_epochs(
     callbacks: Sequence[Any] = (),
     should_stop: Callable[[], bool] = lambda: False,
     memory_budget_bytes: int | None = None,
+    stop_on_nan: bool = False,
     compiled: bool = True,
 ) -> EpochsResult:
     """Train a compiled model until epoch `epochs`, as `model.fit` would over the same batches.
 
-    `should_stop` is asked between calls; what was trained until then is kept. `compiled=False`
-    asks for Keras's own fit. Data larger than the memory budget (a quarter of the memory, unless
+    `should_stop` is asked between calls; what was trained until then is kept. `stop_on_nan` ends
+    training after an epoch whose loss is not finite; a TerminateOnNaN callback does so within the
+    epoch, which takes longer to compile. `compiled=False` asks for Keras's own fit. Data larger than the memory budget (a quarter of the memory, unless
     it is given) stay in host memory and train through it too.
     """
     started = time.perf_counter()
@@ -98,6 +100,7 @@ def train_epochs(
             shuffle=shuffle,
             callbacks=callbacks,
             epochs=epochs,
+            stop_on_nan=stop_on_nan,
         )
     compile_seconds = time.perf_counter() - started
     if conductor is not None:
@@ -116,6 +119,7 @@ def train_epochs(
         class_weight=class_weight,
         callbacks=callbacks,
         should_stop=should_stop,
+        stop_on_nan=stop_on_nan,
     )
     return EpochsResult(
         history=history,
@@ -139,6 +143,7 @@ def _compile(
     shuffle: bool,
     callbacks: Sequence[Any],
     epochs: int,
+    stop_on_nan: bool,
 ) -> tuple["_Conductor | None", str | None]:
     """Return what runs the compiled epochs, or the reason why there is none."""
     many = all(_may_wait(callback) for callback in callbacks)
@@ -148,6 +153,7 @@ def _compile(
         rows=rows,
         shuffle=shuffle,
         capacity=capacity,
+        ends_on_nan=stop_on_nan,
         stops_on_nan=any(_is(callback, "TerminateOnNaN") for callback in callbacks),
     )
     module, _, name = LOOPS[keras.backend.backend()].partition(":")
@@ -273,6 +279,8 @@ class _Conductor:
         unchanged = dict(logs)
         for callback in self.enders:
             callback.on_epoch_end(epoch, logs)
+        if self.plan.ends_on_nan and not np.isfinite(unchanged["loss"]):
+            self.model.stop_training = True
         self.history.extend(records)
         return unchanged
 

@@ -121,7 +121,9 @@ class JaxLoop:
             state, logs, batches = self._epoch(carry["state"], parts, orders, ran)
             scalars = jnp.stack([logs[name].astype(jnp.float32) for name in self.names])
             rate = self._rate(state)
-            acts = ~jnp.isfinite(logs["loss"]) if self._plan.stops_on_nan else jnp.array(False)
+            acts = jnp.array(False)
+            if self._plan.stops_on_nan or self._plan.ends_on_nan:
+                acts = ~jnp.isfinite(logs["loss"])
             following, kept = [], list(carry["kept"])
             for index, watcher in enumerate(self._watchers):
                 watched, calls, best = watcher.step(

@@ -110,7 +110,7 @@ class TensorFlowLoop:
                 )
             ]
             acts = tf.constant(False)
-            if self._plan.stops_on_nan:
+            if self._plan.stops_on_nan or self._plan.ends_on_nan:
                 acts = ~tf.math.is_finite(logs["loss"])
             following = []
             for index, watcher in enumerate(self._watchers):

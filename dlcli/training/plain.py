@@ -42,14 +42,21 @@ class OrderedBatches(keras.utils.PyDataset):  # type: ignore[misc]
 class _Conductor(keras.callbacks.Callback):  # type: ignore[misc]
     """Tells the batches which epoch begins, and stops training when asked to."""
 
-    def __init__(self, batches: OrderedBatches, should_stop: Callable[[], bool]) -> None:
+    def __init__(
+        self, batches: OrderedBatches, should_stop: Callable[[], bool], *, stop_on_nan: bool
+    ) -> None:
         super().__init__()
+        self._stop_on_nan = stop_on_nan
         self.interrupted = False
         self._batches = batches
         self._should_stop = should_stop
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._batches.epoch = epoch
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        if self._stop_on_nan and not np.isfinite((logs or {}).get("loss", 0.0)):
+            self.model.stop_training = True
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         if self._should_stop():
@@ -70,6 +77,7 @@ def fit_plainly(
     class_weight: Mapping[int, float] | None = None,
     callbacks: Sequence[Any] = (),
     should_stop: Callable[[], bool] = lambda: False,
+    stop_on_nan: bool = False,
 ) -> tuple[list[dict[str, float]], float, bool]:
     """Train with `model.fit`; return the logs of every epoch, the seconds, and if interrupted."""
     batches = OrderedBatches(
@@ -79,7 +87,7 @@ def fit_plainly(
         seed=seed,
         shuffle=shuffle,
     )
-    conductor = _Conductor(batches, should_stop)
+    conductor = _Conductor(batches, should_stop, stop_on_nan=stop_on_nan)
     watched = None
     if validation is not None:
         watched = OrderedBatches(

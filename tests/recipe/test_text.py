@@ -39,7 +39,9 @@ def test_long_keys_are_written_in_full() -> None:
 def test_lists_are_broken_into_lines(values: list[str]) -> None:
     text = write_list("  values: ", values)
     assert parse(f"data:\n{text}\n  next: 1") == {"data": {"values": values, "next": 1}}
-    assert all(len(each) <= 100 + max(map(len, values), default=0) * 10 for each in text.split("\n"))
+    assert all(
+        len(each) <= 100 + max(map(len, values), default=0) * 10 for each in text.split("\n")
+    )
 
 
 @pytest.mark.parametrize("text", ["mean", "a_b", "Solar radiation", "../a/b.csv", "km/h", "é"])

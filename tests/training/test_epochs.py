@@ -517,6 +517,15 @@ def test_a_loss_that_is_not_finite_ends_training_at_its_batch(
     assert seen[0] == seen[1]
 
 
+@pytest.mark.parametrize("compiled", [True, False])
+def test_stops_after_an_epoch_whose_loss_is_not_finite(compiled: bool) -> None:
+    network = replace(DENSE, optimizer=lambda: optimizers.SGD(1e12))
+    _, result = run(network, epochs=20, stop_on_nan=True, compiled=compiled)
+    losses = [epoch["loss"] for epoch in result.history]
+    assert len(losses) < 20
+    assert np.isfinite(losses).tolist() == [True] * (len(losses) - 1) + [False]
+
+
 @tensorflow_only
 @pytest.mark.parametrize(
     ("callback", "reason"),

@@ -28,7 +28,11 @@ def given_names(header: Sequence[str], *, num_cells: int, file: str, row: int) -
     """Return the config's names for a file whose first row has `num_cells` cells."""
     if len(header) != num_cells:
         raise DataError(
-            f"{file}: `header` lists {len(header)} names, but row {row} has {num_cells} cells",
+            f"{file}: `header` lists {_names(len(header))}, but row {row} has {num_cells} cells",
             hint="give one name for each column, in the file's order",
         )
     return column_names(header, file="`header`")
+
+
+def _names(count: int) -> str:
+    return "1 name" if count == 1 else f"{count} names"

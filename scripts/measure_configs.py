@@ -1,0 +1,136 @@
+"""Train every config and write the figures it reaches into its comment and configs/README.md."""
+
+import argparse
+import re
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dlcli.commands.train import TrainedRun, TrainOptions, train
+from dlcli.console import training_display
+
+CONFIGS = Path(__file__).parents[1] / "configs"
+TABLE = CONFIGS / "README.md"
+
+UNITS = {
+    "compressive_strength": "MPa",
+    "Concrete compressive strength(MPa, megapascals) ": "MPa",
+    "stress_max_mpa": "MPa",
+    "PE": "MW",
+    "V": "cm Hg",
+    "Next_Tmax": "°C",
+    "Next_Tmin": "°C",
+    "calories": "kcal",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """How one figure is written."""
+
+    name: str
+    label: str
+    decimals: int
+
+
+LINEAR = ("linear", "logistic")
+"""The baselines that a network has to beat: least squares for numbers, logistic for classes."""
+
+NUMBERS = (
+    Shown(name="RootMeanSquaredError", label="RMSE", decimals=2),
+    Shown(name="MeanAbsoluteError", label="MAE", decimals=2),
+    Shown(name="R2Score", label="R2", decimals=3),
+)
+CLASSES = (
+    Shown(name="Accuracy", label="accuracy", decimals=3),
+    Shown(name="BalancedAccuracy", label="balanced", decimals=3),
+    Shown(name="AUC", label="AUC", decimals=3),
+)
+
+
+def reached(metrics: dict[str, Any]) -> str:
+    """Return the test figures of the network and, in brackets, of the linear baseline."""
+    network = metrics["parts"]["test"]["targets"]
+    (linear,) = (metrics["baselines"][name] for name in LINEAR if name in metrics["baselines"])
+    texts = []
+    for target, figures in network.items():
+        baseline = linear["test"]["targets"][target]
+        shown = [each for each in (*NUMBERS, *CLASSES) if each.name in figures]
+        parts = [_figure(each, figures, baseline, UNITS.get(target, "")) for each in shown]
+        texts.append(f"{target} {', '.join(parts)}" if len(network) > 1 else ", ".join(parts))
+    return "; ".join(texts)
+
+
+def _figure(shown: Shown, figures: dict[str, Any], baseline: dict[str, Any], unit: str) -> str:
+    value, other = (f"{found[shown.name]:.{shown.decimals}f}" for found in (figures, baseline))
+    with_unit = f" {unit}" if unit and shown.name.endswith("Error") else ""
+    return f"{shown.label} {value}{with_unit} ({other})"
+
+
+def network(layers: list[dict[str, Any]]) -> str:
+    """Return the layers in order with their widths."""
+    named = [layer for layer in layers if layer["layer"] != "InputLayer"]
+    return ", ".join(
+        f"{layer['layer']} {layer['output_shape'][-1]}"
+        if layer["num_parameters"]
+        else layer["layer"]
+        for layer in named
+    )
+
+
+def lesson(text: str) -> str:
+    """Return what a config's first comment says it shows."""
+    found = re.search(r"^# Shows: (.*?)\n#\n", text, re.DOTALL | re.MULTILINE)
+    if found is None:
+        raise SystemExit("a config needs a comment '# Shows: ...' and after it a line '#'")
+    said = " ".join(line.removeprefix("# ") for line in found[1].splitlines())
+    return said[0].upper() + said[1:]
+
+
+def row(config: Path, trained: TrainedRun, figures: str) -> str:
+    """Return a config's row of the table."""
+    manifest = trained.manifest
+    source = Path(manifest["data"]["sources"][0]["path"]).name
+    cells = [
+        f"[`{config.name}`]({config.name})",
+        lesson(config.read_text(encoding="utf-8")),
+        f"`{source}`, {manifest['data']['counts']['rows']['read']:,} rows",
+        network(manifest["layers"]),
+        figures,
+        f"{manifest['epochs']['done']:,}",
+        f"{manifest['seconds']['loop']:.2f}",
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def replace_line(path: Path, start: str, line: str) -> None:
+    """Put `line` in the place of the one line that starts with `start`, or at the end."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    places = [index for index, each in enumerate(lines) if each.startswith(start)]
+    if places:
+        lines[places[0]] = line
+    else:
+        lines.append(line)
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def measure(config: Path) -> None:
+    """Train one config and write what it reaches."""
+    with tempfile.TemporaryDirectory() as folder:
+        trained = train(
+            config, TrainOptions(out=Path(folder) / "run"), training_display(quiet=True)
+        )
+    figures = reached(trained.metrics)
+    replace_line(config, "# reaches", f"# reaches on the test part (linear baseline): {figures}")
+    line = row(config, trained, figures)
+    replace_line(TABLE, f"| [`{config.name}`]", line)
+    training = trained.manifest["training"]
+    print(line, training["path"], training["reason"] or "", flush=True)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("configs", nargs="*", type=Path, default=sorted(CONFIGS.glob("*.yaml")))
+    for path in parser.parse_args().configs:
+        measure(path)
