@@ -54,7 +54,6 @@ app = typer.Typer(
 )
 
 
-
 class Backend(StrEnum):
     """The values of --backend."""
 
@@ -101,10 +100,13 @@ def train(
     overrides: Overrides = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="The run folder; runs/NAME/NUMBER without it.", show_default=False),
+        typer.Option(
+            "--out", help="The run folder; runs/NAME/NUMBER without it.", show_default=False
+        ),
     ] = None,
     backend: Annotated[
-        Backend | None, typer.Option("--backend", help="What Keras computes with, over the config's own.")
+        Backend | None,
+        typer.Option("--backend", help="What Keras computes with, over the config's own."),
     ] = None,
     threads: Threads = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
@@ -139,7 +141,9 @@ def evaluate(
     run: Run,
     data: Annotated[
         list[Path] | None,
-        typer.Option("--data", metavar="FILE", help="Labelled data; the run's test part without it."),
+        typer.Option(
+            "--data", metavar="FILE", help="Labelled data; the run's test part without it."
+        ),
     ] = None,
     threads: Threads = None,
     as_json: AsJson = False,
@@ -163,12 +167,15 @@ def evaluate(
 def predict(
     run: Run,
     data: Annotated[
-        Path, typer.Option("--data", metavar="FILE", help="The table to predict; - is CSV on stdin.")
+        Path,
+        typer.Option("--data", metavar="FILE", help="The table to predict; - is CSV on stdin."),
     ],
     out: Annotated[
         Path,
         typer.Option(
-            "--out", metavar="FILE", help="CSV, TSV, Excel, Parquet or JSON Lines by suffix; - is stdout."
+            "--out",
+            metavar="FILE",
+            help="CSV, TSV, Excel, Parquet or JSON Lines by suffix; - is stdout.",
         ),
     ] = Path("-"),
     ids: Annotated[
@@ -223,10 +230,12 @@ def summarize(
 def init(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A data file.")],
     target: Annotated[
-        list[str], typer.Option("--target", metavar="NAME", help="The column to predict; repeatable.")
+        list[str],
+        typer.Option("--target", metavar="NAME", help="The column to predict; repeatable."),
     ],
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="The config; NAME.yaml here without it.")
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="The config; NAME.yaml here without it."),
     ] = None,
 ) -> None:
     """Write a commented config that fits a data file and trains without an edit.
@@ -281,11 +290,15 @@ def schema() -> None:
 def explain(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="NAME", help="A layer, loss, optimizer, ... or a key of the config."),
+        typer.Argument(
+            metavar="NAME", help="A layer, loss, optimizer, ... or a key of the config."
+        ),
     ] = None,
     kind: Annotated[
         str | None,
-        typer.Option("--list", metavar="KIND", help="List a kind: layer, loss, metric, callback, ..."),
+        typer.Option(
+            "--list", metavar="KIND", help="List a kind: layer, loss, metric, callback, ..."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -327,7 +340,9 @@ def _dump(values: Any) -> str:
 
 
 def _is_typers_own(error: Exception) -> bool:
-    return type(error).__module__.startswith("typer.") or isinstance(error, typer.Exit | typer.Abort)
+    return type(error).__module__.startswith("typer.") or isinstance(
+        error, typer.Exit | typer.Abort
+    )
 
 
 def _report_bug(error: Exception) -> None:

@@ -69,8 +69,8 @@ class TargetPrediction:
         """The most probable class of every row; of two, the second from 0.5 on."""
         assert self.probabilities is not None
         if self.probabilities.shape[1] == 2:
-            return (self.probabilities[:, 1] >= 0.5).astype(np.int64)
-        return np.argmax(self.probabilities, axis=1)
+            return np.asarray(self.probabilities[:, 1] >= 0.5, np.int64)
+        return np.asarray(np.argmax(self.probabilities, axis=1), np.int64)
 
 
 def read_outputs(
@@ -108,17 +108,22 @@ def _probabilities(output: NDArray[np.float64], link: Link) -> NDArray[np.float6
         output = np.exp(output)
     total = output.sum(axis=1, keepdims=True)
     # Sigmoid units, one for each class, need not sum to 1.
-    return np.divide(output, total, out=np.full_like(output, 1 / output.shape[1]), where=total > 0)
+    even = np.full_like(output, 1 / output.shape[1])
+    return np.asarray(np.divide(output, total, out=even, where=total > 0))
 
 
 def _sigmoid(values: NDArray[np.float64]) -> NDArray[np.float64]:
     # The two-sided form never exponentiates a large positive number.
     small = np.exp(-np.abs(values))
-    return np.where(values >= 0, 1.0, small) / (1.0 + small)
+    return np.asarray(np.where(values >= 0, 1.0, small) / (1.0 + small))
 
 
-_SIGMOIDS = {
-    "identity": lambda values: values,
-    "sigmoid": _sigmoid,
-    "margin": lambda values: (1.0 + values) / 2.0,
-}
+def _identity(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return values
+
+
+def _margin(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return (1.0 + values) / 2.0
+
+
+_SIGMOIDS = {"identity": _identity, "sigmoid": _sigmoid, "margin": _margin}

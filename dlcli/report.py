@@ -51,9 +51,7 @@ def _format_target(name: str, figures: dict[str, Any], baselines: dict[str, Any]
     wanted = REGRESSION_FIGURES if "R2Score" in figures else CLASS_FIGURES
     shown = [key for key in wanted if key in figures]
     columns = {"network": figures, **{key: item for key, item in baselines.items() if item}}
-    rows = [
-        [key, *(format_figure(item.get(key)) for item in columns.values())] for key in shown
-    ]
+    rows = [[key, *(format_figure(item.get(key)) for item in columns.values())] for key in shown]
     text = format_table([name, *columns], rows)
     matrix = figures.get("ConfusionMatrix")
     if matrix is not None and len(matrix) <= 12:
@@ -64,8 +62,7 @@ def _format_target(name: str, figures: dict[str, Any], baselines: dict[str, Any]
 def _format_confusion(figures: dict[str, Any], matrix: list[list[float]]) -> str:
     classes = list(figures["Classes"])
     rows = [
-        [name, *(f"{cell:g}" for cell in line)]
-        for name, line in zip(classes, matrix, strict=True)
+        [name, *(f"{cell:g}" for cell in line)] for name, line in zip(classes, matrix, strict=True)
     ]
     return format_table(["actual \\ predicted", *classes], rows)
 

@@ -77,7 +77,9 @@ class RunFolder:
         for file in files:
             expected = recorded.get(file.name)
             if not file.is_file():
-                raise RunError(f"{file} is missing", hint="copy the run folder whole, or train again")
+                raise RunError(
+                    f"{file} is missing", hint="copy the run folder whole, or train again"
+                )
             if expected is not None and hash_bytes(file) != expected:
                 raise RunError(
                     f"{file} is not the file that training wrote: its sha256 differs",
@@ -124,7 +126,8 @@ def stage_run(name: str, out: Path | None = None) -> Iterator["StagedRun"]:
         yield StagedRun(folder, out)
     except OSError as error:
         raise RunError(
-            f"{parent}: the run cannot be written: {error.strerror}", hint="nothing half-written is left"
+            f"{parent}: the run cannot be written: {error.strerror}",
+            hint="nothing half-written is left",
         ) from None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -185,7 +188,9 @@ def load_json(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise RunError(f"{path}: cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError):
-        raise RunError(f"{path} is not whole: its JSON cannot be read", hint="copy it again") from None
+        raise RunError(
+            f"{path} is not whole: its JSON cannot be read", hint="copy it again"
+        ) from None
     if not isinstance(values, dict):
         raise RunError(f"{path}: expected a JSON object")
     return values

@@ -32,7 +32,9 @@ def score_baselines(
         for baseline, fitted in _fit(train, info).items():
             for name, part in judged.items():
                 predicted = _predict(fitted, part, info)
-                figures = score_predictions({info.name: predicted}, part.targets, part.sample_weight)
+                figures = score_predictions(
+                    {info.name: predicted}, part.targets, part.sample_weight
+                )
                 of_part = scored.setdefault(baseline, {}).setdefault(name, {"targets": {}})
                 of_part["targets"].update(figures)
     return scored

@@ -17,7 +17,7 @@ README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 
 
 def _console_commands() -> list[str]:
-    blocks = re.findall(r"```console\n(.*?)```", README, re.S)
+    blocks = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
     lines = [line for block in blocks for line in block.splitlines()]
     return [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
 
@@ -37,7 +37,7 @@ def test_every_command_block_works_in_a_copy_of_the_repository(tmp_path, monkeyp
 
 
 def test_every_exit_code_is_in_the_table():
-    rows = re.findall(r"^\| (\d+) \| ", README, re.M)
+    rows = re.findall(r"^\| (\d+) \| ", README, re.MULTILINE)
     assert [int(row) for row in rows] == [int(code) for code in ExitCode]
 
 

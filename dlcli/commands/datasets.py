@@ -23,7 +23,13 @@ def datasets() -> Listing:
         for entry in entries
     ]
     values = [
-        {"name": e.name, "file": e.file, "licence": e.licence, "page": e.page, "citation": e.citation}
+        {
+            "name": e.name,
+            "file": e.file,
+            "licence": e.licence,
+            "page": e.page,
+            "citation": e.citation,
+        }
         for e in entries
     ]
     return Listing(text=format_table(["name", "file", "size", "licence"], rows), values=values)

@@ -229,7 +229,10 @@ def _warnings(
 def _format_importance(found: TargetImportance) -> str:
     name = "RMSE" if found.figure == "RootMeanSquaredError" else "log loss"
     header = ["input shuffled", f"increase of {name}", "95 % interval", "repeats", ""]
-    rows = [_importance_row(item) for item in (*found.inputs, *found.groups)]
+    items = (*found.inputs, *found.groups)
+    rows = [_importance_row(item) for item in items]
+    if all(item.is_certain for item in items):
+        header, rows = header[:-1], [row[:-1] for row in rows]
     title = f"{found.target}: {name} {format_figure(found.value)}"
     return f"{title}\n\n{format_table(header, rows)}"
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self, cast
 
 import numpy as np
 import pyarrow as pa
@@ -74,11 +74,11 @@ class _Output:
         self._writer: Any = None
         self._schema: pa.Schema | None = None
 
-    def __enter__(self) -> "_Output":
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *raised: Any) -> None:
-        self._context.__exit__(*raised)
+    def __exit__(self, *raised: object) -> None:
+        self._context.__exit__(*cast(Any, raised))
 
     def write(self, arrow: pa.Table) -> None:
         if self._writer is None:

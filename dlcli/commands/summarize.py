@@ -43,17 +43,19 @@ def run_text(run: RunFolder) -> str:
     """Describe a finished run in a screen of text."""
     manifest = run.load_manifest()
     epochs, sizes = manifest["epochs"], manifest["data"]["split"]["sizes"]
+    done = f"{epochs['done']} of {epochs['asked']} epochs in {manifest['seconds']['loop']:.2f} s"
     rows = ", ".join(f"{count:,} {part}" for part, count in sizes.items())
     lines = [
         f"run         {run.path}" + ("  (interrupted)" if manifest["status"] != "complete" else ""),
         f"data        {rows} rows",
         f"network     {manifest['num_parameters']:,} parameters",
-        f"training    {epochs['done']} of {epochs['asked']} epochs in "
-        f"{manifest['seconds']['loop']:.2f} s, {_path_text(manifest)}",
+        f"training    {done}, {_path_text(manifest)}",
     ]
     lines += [f"warning     {text}" for text in manifest["data"]["warnings"]]
     if manifest["data"]["validation_is_test"]:
-        lines.append("warning     the test part was watched while training: not an independent test")
+        lines.append(
+            "warning     the test part was watched while training: not an independent test"
+        )
     if not manifest["onnx"]["written"]:
         lines.append(f"warning     scored by Keras, without ONNX: {manifest['onnx']['reason']}")
     try:

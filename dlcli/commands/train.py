@@ -172,7 +172,8 @@ def _write_history(path: Path, history: list[dict[str, float]]) -> None:
         writer = csv.writer(file)
         writer.writerow(["epoch", *names])
         writer.writerows(
-            [epoch, *(logs.get(name, "") for name in names)] for epoch, logs in enumerate(history, 1)
+            [epoch, *(logs.get(name, "") for name in names)]
+            for epoch, logs in enumerate(history, 1)
         )
 
 
@@ -233,5 +234,9 @@ def _manifest(job: TrainingJob, outcome: TrainingOutcome, options: TrainOptions)
         "num_parameters": outcome.num_parameters,
         "layers": [asdict(layer) for layer in outcome.layers],
         "versions": {"python": platform.python_version(), **outcome.versions},
-        "platform": {"system": platform.system(), "machine": platform.machine(), "byteorder": sys.byteorder},
+        "platform": {
+            "system": platform.system(),
+            "machine": platform.machine(),
+            "byteorder": sys.byteorder,
+        },
     }

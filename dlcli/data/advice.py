@@ -83,12 +83,12 @@ def _class_warnings(preprocessing: Preprocessing) -> Iterator[str]:
         if absent:
             yield f"no training row has the {target.name!r} class {', '.join(absent)}"
     for column in preprocessing.input_columns:
-        if isinstance(column, CategoryInput) and len(column.categories) > 100:
-            if column.settings.encode == "onehot":
-                yield (
-                    f"input {column.settings.name!r} becomes {len(column.categories)} features: "
-                    "`encode: ordinal` with an Embedding may do better"
-                )
+        is_wide = isinstance(column, CategoryInput) and len(column.categories) > 100
+        if is_wide and column.settings.encode == "onehot":
+            yield (
+                f"input {column.settings.name!r} becomes {len(column.feature_names)} features: "
+                "`encode: ordinal` with an Embedding may do better"
+            )
 
 
 def _idle_warning(name: str) -> str:

@@ -95,7 +95,7 @@ class PartSize:
     rows: int = 0
 
 
-def part_size(size: float | int | str, num_units: int, *, name: str, num_rows: int) -> PartSize:
+def part_size(size: float | str, num_units: int, *, name: str, num_rows: int) -> PartSize:
     """Return what `size`, a fraction or a number of rows, comes to."""
     if isinstance(size, str) or size == 0:
         return PartSize()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from dlcli.errors import UsageError
 from dlcli.importance.dependence import Curve
 from dlcli.importance.permutation import TargetImportance
 
@@ -34,7 +35,9 @@ def draw_importance(found: TargetImportance, folder: Path, *, suffix: Suffix) ->
     axes.set_yticks(places, [" + ".join(_plain(name) for name in each.inputs) for each in shown])
     axes.axvline(0.0, color="black", linewidth=0.8)
     figure_name = "RMSE" if found.figure == "RootMeanSquaredError" else "log loss"
-    axes.set_xlabel(f"increase of the {figure_name} of {_plain(found.target)} ({found.value:.4g})")
+    axes.set_xlabel(
+        f"increase of the {figure_name} of {_plain(found.target)}, now {found.value:.4g}"
+    )
     return _save(figure, folder, f"importance-{found.target}", suffix)
 
 
@@ -90,13 +93,18 @@ def _figure(width: float, height: float) -> Any:
 
 
 def _save(figure: Any, folder: Path, stem: str, suffix: Suffix) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
     name = re.sub(r"[^\w.-]+", "_", stem)
     path = folder / f"{name}.{suffix}"
     matplotlib = importlib.import_module("matplotlib")
     # The same picture gives the same bytes: no date, no random ids.
-    with matplotlib.rc_context({"svg.hashsalt": "dlcli", "svg.fonttype": "none"}):
-        figure.savefig(path, dpi=_DPI, metadata={"Date": None} if suffix == "svg" else None)
+    settings = {"svg.hashsalt": "dlcli", "svg.fonttype": "none"}
+    metadata = {"Date": None} if suffix == "svg" else None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with matplotlib.rc_context(settings):
+            figure.savefig(path, dpi=_DPI, metadata=metadata)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot write a picture here: {error.strerror}") from None
     return path
 
 

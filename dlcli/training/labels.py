@@ -18,7 +18,7 @@ def labels_of(part: Part, objective: Objective, targets: dict[str, TargetInfo]) 
     if objective.labels == "onehot":
         classes = targets[objective.targets[0]].classes
         assert classes is not None
-        return np.eye(len(classes), dtype=np.float32)[columns[0]]
+        return np.asarray(np.eye(len(classes), dtype=np.float32)[columns[0]])
     return np.stack(columns, axis=1).astype(np.float32)
 
 
@@ -39,5 +39,5 @@ def row_weights(
     else:
         counts = np.array(target.class_counts, np.float64)
         per_class = (counts.sum() / (len(counts) * np.maximum(counts, 1))).astype(np.float32)
-    weights = per_class[part.scaled_targets[target.name]]
+    weights = np.asarray(per_class[part.scaled_targets[target.name]], np.float32)
     return weights if part.sample_weight is None else weights * part.sample_weight

@@ -11,8 +11,8 @@ from dlcli.spec.source import parse_source
 
 load_keras("tensorflow")
 
-from dlcli.model.build import build_model  # noqa: E402 - after the lean import
-from dlcli.model.describe import describe_layers  # noqa: E402
+from dlcli.model.build import build_model
+from dlcli.model.describe import describe_layers
 
 FEATURES = {"features": InputSpec(shape=(4,), dtype="float32")}
 

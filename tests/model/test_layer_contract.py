@@ -14,7 +14,7 @@ from dlcli.spec.source import parse_source
 
 keras = load_keras("tensorflow")
 
-from dlcli.model.build import build_model  # noqa: E402 - after the lean import
+from dlcli.model.build import build_model
 
 REASONS = """
 MaxNumBoundingBoxes takes bounding boxes, which no table holds
@@ -135,4 +135,4 @@ def test_a_layer_builds_saves_and_predicts_the_same_after_loading(name, tmp_path
 
 
 def test_the_layers_left_out_exist():
-    assert NOT_FOR_TABLES <= set(catalog.names("layer"))
+    assert set(catalog.names("layer")) >= NOT_FOR_TABLES

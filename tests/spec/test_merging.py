@@ -106,8 +106,7 @@ def test_chain_of_configs_ends_in_an_error_where_it_loops(folder: Path) -> None:
     ],
 )  # fmt: skip
 def test_overrides_replace_one_value(folder: Path, override: str, value: Any) -> None:
-    else:
-        assert value(load(folder, "extends: base.yaml\n", override))
+    assert value(load(folder, "extends: base.yaml\n", override))
 
 
 def test_overrides_come_one_after_the_other(folder: Path) -> None:

@@ -128,7 +128,11 @@ class _StopsAfterTheFirstEpoch(QuietDisplay):
 
 def test_a_stopped_training_keeps_what_it_reached(tmp_path, concrete_config):
     run = _train(
-        concrete_config, tmp_path, "epochs=100000", "callbacks=[]", display=_StopsAfterTheFirstEpoch()
+        concrete_config,
+        tmp_path,
+        "epochs=100000",
+        "callbacks=[]",
+        display=_StopsAfterTheFirstEpoch(),
     )
     manifest = run.load_manifest()
     assert manifest["status"] == "interrupted"
