@@ -23,6 +23,7 @@ from dlcli.spec.run import (
     resolve_network,
     resolve_objectives,
     targets_as_classes,
+    with_losses,
 )
 from dlcli.spec.writing import to_yaml
 from dlcli.training.job import TrainingJob, TrainingOutcome, Watcher
@@ -134,7 +135,8 @@ def _write(
     _write_history(run.history, outcome.history)
     _write_predictions(run.predictions, job.dataset, outcome, bundle)
     final = staged.out or staged.path.parent / "number"
-    run.config.write_text(to_yaml(job.spec, folder=final), encoding="utf-8")
+    resolved = with_losses(job.spec, job.objectives)
+    run.config.write_text(to_yaml(resolved, folder=final), encoding="utf-8")
     manifest = _manifest(job, outcome, options)
     return TrainedRun(run=staged.publish(manifest), metrics=metrics, manifest=manifest)
 

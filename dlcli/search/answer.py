@@ -11,9 +11,9 @@ from dlcli.search.arithmetic import compute
 from dlcli.search.cloud import Spacing
 from dlcli.search.front import find_front
 from dlcli.search.goals import Condition
-from dlcli.search.problem import EQUATION_TOLERANCE, FINE_TOLERANCE, Problem
+from dlcli.search.problem import Problem
 from dlcli.search.rows import BestRow, RealRow, RealRows
-from dlcli.search.solver import GENERATIONS, Units, find_minimum, polish
+from dlcli.search.solver import GENERATIONS, Units, find_minimum
 from dlcli.search.space import Points
 
 OnStage = Callable[[str], None]
@@ -79,13 +79,13 @@ def find_best(
         on_stage(f"searching: generation {generation} of {GENERATIONS}")
 
     units = find_minimum(
-        problem.loss(),
+        problem.loss,
         problem.axes,
         seed=problem.seed,
         start=_start(problem, real),
+        mend=problem.mend,
         on_generation=show,
     )
-    units = _refined(problem, units)
     _check_feasible(problem, units)
     return _answer(problem, real, units, nearest=nearest)
 
@@ -106,7 +106,7 @@ def find_pareto(
     start = _start(problem, real)
     units = find_front(problem, num_points=num_points, start=start, on_point=show)
     if not len(units):
-        missed = find_minimum(problem.loss(), problem.axes, seed=problem.seed, start=start)
+        missed = find_minimum(problem.loss, problem.axes, seed=problem.seed, start=start)
         _check_feasible(problem, missed)
         units = missed
     return _answer(problem, real, units, nearest=nearest)
@@ -116,18 +116,6 @@ def _start(problem: Problem, real: RealRows | None) -> Units:
     if real is None or not problem.space.variables:
         return np.zeros((0, len(problem.space.variables)))
     return problem.space.encode(real.start(seed=problem.seed))
-
-
-def _refined(problem: Problem, units: Units) -> Units:
-    """Meet equations more closely than the search itself can."""
-    if not any(each.is_equality for each in problem.comparisons):
-        return units
-    random = np.random.default_rng(problem.seed)
-    tolerance = EQUATION_TOLERANCE
-    while tolerance > FINE_TOLERANCE:
-        tolerance /= 10
-        units = polish(problem.loss(tolerance=tolerance), problem.axes, units, random)
-    return units
 
 
 def _check_feasible(problem: Problem, units: Units) -> None:

@@ -64,14 +64,21 @@ def is_undominated(costs: NDArray[np.float64]) -> NDArray[np.bool_]:
 def _solve(problem: Problem, loss: Loss, start: Units, found: list[Units]) -> Units:
     seed = problem.seed + len(found)
     begin = np.concatenate([start, *found]) if found else start
-    return find_minimum(loss, problem.axes, seed=seed, start=begin, generations=GENERATIONS)
+    return find_minimum(
+        loss,
+        problem.axes,
+        seed=seed,
+        start=begin,
+        mend=problem.mend,
+        generations=GENERATIONS,
+    )
 
 
 def _ends(problem: Problem, index: int) -> Loss:
     """Return the loss of one goal, the others counting just enough to break ties."""
 
-    def loss(units: Units) -> NDArray[np.float64]:
-        costs, broken = problem.judge(units)
+    def loss(units: Units, tolerance: float) -> NDArray[np.float64]:
+        costs, broken = problem.judge(units, tolerance=tolerance)
         total = costs[:, index] + _AUGMENTATION * costs.sum(axis=1)
         return np.where(broken > 0, NOT_MET * broken, total)
 
@@ -84,8 +91,8 @@ def _chebyshev(
     best: NDArray[np.float64],
     widths: NDArray[np.float64],
 ) -> Loss:
-    def loss(units: Units) -> NDArray[np.float64]:
-        costs, broken = problem.judge(units)
+    def loss(units: Units, tolerance: float) -> NDArray[np.float64]:
+        costs, broken = problem.judge(units, tolerance=tolerance)
         distances = (costs - best) / widths * weights
         total = distances.max(axis=1) + _AUGMENTATION * distances.sum(axis=1)
         return np.where(broken > 0, NOT_MET * broken, total)

@@ -141,10 +141,15 @@ def goal_scale(goal: Goal, values: NDArray[np.float64], ranges: Mapping[str, flo
 
 
 def spread(values: NDArray[np.float64]) -> float:
-    """Return the difference between the largest and smallest value that is a number, or 1."""
+    """Return how far 90 % of the values that are numbers spread, or 1 where they are all one.
+
+    The ends stay out: a ratio is huge where its denominator is nearly 0.
+    """
     finite = values[np.isfinite(values)]
-    width = float(np.ptp(finite)) if len(finite) else 0.0
-    return width or 1.0
+    if not len(finite):
+        return 1.0
+    low, high = np.quantile(finite, [0.05, 0.95])
+    return float(high - low) or float(np.ptp(finite)) or 1.0
 
 
 def target_ranges(preprocessing: Preprocessing) -> dict[str, float]:

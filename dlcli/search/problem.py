@@ -11,19 +11,19 @@ from dlcli.bundle.store import AnyScorer, Bundle
 from dlcli.predictions import TargetPrediction
 from dlcli.search.arithmetic import Comparison, compute
 from dlcli.search.cloud import Cloud
+from dlcli.search.equations import Equations
 from dlcli.search.goals import Condition, Goal, goal_scale, spread, target_ranges
 from dlcli.search.planes import Plane, find_planes, move_onto
-from dlcli.search.solver import Axes, Loss, scatter
+from dlcli.search.solver import Axes, Mend, scatter
 from dlcli.search.space import Points, Space
 
 NOT_MET = 1e30
 """A point that breaks a condition is worse than any that breaks none (K. Deb, Computer Methods in
 Applied Mechanics and Engineering 186, 2000); among such points the one that breaks it less wins."""
 
-# How far an equation may miss, as a share of how far its sides spread over the search space.
-# Random steps never meet an equation exactly; linear ones of inputs are met by construction.
+# A solution may miss an equation by this share of how far its sides spread over the search space;
+# linear equations of inputs are met by construction.
 EQUATION_TOLERANCE = 1e-3
-FINE_TOLERANCE = 1e-5
 _EXACT_TOLERANCE = 1e-9
 
 _SAMPLE = 512
@@ -65,14 +65,36 @@ class Problem:
         """Return points of the unit cube in the file's units, moved onto linear conditions."""
         return self.space.decode(move_onto(self._planes, units, self.space))
 
-    def loss(self, *, tolerance: float = EQUATION_TOLERANCE) -> Loss:
-        """Return the function to minimize: the weighted goals, or how far conditions are broken."""
+    def loss(self, units: NDArray[np.float64], tolerance: float) -> NDArray[np.float64]:
+        """Return what is to be small: the weighted goals, or how far conditions are broken."""
+        costs, broken = self.judge(units, tolerance=tolerance)
+        return np.where(broken > 0, NOT_MET * broken, costs @ self.weights)
 
-        def weighted(units: NDArray[np.float64]) -> NDArray[np.float64]:
-            costs, broken = self.judge(units, tolerance=tolerance)
-            return np.where(broken > 0, NOT_MET * broken, costs @ self.weights)
+    @cached_property
+    def mend(self) -> Mend | None:
+        """Bring local steps back onto the equations that are not met by construction."""
+        equations = [
+            (comparison, scale)
+            for comparison, scale in zip(self.comparisons, self.condition_scales, strict=True)
+            if comparison.is_equality
+        ]
+        by_construction = [plane.comparison for plane in self._planes]
+        if all(each in by_construction for each, _ in equations) or self.axes.is_discrete:
+            return None
 
-        return weighted
+        # Linear equations take part, or meeting the others would lead away from them.
+        def gaps(units: NDArray[np.float64]) -> NDArray[np.float64]:
+            columns = self.outcome(self.space.decode(units)).columns
+            sides = [compute(each.excess, columns) / scale for each, scale in equations]
+            return np.stack([side + np.zeros(len(units)) for side in sides], axis=1)
+
+        met = Equations(gaps=gaps, axes=self.axes)
+
+        def mend(base: NDArray[np.float64], tries: NDArray[np.float64]) -> NDArray[np.float64]:
+            base, tries = (move_onto(self._planes, units, self.space) for units in (base, tries))
+            return met.move_onto(base, tries)
+
+        return mend
 
     def judge(
         self, units: NDArray[np.float64], *, tolerance: float = EQUATION_TOLERANCE
@@ -140,7 +162,7 @@ class Problem:
     def _tolerance(self, comparison: Comparison, tolerance: float) -> float:
         if not comparison.is_equality:
             return _EXACT_TOLERANCE
-        is_moved_onto = any(comparison is plane.comparison for plane in self._planes)
+        is_moved_onto = comparison in [plane.comparison for plane in self._planes]
         return _EXACT_TOLERANCE if is_moved_onto else tolerance
 
     @cached_property

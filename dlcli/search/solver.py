@@ -12,12 +12,18 @@ from dlcli.errors import UsageError
 
 Units = NDArray[np.float64]
 """[points, variables], each between 0 and 1."""
-Loss = Callable[[Units], NDArray[np.float64]]
-"""Gives [points]; infinite where something is not defined."""
+Loss = Callable[[Units, float], NDArray[np.float64]]
+"""Gives [points], when equations may miss by a tolerance."""
+Mend = Callable[[Units, Units], Units]
+"""Brings points near a base [1, variables] back onto equations."""
 
 GENERATIONS = 300
 FEWEST_CANDIDATES, MOST_CANDIDATES = 60, 600
 CANDIDATES_PER_VARIABLE = 20
+# How far equations may miss, as a share of how far their sides spread over the search space: much
+# while the whole space is searched, since random points hardly ever meet one; little in the end.
+COARSE, FINE = 2e-2, 1e-5
+
 # Below this relative spread of the losses all candidates are in one place.
 _TOLERANCE = 1e-7
 
@@ -36,6 +42,11 @@ class Axes:
     is_ordered: NDArray[np.bool_]
     """Whether neighbouring values are near each other."""
 
+    @property
+    def is_discrete(self) -> bool:
+        """Tell whether no variable is continuous."""
+        return bool((self.levels > 0).all())
+
 
 def find_minimum(
     loss: Loss,
@@ -43,6 +54,7 @@ def find_minimum(
     *,
     seed: int,
     start: Units,
+    mend: Mend | None = None,
     generations: int = GENERATIONS,
     on_generation: Callable[[int], None] = lambda generation: None,
 ) -> Units:
@@ -57,7 +69,7 @@ def find_minimum(
     random = np.random.default_rng(seed)
     population = _population(loss, num_variables, start, random)
     evolution = load_scipy("scipy.optimize").differential_evolution(
-        lambda columns: loss(np.ascontiguousarray(columns.T)),
+        lambda columns: loss(np.ascontiguousarray(columns.T), COARSE),
         bounds=[(0.0, 1.0)] * num_variables,
         init=population,
         maxiter=generations,
@@ -69,19 +81,30 @@ def find_minimum(
         callback=_Counter(on_generation),
     )
     best = np.clip(evolution.x[None, :], 0.0, 1.0)
-    return polish(loss, axes, best, random)
+    return polish(loss, axes, best, random, mend=mend)
 
 
-def polish(loss: Loss, axes: Axes, best: Units, random: np.random.Generator) -> Units:
+def polish(
+    loss: Loss,
+    axes: Axes,
+    best: Units,
+    random: np.random.Generator,
+    *,
+    mend: Mend | None = None,
+) -> Units:
     """Take random steps around `best` [1, variables] that grow smaller; keep what is better.
 
     Whole numbers step to a neighbour, categories to any other, and continuous variables also try
     their bounds, which a step alone would miss by a hair.
     """
-    value, radius = float(loss(best)[0]), _FIRST_RADIUS
+    if mend is not None:
+        best = mend(best, best)
+    value, radius = float(loss(best, FINE)[0]), _FIRST_RADIUS
     for _ in range(_ROUNDS):
         tries = _steps(best, axes, radius, random)
-        losses = loss(tries)
+        if mend is not None:
+            tries = mend(best, tries)
+        losses = loss(tries, FINE)
         winner = int(np.argmin(losses))
         if losses[winner] < value:
             best, value = tries[winner : winner + 1], float(losses[winner])
@@ -115,7 +138,7 @@ def _population(loss: Loss, num_variables: int, start: Units, random: np.random.
     population = scatter(size, num_variables, random)
     if len(start):
         # Half of the room is for known points; the other half keeps the search global.
-        best = np.argsort(loss(start), kind="stable")[: size // 2]
+        best = np.argsort(loss(start, COARSE), kind="stable")[: size // 2]
         population[: len(best)] = start[best]
     return population
 

@@ -179,16 +179,13 @@ def build_space(
         if name in given or name in integers:
             other = "--bounds" if name in given else "--integer"
             raise UsageError(f"{name!r} is in both --fix and {other}", hint="keep one of them")
+    values = {name: _fixed_value(columns[name], text) for name, text in held.items()}
     variables = tuple(
         _variable(column, given.get(name), is_integer=name in integers)
         for name, column in columns.items()
         if name not in held
     )
-    return Space(
-        columns=tuple(columns.values()),
-        variables=variables,
-        fixed={name: _fixed_value(columns[name], text) for name, text in held.items()},
-    )
+    return Space(columns=tuple(columns.values()), variables=variables, fixed=values)
 
 
 def _by_name(texts: Sequence[str], option: str, preprocessing: Preprocessing) -> dict[str, str]:

@@ -1,7 +1,9 @@
 """What each output turns out to predict once the data has told the classes of its targets."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
+from dlcli.spec.components import ComponentSpec
 from dlcli.spec.experiment import RunSpec
 from dlcli.spec.heads import Objective, class_targets
 from dlcli.spec.labels import objective_for
@@ -76,3 +78,12 @@ def _check_class_weight(spec: RunSpec, classes: Classes, problems: Problems) -> 
                     hint=did_you_mean(name, near) if near else listed,
                     on_key=True,
                 )
+
+
+def with_losses(spec: RunSpec, objectives: tuple[Objective, ...]) -> RunSpec:
+    """Return the config with the losses spelled out that it left to the task."""
+    if isinstance(spec.loss, ComponentSpec):
+        return spec
+    if len(objectives) == 1:
+        return replace(spec, loss=objectives[0].loss)
+    return replace(spec, loss={each.output: each.loss for each in objectives})

@@ -16,7 +16,7 @@ from dlcli.spec.network import (
     metrics_by_output,
     resolve_network,
 )
-from dlcli.spec.objectives import resolve_objectives, targets_as_classes
+from dlcli.spec.objectives import resolve_objectives, targets_as_classes, with_losses
 from dlcli.spec.places import Source
 from dlcli.spec.problems import Problems
 from dlcli.spec.report import raise_problems
@@ -36,6 +36,7 @@ __all__ = [
     "resolve_network",
     "resolve_objectives",
     "targets_as_classes",
+    "with_losses",
 ]
 
 _SECTION = Section(RunSpec)

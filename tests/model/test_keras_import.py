@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from dlcli.errors import UsageError
-from dlcli.model.keras_import import load_keras, quiet_stderr
+from dlcli.model.keras_import import load_keras, quiet_stderr, sensible_threads
 
 BACKEND = "tensorflow"
 
@@ -75,3 +75,8 @@ def test_held_back_lines_appear_when_something_fails(capfd: pytest.CaptureFixtur
         os.write(2, b"why it failed\n")
         _ = 1 // 0
     assert capfd.readouterr().err == "why it failed\n"
+
+
+def test_small_products_ask_for_one_thread() -> None:
+    assert sensible_threads(32 * 128 * 128) == 1
+    assert sensible_threads(256 * 512 * 512) is None

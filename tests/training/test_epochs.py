@@ -214,6 +214,9 @@ NETWORKS = {
 }
 
 
+QUICK_NETWORKS = ("batch norm", "dropout", "two outputs")
+
+
 def run(network: Network, *, compiled: bool = True, **options: Any) -> tuple[Any, EpochsResult]:
     model = network.compiled()
     settings: dict[str, Any] = {
@@ -242,8 +245,8 @@ def assert_same_logs(logs: list[dict[str, Any]], expected: list[dict[str, Any]])
 @pytest.mark.parametrize(
     "name",
     [
-        name if network.thorough else pytest.param(name, marks=pytest.mark.slow)
-        for name, network in NETWORKS.items()
+        name if name in QUICK_NETWORKS else pytest.param(name, marks=pytest.mark.slow)
+        for name in NETWORKS
     ],
 )
 def test_gives_the_weights_and_logs_of_keras(name: str) -> None:
@@ -308,7 +311,7 @@ WATCHED: dict[str, Callable[[Path], list[Any]]] = {
     ],
 }
 
-QUICK = ("restores the best", "plateau, then stop", "saves the best")
+QUICK = ("restores the best", "plateau, then stop", "saves the best", "schedule")
 
 EPOCH_BY_EPOCH: dict[str, Callable[[Path], list[Any]]] = {
     "schedule": lambda _: [keras.callbacks.LearningRateScheduler(lambda _, rate: rate * 0.9)],
@@ -377,7 +380,13 @@ def test_watched_callbacks_end_as_under_fit(
 
 @tensorflow_only
 @pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.parametrize("name", EPOCH_BY_EPOCH)
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name in QUICK else pytest.param(name, marks=pytest.mark.slow)
+        for name in EPOCH_BY_EPOCH
+    ],
+)
 def test_other_callbacks_see_every_epoch(name: str, tmp_path: Path) -> None:
     result, _ = compare_with_fit(EPOCH_BY_EPOCH[name], tmp_path, epochs=4)
     assert result.compiled_calls == len(result.history)

@@ -182,6 +182,7 @@ epochs: 2
     run = _train(config, tmp_path)
     figures = load_json(run.metrics)["parts"]["test"]["targets"]["colour"]
     assert set(figures["Classes"]) == {"red", "blue", "green"}
+    assert load_spec(run.config).loss.name == "SparseCategoricalCrossentropy"
     header = run.predictions.read_text(encoding="utf-8").splitlines()[0]
     assert header == (
         "row,colour,predicted_colour,probability_blue,probability_green,probability_red"
