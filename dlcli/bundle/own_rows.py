@@ -39,8 +39,7 @@ def read_own_rows(run: RunFolder, preprocessing: Preprocessing) -> dict[str, Own
     spec_module: Any = importlib.import_module("dlcli.spec.run")
     spec = spec_module.load_spec(run.config)
     paths = _find_files(record["sources"], spec.data.source)
-    num_main = len(paths) - sum(len(names) for names in record["split"]["files"].values())
-    main, others = paths[:num_main], paths[num_main:]
+    main, files = _by_part(paths, record["split"]["files"])
     dataset = importlib.import_module("dlcli.data.dataset").prepare_dataset(
         replace(spec.data, source=tuple(map(str, main))),
         folder=Path(),
@@ -55,13 +54,12 @@ def read_own_rows(run: RunFolder, preprocessing: Preprocessing) -> dict[str, Own
     cells = preprocessing.read(read_table(main, preprocessing.read_options), with_targets=True)
     own = {"train": OwnRows(cells=cells, rows=dataset.train.rows)}
     for name in ("validation", "test"):
-        part, files = getattr(dataset, name), record["split"]["files"].get(name)
+        part = getattr(dataset, name)
         if part is None or (name == "validation" and dataset.validation_is_test):
             continue
         of_part = cells
-        if files:
-            listed, others = _take_files(files, others)
-            table = read_table(listed, preprocessing.read_options)
+        if name in files:
+            table = read_table(files[name], preprocessing.read_options)
             of_part = preprocessing.read(table, with_targets=True)
         own[name] = OwnRows(cells=of_part, rows=part.rows)
     return own
@@ -117,5 +115,13 @@ def _configured(source: str | tuple[str, ...]) -> list[Path]:
         return []
 
 
-def _take_files(names: list[str], paths: list[Path]) -> tuple[list[Path], list[Path]]:
-    return paths[: len(names)], paths[len(names) :]
+def _by_part(
+    paths: list[Path], files: dict[str, list[str]]
+) -> tuple[list[Path], dict[str, list[Path]]]:
+    """Return the main files, and those of parts with their own, which stand last in the record."""
+    start = len(paths) - sum(map(len, files.values()))
+    main, by_part = paths[:start], {}
+    for name, listed in files.items():
+        by_part[name] = paths[start : start + len(listed)]
+        start += len(listed)
+    return main, by_part

@@ -217,6 +217,7 @@ def _manifest(job: TrainingJob, outcome: TrainingOutcome, options: TrainOptions)
         "epochs": {"asked": spec.epochs, "done": len(outcome.history)},
         "training": {
             "path": outcome.path,
+            "uses_xla": outcome.uses_xla,
             "reason": outcome.reason,
             "compiled_calls": outcome.compiled_calls,
         },

@@ -104,7 +104,7 @@ def parse_expression(text: str, names: Names, *, option: str) -> Node:
             f"{context}: expected a quantity, got a comparison",
             hint=f"a condition goes to --subject-to {text!r}",
         )
-    return _guarded(tree, names, context)
+    return _naming(_guarded(tree, names, context), context)
 
 
 def parse_comparisons(text: str, names: Names, *, option: str) -> tuple[Comparison, ...]:
@@ -116,10 +116,13 @@ def parse_comparisons(text: str, names: Names, *, option: str) -> tuple[Comparis
             f"{context}: expected a comparison with <=, >= or ==", hint="e.g. 'a + b <= 500'"
         )
     sides = [_guarded(side, names, context) for side in (tree.left, *tree.comparators)]
-    return tuple(
+    found = [
         _compare(operator, left, right, context)
         for operator, left, right in zip(tree.ops, sides[:-1], sides[1:], strict=True)
-    )
+    ]
+    for comparison in found:
+        _naming(comparison.excess, context)
+    return tuple(found)
 
 
 def compute(node: Node, columns: Columns) -> NDArray[np.float64]:
@@ -192,6 +195,12 @@ def _guarded(tree: ast.expr, names: Names, context: str) -> Node:
         return _convert(tree, names, context)
     except RecursionError:
         raise UsageError(f"{context} is nested too deeply") from None
+
+
+def _naming(node: Node, context: str) -> Node:
+    if not column_names(node):
+        raise UsageError(f"{context}: names no column, so nothing can change it")
+    return node
 
 
 def _convert(tree: ast.expr, names: Names, context: str) -> Node:

@@ -36,6 +36,9 @@ EPOCH_HOOKS = ("on_epoch_begin", "on_epoch_end")
 # Long enough to make the cost of a call vanish, short enough for a lively display and Ctrl-C.
 SECONDS_PER_CALL = 0.1
 MAX_EPOCHS_PER_CALL = 1024
+# XLA compiles for 2 to 4 s and then takes a batch of a small network in a quarter of the time; a
+# training shorter than this ends sooner as a TensorFlow graph.
+XLA_FROM_BATCHES = 512
 MAX_ORDER_CELLS = 2**21  # 8 MiB of row numbers
 
 MIB = 2**20
@@ -49,6 +52,7 @@ class EpochsResult:
     """The logs of every epoch, as callbacks left them."""
     path: str
     """`compiled` or `keras`."""
+    uses_xla: bool
     reason: str | None
     """Why not compiled."""
     compiled_calls: int
@@ -124,6 +128,7 @@ def train_epochs(
     return EpochsResult(
         history=history,
         path="keras",
+        uses_xla=False,
         reason=reason,
         compiled_calls=0,
         seconds=seconds,
@@ -153,6 +158,7 @@ def _compile(
         rows=rows,
         shuffle=shuffle,
         capacity=capacity,
+        uses_xla=epochs * count_batches(rows, batch_size) >= XLA_FROM_BATCHES,
         ends_on_nan=stop_on_nan,
         stops_on_nan=any(_is(callback, "TerminateOnNaN") for callback in callbacks),
     )
@@ -246,6 +252,7 @@ class _Conductor:
         return EpochsResult(
             history=self.history,
             path="compiled",
+            uses_xla=self.plan.uses_xla or keras.backend.backend() == "jax",
             reason=None,
             compiled_calls=calls,
             seconds=time.perf_counter() - started,

@@ -1,4 +1,4 @@
-"""Whole epochs in one XLA call on TensorFlow, with Keras's own train_step and test_step."""
+"""Whole epochs in one call on TensorFlow, with Keras's own train_step and test_step."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -56,7 +56,7 @@ class TensorFlowLoop:
         plan = self._plan
         function = tf.function(
             self._epochs,
-            jit_compile=True,
+            jit_compile=plan.uses_xla,
             autograph=False,
             input_signature=[
                 tf.TensorSpec([plan.capacity, plan.rows if plan.shuffle else 0], tf.int32),

@@ -63,6 +63,7 @@ def fit(job: TrainingJob, watcher: Watcher) -> TrainingOutcome:
         layers=tuple(describe_layers(model)),
         num_parameters=model.count_params(),
         path=result.path,
+        uses_xla=result.uses_xla,
         reason=result.reason,
         compiled_calls=result.compiled_calls,
         seconds={**clock.laps, "loop": result.seconds, "compile": result.compile_seconds},
@@ -159,6 +160,7 @@ def _train(
                 seed=spec.seed,
                 shuffle=spec.shuffle,
                 callbacks=_callbacks(spec, watcher, job.folder),
+                stop_on_nan=True,
                 should_stop=lambda: stop.is_requested() or watcher.should_stop(),
             )
     except (ValueError, TypeError) as error:
@@ -177,8 +179,6 @@ def _callbacks(spec: RunSpec, watcher: Watcher, folder: Path) -> list[Any]:
             arguments[argument] = str(path)
         placed = replace(callback, arguments=arguments)
         made.append(make_at(spec, placed, ("callbacks", index)))
-    if not any(isinstance(callback, keras.callbacks.TerminateOnNaN) for callback in made):
-        made.append(keras.callbacks.TerminateOnNaN())
     return [*made, _Progress(watcher)]
 
 

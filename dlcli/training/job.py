@@ -47,6 +47,7 @@ class TrainingOutcome:
     layers: tuple[LayerSummary, ...]
     num_parameters: int
     path: str
+    uses_xla: bool
     reason: str | None
     compiled_calls: int
     seconds: dict[str, float]

@@ -21,6 +21,8 @@ class LoopPlan:
     """The most epochs that one call can run; how many it does run is an argument."""
     stops_on_nan: bool = False
     """Whether an epoch ends at the first batch whose loss is not finite."""
+    uses_xla: bool = True
+    """Whether XLA compiles the loop, which takes seconds; JAX always does."""
     ends_on_nan: bool = False
     """Whether a call ends after an epoch whose loss is not finite."""
 
