@@ -133,10 +133,9 @@ def load_keras(
 
 
 def _draw_numbers_by_philox() -> None:
-    """Let random operations use Philox under XLA too, where TensorFlow leaves the choice open.
+    """Let random operations use Philox under XLA, where TensorFlow leaves the choice to XLA.
 
-    Outside XLA its choice is Philox anyway, so both now draw the same numbers; XLA's own choice
-    takes twenty times as long on CPUs: 17 ms for the dropout of 512 x 64 numbers.
+    XLA's own choice takes twenty times as long on CPUs: 17 ms for the dropout of 512 x 64 numbers.
     """
     # No public setting reaches the calls that Keras makes; a test looks whether this one still does.
     random_ops: Any = importlib.import_module("tensorflow.python.ops.random_ops_util")

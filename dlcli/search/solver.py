@@ -31,6 +31,7 @@ _ROUNDS = 150
 _TRIES = 64
 _FIRST_RADIUS, _LAST_RADIUS = 0.1, 1e-7
 _SHRINK = 0.7
+_HAIR, _ROUNDING = 1e-5, 1e-7
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +113,7 @@ def polish(
         if radius < _LAST_RADIUS:
             break
         radius *= _SHRINK
-    return best
+    return _snapped(loss, axes, best, value)
 
 
 def scatter(num_points: int, num_variables: int, random: np.random.Generator) -> Units:
@@ -162,6 +163,14 @@ def _steps(best: Units, axes: Axes, radius: float, random: np.random.Generator) 
         jumps = moved[:, index] & (random.random(_TRIES) < 0.5)
         tries[:, index] = (np.where(jumps, new, places) + 0.5) / levels
     return tries
+
+
+def _snapped(loss: Loss, axes: Axes, best: Units, value: float) -> Units:
+    """Put on a bound what lies a hair beside it, unless that is worse than float32 can tell."""
+    is_near = (axes.levels == 0) & (np.abs(best - np.round(best)) < _HAIR)
+    snapped = np.where(is_near, np.round(best), best)
+    is_as_good = float(loss(snapped, FINE)[0]) <= value + _ROUNDING * max(1.0, abs(value))
+    return snapped if is_as_good else best
 
 
 class _Counter:

@@ -78,13 +78,16 @@ def train_epochs(
     memory_budget_bytes: int | None = None,
     stop_on_nan: bool = False,
     compiled: bool = True,
+    uses_xla: bool | None = None,
 ) -> EpochsResult:
     """Train a compiled model until epoch `epochs`, as `model.fit` would over the same batches.
 
     `should_stop` is asked between calls; what was trained until then is kept. `stop_on_nan` ends
     training after an epoch whose loss is not finite; a TerminateOnNaN callback does so within the
-    epoch, which takes longer to compile. `compiled=False` asks for Keras's own fit. Data larger than the memory budget (a quarter of the memory, unless
-    it is given) stay in host memory and train through it too.
+    epoch, which takes longer to compile. `compiled=False` asks for Keras's own fit. TensorFlow
+    uses XLA where the training is long enough to gain by it, unless `uses_xla` says. Data larger
+    than the memory budget (a quarter of the memory, unless it is given) stay in host memory and
+    train through Keras's own fit too.
     """
     started = time.perf_counter()
     reason = _why_plain(
@@ -105,6 +108,7 @@ def train_epochs(
             callbacks=callbacks,
             epochs=epochs,
             stop_on_nan=stop_on_nan,
+            uses_xla=uses_xla,
         )
     compile_seconds = time.perf_counter() - started
     if conductor is not None:
@@ -149,16 +153,18 @@ def _compile(
     callbacks: Sequence[Any],
     epochs: int,
     stop_on_nan: bool,
+    uses_xla: bool | None,
 ) -> tuple["_Conductor | None", str | None]:
     """Return what runs the compiled epochs, or the reason why there is none."""
     many = all(_may_wait(callback) for callback in callbacks)
     capacity = max(1, min(MAX_EPOCHS_PER_CALL, MAX_ORDER_CELLS // rows, epochs)) if many else 1
+    is_long = epochs * count_batches(rows, batch_size) >= XLA_FROM_BATCHES
     plan = LoopPlan(
         batch_size=batch_size,
         rows=rows,
         shuffle=shuffle,
         capacity=capacity,
-        uses_xla=epochs * count_batches(rows, batch_size) >= XLA_FROM_BATCHES,
+        uses_xla=is_long if uses_xla is None else uses_xla,
         ends_on_nan=stop_on_nan,
         stops_on_nan=any(_is(callback, "TerminateOnNaN") for callback in callbacks),
     )

@@ -225,6 +225,7 @@ def run(network: Network, *, compiled: bool = True, **options: Any) -> tuple[Any
         "seed": SEED,
         "class_weight": network.class_weight,
         "compiled": compiled,
+        "uses_xla": True,
     }
     parts = options.pop("parts", (network.part(ROWS, 0), None))
     return model, train_epochs(model, *parts, **settings | options)
@@ -240,6 +241,24 @@ def assert_same_logs(logs: list[dict[str, Any]], expected: list[dict[str, Any]])
     for epoch, other in zip(logs, expected, strict=True):
         for name, value in epoch.items():
             np.testing.assert_allclose(value, other[name], **TOLERANCE, err_msg=name)
+
+
+@tensorflow_only
+@pytest.mark.parametrize("name", QUICK_NETWORKS)
+def test_a_short_training_gives_the_same_without_xla(name: str) -> None:
+    network = replace(NETWORKS[name], random=False)  # neither side is compiled by XLA
+    parts = (network.part(ROWS + SHORT, 0), network.part(BATCH + SHORT, 1))
+    model, result = run(network, parts=parts, uses_xla=None)
+    assert (result.path, result.uses_xla) == ("compiled", False)
+    plain, expected = run(network, parts=parts, compiled=False)
+    assert_same_weights(model, plain)
+    assert_same_logs(result.history, expected.history)
+
+
+@tensorflow_only
+def test_a_long_training_uses_xla(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(epochs_module, "XLA_FROM_BATCHES", EPOCHS * (ROWS // BATCH))
+    assert run(DENSE, uses_xla=None)[1].uses_xla
 
 
 @pytest.mark.parametrize(
