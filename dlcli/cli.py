@@ -271,6 +271,8 @@ def validate(
         elif not as_json:
             rows = ", ".join(f"{count:,} {name}" for name, count in (item.rows or {}).items())
             console.write_result(f"{item.path}: ok" + (f" ({rows} rows)" if rows else ""))
+        for warning in item.warnings:
+            console.say(f"{item.path}: warning: {warning}")
     failed = [item.error for item in checked if item.error is not None]
     if failed:
         raise typer.Exit(max(error.exit_code for error in failed))
@@ -324,6 +326,152 @@ def datasets(as_json: AsJson = False) -> None:
     """
     listed = _command("datasets").datasets()
     _console().write_result(_dump(listed.values) if as_json else listed.text)
+
+
+def _repeated(option: str, metavar: str, about: str) -> Any:
+    return typer.Option(option, metavar=metavar, help=f"{about}; repeatable.")
+
+
+@app.command()
+def optimize(
+    run: Run,
+    minimize: Annotated[
+        list[str] | None,
+        _repeated("--minimize", "NAME", "A prediction or arithmetic to make small"),
+    ] = None,
+    maximize: Annotated[
+        list[str] | None,
+        _repeated("--maximize", "NAME", "The same to make large; TARGET=CLASS too"),
+    ] = None,
+    target: Annotated[
+        list[str] | None, _repeated("--target", "NAME=VALUE", "The same to bring close to a value")
+    ] = None,
+    weight: Annotated[
+        list[str] | None,
+        _repeated("--weight", "NAME=WEIGHT", "What a goal counts beside others, 1"),
+    ] = None,
+    bounds: Annotated[
+        list[str] | None,
+        _repeated(
+            "--bounds",
+            "NAME=LOW:HIGH",
+            "Where to search, NAME=one,other for categories; the training range without it",
+        ),
+    ] = None,
+    fix: Annotated[
+        list[str] | None, _repeated("--fix", "NAME=VALUE", "Hold an input at one value")
+    ] = None,
+    integer: Annotated[
+        list[str] | None, _repeated("--integer", "NAME", "Search whole numbers only")
+    ] = None,
+    subject_to: Annotated[
+        list[str] | None,
+        _repeated("--subject-to", "CONDITION", "What must hold, e.g. 'water + cement <= 500'"),
+    ] = None,
+    inside: Annotated[
+        bool, typer.Option("--inside", help="Search only where the training data lie.")
+    ] = False,
+    pareto: Annotated[
+        bool, typer.Option("--pareto", help="Give the front of two goals or more, unweighed.")
+    ] = False,
+    points: Annotated[
+        int, typer.Option("--points", min=2, help="Points of the front, about.")
+    ] = 15,
+    nearest: Annotated[
+        int, typer.Option("--nearest", min=0, help="Real rows to show beside the optimum.")
+    ] = 3,
+    seed: Annotated[
+        int | None, typer.Option("--seed", min=0, help="Of the search; the run's own without it.")
+    ] = None,
+    threads: Threads = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Find the inputs with the best predictions, within bounds and conditions.
+
+    Example: dlcli optimize brazing --minimize stress_max_mpa --bounds thickness_um=50:120
+    """
+    commands, console = _command("optimize"), _console()
+    options = commands.OptimizeOptions(
+        minimize=tuple(minimize or ()),
+        maximize=tuple(maximize or ()),
+        targets=tuple(target or ()),
+        weights=tuple(weight or ()),
+        bounds=tuple(bounds or ()),
+        fixed=tuple(fix or ()),
+        integers=tuple(integer or ()),
+        conditions=tuple(subject_to or ()),
+        inside=inside,
+        pareto=pareto,
+        points=points,
+        nearest=nearest,
+        seed=seed,
+    )
+    display = console.training_display(quiet=quiet)
+    try:
+        found = commands.optimize(run, options, threads=threads, on_stage=display.on_stage)
+    finally:
+        display.close()
+    console.write_result(_dump(found.to_json()) if as_json else found.to_text())
+
+
+class PictureFormat(StrEnum):
+    SVG = "svg"
+    PNG = "png"
+
+
+@app.command()
+def importance(
+    run: Run,
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--data", metavar="FILE", help="Labelled data; the run's test part without it."
+        ),
+    ] = None,
+    repeats: Annotated[
+        int, typer.Option("--repeats", min=1, help="How often each input is shuffled.")
+    ] = 10,
+    curves: Annotated[
+        int, typer.Option("--curves", min=0, help="Inputs with a curve, the most important ones.")
+    ] = 5,
+    rows: Annotated[
+        int, typer.Option("--rows", min=1, help="Rows looked at; a sample of more.")
+    ] = 10_000,
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", min=0, help="Of the shuffling; the run's own without it."),
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="DIR", help="Draw it all into this folder.")
+    ] = None,
+    picture: Annotated[
+        PictureFormat, typer.Option("--format", help="Of the pictures.")
+    ] = PictureFormat.SVG,
+    threads: Threads = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show which inputs a run's predictions rest on, and how they answer to each.
+
+    Example: dlcli importance concrete --plot plots
+    """
+    commands, console = _command("importance"), _console()
+    options = commands.ImportanceOptions(
+        data=tuple(data or ()),
+        repeats=repeats,
+        curves=curves,
+        rows=rows,
+        seed=seed,
+        plot=plot,
+        suffix=picture.value,
+    )
+    display = console.training_display(quiet=quiet)
+    try:
+        found = commands.importance(run, options, threads=threads, on_stage=display.on_stage)
+    finally:
+        display.close()
+    console.write_result(_dump(found.to_json()) if as_json else found.to_text())
 
 
 def _command(name: str) -> Any:

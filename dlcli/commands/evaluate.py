@@ -6,6 +6,7 @@ from typing import Any
 
 from dlcli.bundle.store import Bundle, open_scorer
 from dlcli.data.readers import read_table
+from dlcli.data.sources import resolve_source
 from dlcli.errors import DataError, RunError
 from dlcli.runs import RunFolder, load_json, open_run
 from dlcli.scores import score_predictions
@@ -70,14 +71,15 @@ def evaluate_files(
     """Score a run on labelled files, which take the preprocessing of the run."""
     bundle = Bundle.load(run)
     preprocessing = bundle.preprocessing
-    table = read_table(data, preprocessing.read_options)
+    files = resolve_source([str(path) for path in data], folder=Path())
+    table = read_table(files, preprocessing.read_options)
     applied = preprocessing.apply(table, with_targets=True)
     if len(applied.kept) == 0:
         raise DataError(f"{data[0]}: no row is left to score")
     predictions = bundle.predict(applied, open_scorer(run, threads=threads))
     return Evaluation(
         run=run,
-        what=", ".join(path.name for path in data),
+        what=", ".join(path.name for path in files),
         rows=len(applied.kept),
         targets=score_predictions(predictions, applied.targets, applied.sample_weight),
         keras={},

@@ -11,7 +11,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from dlcli.bundle.store import AnyScorer, Bundle, open_scorer
-from dlcli.data.readers import read_blocks, suffix_of
+from dlcli.data.readers import STDIN, read_blocks, suffix_of
+from dlcli.data.sources import resolve_source
 from dlcli.data.table import Table
 from dlcli.data.writers import open_writer
 from dlcli.errors import DataError, UsageError
@@ -53,7 +54,7 @@ def predict(
     scorer = open_scorer(folder, threads=threads)
     # A text file gets the input's cells as they were written, others their types.
     options = replace(bundle.preprocessing.read_options, as_written=suffix_of(out) in TEXT_SUFFIXES)
-    blocks = read_blocks(data, options, rows=BLOCK_ROWS)
+    blocks = read_blocks(_one_file(data), options, rows=BLOCK_ROWS)
     rows = skipped = 0
     with _Output(out) as output:
         for block in blocks:
@@ -63,6 +64,13 @@ def predict(
             skipped += block.num_rows - kept
             on_rows(rows)
     return Predicted(rows=rows, without_prediction=skipped, out=out)
+
+
+def _one_file(data: Path) -> Path:
+    files = [data] if data == STDIN else resolve_source(str(data), folder=Path())
+    if len(files) > 1:
+        raise UsageError(f"--data {data} names {len(files)} files; predict takes one at a time")
+    return files[0]
 
 
 class _Output:

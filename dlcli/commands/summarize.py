@@ -1,14 +1,23 @@
 """Summarize: a config's network, a finished run, or a data file."""
 
 import importlib
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from dlcli.commands.evaluate import stored_evaluation
 from dlcli.errors import RunError, UsageError
-from dlcli.report import format_layers, format_scores
+from dlcli.report import format_figure, format_layers, format_scores
 from dlcli.runs import RUNS, RunFolder, open_run
+
+POLICY_VERBS = {
+    "filled": "missing cells filled",
+    "unreadable": "unreadable cells",
+    "unseen": "unseen categories",
+}
+MOST_COLUMNS = 6
+"""Columns that a run's text names one by one."""
 
 CONFIG_SUFFIXES = {".yaml", ".yml"}
 
@@ -51,6 +60,7 @@ def run_text(run: RunFolder) -> str:
         f"network     {manifest['num_parameters']:,} parameters",
         f"training    {done}, {_path_text(manifest)}",
     ]
+    lines += [f"policies    {text}" for text in _policies(manifest["data"]["counts"])]
     lines += [f"warning     {text}" for text in manifest["data"]["warnings"]]
     if manifest["data"]["validation_is_test"]:
         lines.append(
@@ -64,6 +74,23 @@ def run_text(run: RunFolder) -> str:
         return "\n".join([*lines, "", error.message])
     lines += ["", f"{evaluation.what}, {evaluation.rows:,} rows"]
     return "\n".join([*lines, format_scores(evaluation.targets, evaluation.baselines)])
+
+
+def _policies(counts: dict[str, Any]) -> Iterator[str]:
+    """Say what the policies did to how many rows and cells; `manifest.json` has it by column."""
+    dropped = counts["rows"]["dropped"]
+    if dropped:
+        yield f"{dropped:,} of {counts['rows']['read']:,} rows dropped"
+    for kind, verb in POLICY_VERBS.items():
+        found = {name: each[kind] for name, each in counts["columns"].items() if each.get(kind)}
+        if len(found) > MOST_COLUMNS:
+            cells = sum(sum(entry["cells"].values()) for entry in found.values())
+            yield f"{cells:,} {verb} in {len(found)} columns; manifest.json names each"
+            continue
+        for name, entry in found.items():
+            value = f" with {format_figure(entry['value'])}" if "value" in entry else ""
+            cells = sum(entry["cells"].values())
+            yield f"{cells:,} {verb} in {name}: {entry['policy']}{value}"
 
 
 def run_json(run: RunFolder) -> dict[str, Any]:

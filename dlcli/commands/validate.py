@@ -17,6 +17,7 @@ class Checked:
     spec: RunSpec | None
     error: DlcliError | None
     rows: dict[str, int] | None = None
+    warnings: tuple[str, ...] = ()
 
 
 def validate(
@@ -30,13 +31,14 @@ def _check(path: Path, overrides: tuple[str, ...], with_data: bool) -> Checked:
     spec = None
     try:
         spec = load_spec(path, overrides)
-        rows = _check_data(spec) if with_data else None
+        if with_data:
+            return _check_data(path, spec)
     except DlcliError as error:
         return Checked(path=path, spec=spec, error=error)
-    return Checked(path=path, spec=spec, error=None, rows=rows)
+    return Checked(path=path, spec=spec, error=None)
 
 
-def _check_data(spec: RunSpec) -> dict[str, int]:
+def _check_data(path: Path, spec: RunSpec) -> Checked:
     # Arrow is needed for the data alone; a plain check stays without it.
     dataset_module: Any = import_module("dlcli.data.dataset")
     dataset = dataset_module.prepare_dataset(
@@ -44,4 +46,5 @@ def _check_data(spec: RunSpec) -> dict[str, int]:
     )
     resolve_objectives(spec, {info.name: info.classes for info in dataset.preprocessing.targets})
     parts = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
-    return {name: part.num_rows for name, part in parts.items() if part is not None}
+    rows = {name: part.num_rows for name, part in parts.items() if part is not None}
+    return Checked(path=path, spec=spec, error=None, rows=rows, warnings=dataset.warnings)

@@ -22,7 +22,8 @@ SEPARATE_INPUTS = {"MultiHeadAttention", "GroupQueryAttention"}
 def build_model(spec: RunSpec, inputs: Mapping[str, InputSpec]) -> keras.Model:
     """Build the network of `spec`; raises SpecError at the layer that does not fit its input.
 
-    The model takes a dictionary of tensors by input name; with several outputs it gives one too.
+    With several inputs the model takes a dictionary by input name, with one a plain tensor;
+    outputs likewise.
     """
     network = resolve_network(spec)
     tensors = {
@@ -36,11 +37,12 @@ def build_model(spec: RunSpec, inputs: Mapping[str, InputSpec]) -> keras.Model:
     outputs = {name: made[index] for name, index in network.graph.outputs.items()}
     _check_output_shapes(spec, network, outputs)
     given = {tensor_name(name): tensor for name, tensor in outputs.items()}
-    return keras.Model(
-        inputs={tensor_name(name): tensor for name, tensor in tensors.items()},
-        outputs=given if len(given) > 1 else next(iter(given.values())),
-        name="network",
-    )
+    taken = {tensor_name(name): tensor for name, tensor in tensors.items()}
+    return keras.Model(inputs=_lone(taken), outputs=_lone(given), name="network")
+
+
+def _lone(tensors: dict[str, Any]) -> Any:
+    return tensors if len(tensors) > 1 else next(iter(tensors.values()))
 
 
 def make_component(spec: ComponentSpec) -> Any:

@@ -156,7 +156,9 @@ class DataSpec:
         default=None,
     )
     drop: tuple[str, ...] | str = setting(
-        NAMES, "Columns that are left out of the inputs.", default=()
+        OneOf((Text("a column name"), ListOf(Text("a column name")))),
+        "Columns that are left out of the inputs.",
+        default=(),
     )
     columns: dict[str, ColumnSpec] = setting(
         MapOf(Section(ColumnSpec), "column names"),

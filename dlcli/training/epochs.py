@@ -23,6 +23,10 @@ LOOPS = {
     "tensorflow": "dlcli.training.epochs_tensorflow:TensorFlowLoop",
     "jax": "dlcli.training.epochs_jax:JaxLoop",
 }
+STREAMED_LOOPS = {
+    "tensorflow": "dlcli.training.epochs_tensorflow:StreamedTensorFlowLoop",
+    "jax": "dlcli.training.epochs_jax:StreamedJaxLoop",
+}
 
 BATCH_HOOKS = (
     "on_batch_begin",
@@ -41,8 +45,6 @@ MAX_EPOCHS_PER_CALL = 1024
 XLA_FROM_BATCHES = 512
 MAX_ORDER_CELLS = 2**21  # 8 MiB of row numbers
 
-MIB = 2**20
-
 
 @dataclass(frozen=True, kw_only=True)
 class EpochsResult:
@@ -56,6 +58,8 @@ class EpochsResult:
     reason: str | None
     """Why not compiled."""
     compiled_calls: int
+    blocks: int | None
+    """Blocks in which an epoch read the training part from host memory; None where it did not."""
     seconds: float
     """The loop alone."""
     compile_seconds: float
@@ -90,9 +94,7 @@ def train_epochs(
     train through Keras's own fit too.
     """
     started = time.perf_counter()
-    reason = _why_plain(
-        model, train, validation, callbacks=callbacks, memory_budget_bytes=memory_budget_bytes
-    )
+    reason = _why_plain(model, train, validation, callbacks=callbacks)
     if not compiled:
         reason = "the run asks for Keras's own loop"
     conductor: _Conductor | None = None
@@ -135,6 +137,7 @@ def train_epochs(
         uses_xla=False,
         reason=reason,
         compiled_calls=0,
+        blocks=None,
         seconds=seconds,
         compile_seconds=compile_seconds,
         interrupted=interrupted,
@@ -156,7 +159,8 @@ def _compile(
     uses_xla: bool | None,
 ) -> tuple["_Conductor | None", str | None]:
     """Return what runs the compiled epochs, or the reason why there is none."""
-    many = all(_may_wait(callback) for callback in callbacks)
+    streams = streams_within_bytes is not None
+    many = not streams and all(_may_wait(callback) for callback in callbacks)
     capacity = max(1, min(MAX_EPOCHS_PER_CALL, MAX_ORDER_CELLS // rows, epochs)) if many else 1
     is_long = epochs * count_batches(rows, batch_size) >= XLA_FROM_BATCHES
     plan = LoopPlan(
@@ -167,8 +171,10 @@ def _compile(
         uses_xla=is_long if uses_xla is None else uses_xla,
         ends_on_nan=stop_on_nan,
         stops_on_nan=any(_is(callback, "TerminateOnNaN") for callback in callbacks),
+        streams_within_bytes=streams_within_bytes,
     )
-    module, _, name = LOOPS[keras.backend.backend()].partition(":")
+    loops = STREAMED_LOOPS if streams else LOOPS
+    module, _, name = loops[keras.backend.backend()].partition(":")
     backend: Any = importlib.import_module(module)
     try:
         loop: Loop = getattr(backend, name)(model, train, validation, plan)
@@ -177,6 +183,7 @@ def _compile(
             # Keras warns of a missing name at every epoch, so every epoch must see its callback.
             watched = []
             plan = replace(plan, capacity=1)
+            del loop  # and its copy of the data
             loop = getattr(backend, name)(model, train, validation, plan)
         watchers = watch(watched, loop.names)
         loop.compile(watchers)
@@ -248,7 +255,7 @@ class _Conductor:
                 called = time.perf_counter()
                 answer = self.loop.run(orders, num_epochs=count, first_epoch=epoch)
                 each = (time.perf_counter() - called) / answer.epochs
-                calls += 1
+                calls += answer.calls
                 last_logs = self._show(epoch, answer)
                 epoch += answer.epochs
                 per_call = max(1, int(SECONDS_PER_CALL / each))
@@ -261,6 +268,7 @@ class _Conductor:
             uses_xla=self.plan.uses_xla or keras.backend.backend() == "jax",
             reason=None,
             compiled_calls=calls,
+            blocks=self.loop.blocks,
             seconds=time.perf_counter() - started,
             compile_seconds=compile_seconds,
             interrupted=interrupted,
@@ -393,7 +401,6 @@ def _why_plain(
     validation: Arrays | None,
     *,
     callbacks: Sequence[Any],
-    memory_budget_bytes: int | None,
 ) -> str | None:
     """Return why these epochs cannot be compiled, or None where they may be."""
     if model.run_eagerly:
@@ -405,16 +412,22 @@ def _why_plain(
             return f"callback {_describe(callback)} runs at every batch"
         if validation is not None and _overrides(callback, TEST_HOOKS):
             return f"callback {_describe(callback)} runs between training and validation"
-    parts = [part for part in (train, validation) if part is not None]
-    needed = sum(part.num_bytes for part in parts)
-    budget = default_memory_budget() if memory_budget_bytes is None else memory_budget_bytes
-    if needed > budget:
-        return f"the data take {needed / MIB:.0f} MiB, more than the budget of {budget / MIB:.0f}"
-    for part in parts:
+    for part in (train, validation):
+        if part is None:
+            continue
         for name, array in [*part.inputs.items(), *part.targets.items()]:
             if array.dtype.kind not in "biuf":
                 return f"{name} holds {array.dtype} values, which XLA does not take"
     return None
+
+
+def _streamed_within(
+    train: Arrays, validation: Arrays | None, budget_bytes: int | None
+) -> int | None:
+    """Return the memory in which data must be streamed that are larger, or None if these fit."""
+    budget = default_memory_budget() if budget_bytes is None else budget_bytes
+    needed = train.num_bytes + (0 if validation is None else validation.num_bytes)
+    return budget if needed > budget else None
 
 
 def default_memory_budget() -> int:

@@ -11,16 +11,18 @@ from jax import lax
 from numpy.typing import NDArray
 
 from dlcli.training.loop import LoopAnswer, LoopPlan
+from dlcli.training.memory import aligned_copy
+from dlcli.training.streaming import Feed, feed_parts
 from dlcli.training.watchers import Watcher
 
 COMPILE_ERRORS = (jax.errors.JaxRuntimeError, NotImplementedError, TypeError, ValueError)
 
 
-class JaxLoop:
-    """A while loop over epochs, inside it one over batches; Keras's stateless steps pass the state.
+class JaxSteps:
+    """Keras's stateless steps, built for the arrays of the parts, and the state that they pass.
 
     The state is Keras's own tuple of lists: the values of the trainable, the other, the
-    optimizer's and the metrics' variables. It is written back to the variables after every call.
+    optimizer's and the metrics' variables.
     """
 
     def __init__(
@@ -32,10 +34,6 @@ class JaxLoop:
     ) -> None:
         self._model = model
         self._plan = plan
-        self._train = keras.tree.map_structure(jnp.asarray, train)
-        self._validation = (
-            None if validation is None else keras.tree.map_structure(jnp.asarray, validation)
-        )
         first = keras.tree.map_structure(lambda array: array[: plan.batch_size], train)
         model._symbolic_build(data_batch=first)
         model.reset_metrics()
@@ -46,6 +44,68 @@ class JaxLoop:
         self.names = tuple(name for name in sorted(shapes) if shapes[name] == ())
         self._wide = {name: shapes[name] for name in sorted(shapes) if shapes[name] != ()}
         self._learns_at_a_rate = hasattr(model.optimizer, "learning_rate")
+
+    def _variables(self) -> tuple[list[Any], ...]:
+        model = self._model
+        return (
+            model.trainable_variables,
+            model.non_trainable_variables,
+            model.optimizer.variables,
+            model.metrics_variables,
+        )
+
+    def _state(self) -> tuple[list[Any], ...]:
+        return tuple([variable.value for variable in group] for group in self._variables())
+
+    def _with_fresh_metrics(self, state: Any) -> Any:
+        return (*state[:3], [jnp.asarray(value) for value in self._fresh_metrics])
+
+    def _results(self, state: Any) -> dict[str, Any]:
+        mapping = list(zip(self._model.metrics_variables, state[3], strict=True))
+        with keras.StatelessScope(state_mapping=mapping):
+            results = self._model.get_metrics_result()
+        return {name: jnp.asarray(value) for name, value in results.items()}
+
+    def _rate(self, state: Any) -> Any:
+        if not self._learns_at_a_rate:
+            return jnp.float32(0)
+        optimizer = self._model.optimizer
+        mapping = list(zip(optimizer.variables, state[2], strict=True))
+        with keras.StatelessScope(state_mapping=mapping):
+            return keras.ops.convert_to_tensor(optimizer.learning_rate, "float32")
+
+    def _weights(self, state: Any) -> list[Any]:
+        model = self._model
+        values = {
+            id(variable): value
+            for variables, group in zip(self._variables()[:2], state[:2], strict=True)
+            for variable, value in zip(variables, group, strict=True)
+        }
+        return [values[id(weight)] for weight in model.weights]
+
+    def _write_back(self, state: Any) -> None:
+        for variables, values in zip(self._variables(), state, strict=True):
+            for variable, value in zip(variables, values, strict=True):
+                variable.assign(value)
+
+
+class JaxLoop(JaxSteps):
+    """A while loop over epochs, inside it one over batches, writing the state back at its end."""
+
+    blocks = None
+
+    def __init__(
+        self,
+        model: Any,
+        train: tuple[Any, ...],
+        validation: tuple[Any, ...] | None,
+        plan: LoopPlan,
+    ) -> None:
+        super().__init__(model, train, validation, plan)
+        self._train = keras.tree.map_structure(keep_on_device, train)
+        self._validation = (
+            None if validation is None else keras.tree.map_structure(keep_on_device, validation)
+        )
         self._watchers: Sequence[Watcher] = ()
         self._kept: list[list[Any]] = []
         self._call: Any = None
@@ -73,9 +133,7 @@ class JaxLoop:
             np.int32(first_epoch),
             states.reshape(-1, 4),
         )
-        for variables, values in zip(self._variables(), state, strict=True):
-            for variable, value in zip(variables, values, strict=True):
-                variable.assign(value)
+        self._write_back(state)
         ran, batches, scalars, rates, wide = jax.device_get(answer)
         count = int(ran)
         return LoopAnswer(
@@ -88,18 +146,6 @@ class JaxLoop:
 
     def best_weights(self, watcher: int) -> list[NDArray[Any]]:
         return [np.array(value) for value in self._kept[watcher]]
-
-    def _variables(self) -> tuple[list[Any], ...]:
-        model = self._model
-        return (
-            model.trainable_variables,
-            model.non_trainable_variables,
-            model.optimizer.variables,
-            model.metrics_variables,
-        )
-
-    def _state(self) -> tuple[list[Any], ...]:
-        return tuple([variable.value for variable in group] for group in self._variables())
 
     def _epochs(
         self,
@@ -185,7 +231,7 @@ class JaxLoop:
 
         def take(start: Any, size: int) -> Any:
             if order is None:
-                return _rows(train, start, size)
+                return rows_of(train, start, size)
             rows = lax.dynamic_slice(order, (start,), (size,))
             return jax.tree.map(lambda array: array[rows], train)
 
@@ -193,7 +239,7 @@ class JaxLoop:
             done, _, state = carry
             logs, following = model.train_step(state, take(done * plan.batch_size, size))
             fine = jnp.isfinite(logs["loss"]) if plan.stops_on_nan else jnp.array(True)
-            return done + 1, fine, _like(following, state)
+            return done + 1, fine, like(following, state)
 
         carry = (jnp.int32(0), jnp.array(True), self._with_fresh_metrics(state))
         if plan.full_batches:
@@ -222,9 +268,9 @@ class JaxLoop:
 
         def step(index: Any, carry: Any, size_now: int) -> Any:
             other, metrics = carry
-            batch = _rows(validation, index * size, size_now)
+            batch = rows_of(validation, index * size, size_now)
             _, (_, *following) = self._model.test_step((trainable, other, metrics), batch)
-            return _like(tuple(following), carry)
+            return like(tuple(following), carry)
 
         carry = (other, metrics)
         if full:
@@ -233,37 +279,130 @@ class JaxLoop:
             carry = step(full, carry, rest)
         return trainable, carry[0], optimizer, carry[1]
 
-    def _with_fresh_metrics(self, state: Any) -> Any:
-        return (*state[:3], [jnp.asarray(value) for value in self._fresh_metrics])
 
-    def _results(self, state: Any) -> dict[str, Any]:
-        mapping = list(zip(self._model.metrics_variables, state[3], strict=True))
-        with keras.StatelessScope(state_mapping=mapping):
-            results = self._model.get_metrics_result()
-        return {name: jnp.asarray(value) for name, value in results.items()}
+class StreamedJaxLoop(JaxSteps):
+    """One epoch a call; inside it a call per block of rows, with a while loop over batches."""
 
-    def _rate(self, state: Any) -> Any:
-        if not self._learns_at_a_rate:
-            return jnp.float32(0)
-        optimizer = self._model.optimizer
-        mapping = list(zip(optimizer.variables, state[2], strict=True))
-        with keras.StatelessScope(state_mapping=mapping):
-            return keras.ops.convert_to_tensor(optimizer.learning_rate, "float32")
+    def __init__(
+        self,
+        model: Any,
+        train: tuple[Any, ...],
+        validation: tuple[Any, ...] | None,
+        plan: LoopPlan,
+    ) -> None:
+        super().__init__(model, train, validation, plan)
+        assert plan.streams_within_bytes is not None
+        self._structures = {"train": train, "validation": validation}
+        self._train, self._validation = feed_parts(
+            keras.tree.flatten(train),
+            None if validation is None else keras.tree.flatten(validation),
+            batch_size=plan.batch_size,
+            budget_bytes=plan.streams_within_bytes,
+            to_device=to_device,
+        )
+        self.blocks = self._train.num_blocks
+        self._trainers: dict[int, Any] = {}
+        self._testers: dict[int, Any] = {}
 
-    def _weights(self, state: Any) -> list[Any]:
-        model = self._model
-        values = {
-            id(variable): value
-            for variables, group in zip(self._variables()[:2], state[:2], strict=True)
-            for variable, value in zip(variables, group, strict=True)
-        }
-        return [values[id(weight)] for weight in model.weights]
+    def compile(self, watchers: Sequence[Watcher]) -> None:
+        assert not watchers
+        self._trainers = self._calls(self._train, train=True)
+        if self._validation is not None:
+            self._testers = self._calls(self._validation, train=False)
+
+    def run(self, orders: NDArray[np.int32], *, num_epochs: int, first_epoch: int) -> LoopAnswer:
+        assert num_epochs == 1
+        state = self._with_fresh_metrics(self._state())
+        batches = calls = 0
+        for block in self._train.read(orders[0] if self._plan.shuffle else None):
+            state, done, fine = self._trainers[block.batch_size](
+                state, block.arrays, np.int32(block.first), np.int32(block.stop)
+            )
+            batches += int(done) - block.first  # which waits: the block's memory is used again
+            calls += 1
+            del block
+            if not bool(fine):
+                break
+        logs = self._results(state)
+        if self._validation is not None:
+            state = self._with_fresh_metrics(state)
+            for block in self._validation.read():
+                state, done, _ = self._testers[block.batch_size](
+                    state, block.arrays, np.int32(block.first), np.int32(block.stop)
+                )
+                jax.block_until_ready(done)
+                calls += 1
+                del block
+            logs |= {f"val_{name}": value for name, value in self._results(state).items()}
+        rate = self._rate(state)
+        self._write_back(state)
+        found = {name: np.asarray(value) for name, value in logs.items()}
+        return LoopAnswer(
+            epochs=1,
+            scalars=np.array([[found[name] for name in self.names]], dtype=np.float32),
+            arrays={name: found[name][None] for name in self._wide},
+            rates=np.array([rate], dtype=np.float32),
+            batches=batches,
+            calls=calls,
+        )
+
+    def best_weights(self, watcher: int) -> list[NDArray[Any]]:
+        raise AssertionError("callbacks of streamed epochs keep the weights themselves")
+
+    def _calls(self, feed: Feed, *, train: bool) -> dict[int, Any]:
+        """Return what runs the batches of a block, by batch size, compiled but not run."""
+        made = {}
+        for size, rows in feed.block_rows.items():
+            made[size] = jax.jit(self._over_batches(size, train=train), donate_argnums=0)
+            nothing = [jnp.zeros((rows, *leaf.shape[1:]), leaf.dtype) for leaf in feed.leaves]
+            state = self._with_fresh_metrics(self._state())
+            state, *_ = made[size](state, nothing, np.int32(0), np.int32(0))
+            self._write_back(state)
+        return made
+
+    def _over_batches(self, size: int, *, train: bool) -> Any:
+        structure = self._structures["train" if train else "validation"]
+        checks = train and self._plan.stops_on_nan
+
+        def over_batches(state: Any, arrays: Any, first: Any, stop: Any) -> Any:
+            part = keras.tree.pack_sequence_as(structure, arrays)
+
+            def step(carry: Any) -> Any:
+                done, _, state = carry
+                batch = rows_of(part, done * size, size)
+                if train:
+                    logs, following = self._model.train_step(state, batch)
+                else:
+                    trainable, other, optimizer, metrics = state
+                    logs, (_, other, metrics) = self._model.test_step(
+                        (trainable, other, metrics), batch
+                    )
+                    following = (trainable, other, optimizer, metrics)
+                fine = jnp.isfinite(logs["loss"]) if checks else jnp.array(True)
+                return done + 1, fine, like(following, state)
+
+            done, fine, state = lax.while_loop(
+                lambda carry: (carry[0] < stop) & carry[1], step, (first, jnp.array(True), state)
+            )
+            return state, done, fine
+
+        return over_batches
 
 
-def _rows(arrays: Any, start: Any, size: int) -> Any:
+def to_device(array: NDArray[Any]) -> Any:
+    """Return a tensor of an aligned array; on a CPU it may be that array's own memory."""
+    return jax.block_until_ready(jnp.asarray(array))
+
+
+def keep_on_device(array: NDArray[Any]) -> Any:
+    """Return a tensor with the only copy of an array."""
+    return to_device(aligned_copy(array))
+
+
+def rows_of(arrays: Any, start: Any, size: int) -> Any:
     return jax.tree.map(lambda array: lax.dynamic_slice_in_dim(array, start, size), arrays)
 
 
-def _like(state: Any, reference: Any) -> Any:
+def like(state: Any, reference: Any) -> Any:
     """Return the state with the types of the reference, which a loop must keep."""
     return jax.tree.map(lambda new, old: jnp.asarray(new, old.dtype), state, reference)

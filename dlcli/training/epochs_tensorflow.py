@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 from tensorflow.python.framework import config
 
 from dlcli.training.loop import LoopAnswer, LoopPlan
+from dlcli.training.memory import aligned_copy
+from dlcli.training.streaming import Block, Feed, feed_parts
 from dlcli.training.watchers import Watcher
 
 COMPILE_ERRORS = (tf.errors.OpError, NotImplementedError, TypeError, ValueError)
 
 
-class TensorFlowLoop:
-    """A `tf.while_loop` over epochs, inside it one over batches; state stays in the variables."""
+class TensorFlowSteps:
+    """Keras's own steps, built for the arrays of the parts, and what they log."""
 
     def __init__(
         self,
@@ -28,10 +30,6 @@ class TensorFlowLoop:
     ) -> None:
         self._model = model
         self._plan = plan
-        self._train = keras.tree.map_structure(tf.constant, train)
-        self._validation = (
-            None if validation is None else keras.tree.map_structure(tf.constant, validation)
-        )
         first = keras.tree.map_structure(lambda array: array[: plan.batch_size], train)
         model._symbolic_build(data_batch=first)
         self._learns_at_a_rate = hasattr(model.optimizer, "learning_rate")
@@ -40,8 +38,32 @@ class TensorFlowLoop:
         self._wide = {name: shape for name, shape in zip(names, shapes, strict=True) if shape != []}
         # Traced once for batches of any size, as `model.fit` traces them: Keras weighs the losses
         # of several outputs by batch size only where it knows that size while tracing.
-        self._train_step = _traced(model.train_step, self._train)
-        self._test_step = _traced(model.test_step, self._validation)
+        self._train_step = _traced(model.train_step, train)
+        self._test_step = _traced(model.test_step, validation)
+
+    def _rate(self) -> Any:
+        if not self._learns_at_a_rate:
+            return tf.constant(0.0)
+        return tf.cast(keras.ops.convert_to_tensor(self._model.optimizer.learning_rate), tf.float32)
+
+
+class TensorFlowLoop(TensorFlowSteps):
+    """A `tf.while_loop` over epochs, inside it one over batches; state stays in the variables."""
+
+    blocks = None
+
+    def __init__(
+        self,
+        model: Any,
+        train: tuple[Any, ...],
+        validation: tuple[Any, ...] | None,
+        plan: LoopPlan,
+    ) -> None:
+        super().__init__(model, train, validation, plan)
+        self._train = keras.tree.map_structure(keep_on_device, train)
+        self._validation = (
+            None if validation is None else keras.tree.map_structure(keep_on_device, validation)
+        )
         self._watchers: Sequence[Watcher] = ()
         self._kept: dict[int, list[tf.Variable]] = {}
         self._call: Any = None
@@ -66,7 +88,7 @@ class TensorFlowLoop:
             ],
         )
         orders = np.zeros([plan.capacity, plan.rows if plan.shuffle else 0], dtype=np.int32)
-        with _without_op_determinism():
+        with without_op_determinism():
             # Called through the function itself, TensorFlow would warn of the fifth network's trace.
             self._call = function.get_concrete_function()
             self.run(orders, num_epochs=0, first_epoch=0)
@@ -145,7 +167,7 @@ class TensorFlowLoop:
 
         def take(start: Any, size: int) -> Any:
             if order is None:
-                return _rows(self._train, start, size)
+                return rows_of(self._train, start, size)
             rows = tf.slice(order, [start], [size])
             return keras.tree.map_structure(lambda array: tf.gather(array, rows), self._train)
 
@@ -181,18 +203,13 @@ class TensorFlowLoop:
         full, rest = divmod(len(keras.tree.flatten(self._validation)[0]), size)
 
         def test(done: Any) -> Any:
-            self._test_step(_rows(self._validation, done * size, size))
+            self._test_step(rows_of(self._validation, done * size, size))
             return (done + 1,)
 
         if full:
             tf.while_loop(lambda done: done < full, test, [tf.constant(0)], parallel_iterations=1)
         if rest:
-            self._test_step(_rows(self._validation, full * size, rest))
-
-    def _rate(self) -> Any:
-        if not self._learns_at_a_rate:
-            return tf.constant(0.0)
-        return tf.cast(keras.ops.convert_to_tensor(self._model.optimizer.learning_rate), tf.float32)
+            self._test_step(rows_of(self._validation, full * size, rest))
 
     def _keep(self, index: int, best: Any) -> None:
         weights = self._model.weights
@@ -205,8 +222,127 @@ class TensorFlowLoop:
         tf.cond(best, keep, lambda: tf.constant(0))
 
 
+class StreamedTensorFlowLoop(TensorFlowSteps):
+    """One epoch a call; inside it a call per block of rows, with a `tf.while_loop` over batches."""
+
+    def __init__(
+        self,
+        model: Any,
+        train: tuple[Any, ...],
+        validation: tuple[Any, ...] | None,
+        plan: LoopPlan,
+    ) -> None:
+        super().__init__(model, train, validation, plan)
+        assert plan.streams_within_bytes is not None
+        self._structures = {"train": train, "validation": validation}
+        self._train, self._validation = feed_parts(
+            keras.tree.flatten(train),
+            None if validation is None else keras.tree.flatten(validation),
+            batch_size=plan.batch_size,
+            budget_bytes=plan.streams_within_bytes,
+            to_device=to_device,
+        )
+        self.blocks = self._train.num_blocks
+        self._trainers: dict[int, Any] = {}
+        self._testers: dict[int, Any] = {}
+
+    def compile(self, watchers: Sequence[Watcher]) -> None:
+        assert not watchers
+        with without_op_determinism():
+            self._trainers = self._calls(self._train, train=True)
+            if self._validation is not None:
+                self._testers = self._calls(self._validation, train=False)
+
+    def run(self, orders: NDArray[np.int32], *, num_epochs: int, first_epoch: int) -> LoopAnswer:
+        assert num_epochs == 1
+        model = self._model
+        model.reset_metrics()
+        batches = calls = 0
+        for block in self._train.read(orders[0] if self._plan.shuffle else None):
+            done, fine = _run(self._trainers, block)
+            batches += int(done) - block.first
+            calls += 1
+            del block  # its memory is the next one's
+            if not bool(fine):
+                break
+        logs = dict(model.get_metrics_result())
+        if self._validation is not None:
+            model.reset_metrics()
+            for block in self._validation.read():
+                _run(self._testers, block)
+                calls += 1
+                del block
+            logs |= {f"val_{name}": value for name, value in model.get_metrics_result().items()}
+        found = {name: np.asarray(keras.ops.convert_to_numpy(logs[name])) for name in logs}
+        return LoopAnswer(
+            epochs=1,
+            scalars=np.array([[found[name] for name in self.names]], dtype=np.float64),
+            arrays={name: found[name][None] for name in self._wide},
+            rates=np.array([float(self._rate())], dtype=np.float32),
+            batches=batches,
+            calls=calls,
+        )
+
+    def best_weights(self, watcher: int) -> list[NDArray[Any]]:
+        raise AssertionError("callbacks of streamed epochs keep the weights themselves")
+
+    def _calls(self, feed: Feed, *, train: bool) -> dict[int, Any]:
+        """Return what runs the batches of a block, by batch size, compiled but not run."""
+        structure = self._structures["train" if train else "validation"]
+        made = {}
+        for size, rows in feed.block_rows.items():
+            specs = [tf.TensorSpec([rows, *leaf.shape[1:]], leaf.dtype) for leaf in feed.leaves]
+            made[size] = tf.function(
+                self._over_batches(structure, size, train=train),
+                jit_compile=self._plan.uses_xla,
+                autograph=False,
+                input_signature=[specs, *[tf.TensorSpec([], tf.int32)] * 2],
+            ).get_concrete_function()
+            nothing = [tf.zeros(spec.shape, spec.dtype) for spec in specs]
+            made[size](nothing, tf.constant(0), tf.constant(0))
+        return made
+
+    def _over_batches(self, structure: Any, size: int, *, train: bool) -> Any:
+        checks = train and self._plan.stops_on_nan
+
+        def over_batches(arrays: Any, first: Any, stop: Any) -> Any:
+            part = keras.tree.pack_sequence_as(structure, arrays)
+
+            def step(done: Any, _: Any) -> Any:
+                batch = rows_of(part, done * size, size)
+                logs = self._train_step(batch) if train else self._test_step(batch)
+                fine = tf.math.is_finite(logs["loss"]) if checks else tf.constant(True)
+                return done + 1, fine
+
+            return tf.while_loop(
+                lambda done, fine: (done < stop) & fine,
+                step,
+                [first, tf.constant(True)],
+                parallel_iterations=1,
+            )
+
+        return over_batches
+
+
+def _run(calls: dict[int, Any], block: Block) -> Any:
+    call = calls[block.batch_size]
+    return call(block.arrays, tf.constant(block.first), tf.constant(block.stop))
+
+
+def to_device(array: NDArray[Any]) -> Any:
+    """Return a tensor of an aligned array; on a CPU it is that array's own memory."""
+    # `tf.constant` would leave two copies of a large array behind.
+    shared = tf.experimental.dlpack.from_dlpack(array.__dlpack__())
+    return tf.identity(shared)
+
+
+def keep_on_device(array: NDArray[Any]) -> Any:
+    """Return a tensor with the only copy of an array."""
+    return to_device(aligned_copy(array))
+
+
 @contextlib.contextmanager
-def _without_op_determinism() -> Iterator[None]:
+def without_op_determinism() -> Iterator[None]:
     """Let XLA compile for CPUs, where it is deterministic, what it would refuse to for GPUs."""
     if not config.is_op_determinism_enabled() or tf.config.list_physical_devices("GPU"):
         yield
@@ -227,7 +363,7 @@ def _traced(step: Any, arrays: Any) -> Any:
     return tf.function(step, autograph=False, input_signature=[signature])
 
 
-def _rows(arrays: Any, start: Any, size: int) -> Any:
+def rows_of(arrays: Any, start: Any, size: int) -> Any:
     return keras.tree.map_structure(
         lambda array: tf.slice(
             array,

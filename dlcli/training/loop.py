@@ -25,6 +25,8 @@ class LoopPlan:
     """Whether XLA compiles the loop, which takes seconds; JAX always does."""
     ends_on_nan: bool = False
     """Whether a call ends after an epoch whose loss is not finite."""
+    streams_within_bytes: int | None = None
+    """Memory for the blocks in which data come to the device; None where the device holds them."""
 
     @property
     def full_batches(self) -> int:
@@ -48,13 +50,17 @@ class LoopAnswer:
     """[epochs]: the learning rate at the end of each."""
     batches: int
     """Training batches that the last epoch ran."""
+    calls: int = 1
+    """Compiled calls that this took."""
 
 
 class Loop(Protocol):
-    """Epochs compiled into one call; the model's variables hold the state between calls."""
+    """Compiled epochs; the model's variables hold the state between calls."""
 
     names: tuple[str, ...]
     """Names of the scalar logs, sorted."""
+    blocks: int | None
+    """Blocks of an epoch where the training part is streamed, None where the device holds it."""
 
     def compile(self, watchers: Sequence[Watcher]) -> None:
         """Trace and compile without training."""

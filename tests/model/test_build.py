@@ -60,7 +60,7 @@ def test_two_outputs_come_as_a_dictionary_by_target():
 """,
         target="[PE, V]",
     )
-    given = model({"features": np.zeros((2, 4), np.float32)})
+    given = model(np.zeros((2, 4), np.float32))
     assert {name: tuple(value.shape) for name, value in given.items()} == {
         "PE": (2, 1),
         "V": (2, 1),
@@ -123,7 +123,7 @@ def test_an_input_that_no_layer_takes_is_refused():
 @pytest.mark.parametrize("target", ["'a b'", "'强度 (MPa)'", "'1/2'"])
 def test_any_column_name_can_be_an_output(target):
     model = _build("- Dense: 1\n", target=target)
-    assert model({"features": np.zeros((1, 4), np.float32)}).shape == (1, 1)
+    assert model(np.zeros((1, 4), np.float32)).shape == (1, 1)
 
 
 def test_layers_are_described_with_shapes_and_sources():

@@ -125,12 +125,12 @@ def test_a_layer_builds_saves_and_predicts_the_same_after_loading(name, tmp_path
     model = build_model(_spec(layers), inputs)
     rng = np.random.default_rng(0)
     rows = rng.uniform(0, 5, size=(3, int(np.prod(shape)))).astype(np.float32)
-    before = np.asarray(model({"features": rows}, training=False))
+    before = np.asarray(model(rows, training=False))
     assert before.shape == (3, 1)
     assert np.isfinite(before).all()
     path = tmp_path / "model.keras"
     model.save(path)
-    after = np.asarray(keras.models.load_model(path)({"features": rows}, training=False))
+    after = np.asarray(keras.models.load_model(path)(rows, training=False))
     assert after == pytest.approx(before, abs=1e-6)
 
 

@@ -510,7 +510,9 @@ def test_resuming_takes_the_rows_in_the_order_of_an_unbroken_run() -> None:
     whole, expected = run(network, epochs=4)
     model, _ = run(network, epochs=2)
     parts = (network.part(ROWS, 0), None)
-    result = train_epochs(model, *parts, batch_size=BATCH, epochs=4, initial_epoch=2, seed=SEED)
+    result = train_epochs(
+        model, *parts, batch_size=BATCH, epochs=4, initial_epoch=2, seed=SEED, uses_xla=True
+    )
     for weight, wanted in zip(model.get_weights(), whole.get_weights(), strict=True):
         np.testing.assert_array_equal(weight, wanted)
     assert result.history == expected.history[2:]

@@ -57,7 +57,7 @@ def test_plain_keras_opens_the_model_and_predicts_the_same(trained_run, concrete
     applied = bundle.preprocessing.apply(table, with_targets=False)
     scored = bundle.predict(applied, open_scorer(trained_run))["compressive_strength"]
     model = keras.models.load_model(trained_run.model)
-    scaled = model.predict(applied.inputs, verbose=0)[:, 0]
+    scaled = model.predict(applied.inputs["features"], verbose=0)[:, 0]
     plain = bundle.preprocessing.restore_target("compressive_strength", scaled)
     assert isinstance(scored, TargetPrediction)
     assert scored.values == pytest.approx(plain, rel=1e-5)

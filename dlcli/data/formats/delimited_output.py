@@ -8,6 +8,8 @@ import pyarrow.compute as pc
 from dlcli.data.cells import to_text
 
 _FORMULA = r"^[=+\-@\t\r]"
+# What begins like a formula and is a number, which spreadsheets read as one and we do again.
+_SIGNED_NUMBER = r"^[+\-][0-9.,]+([eE][+\-]?[0-9]+)?$"
 
 
 class Writer:
@@ -47,7 +49,9 @@ class Writer:
         if not pa.types.is_string(column.type):
             return to_text(column)
         if self._escape:
-            column = pc.replace_substring_regex(column, _FORMULA, r"'\0")
+            escaped = pc.replace_substring_regex(column, _FORMULA, r"'\0")
+            is_number = pc.match_substring_regex(column, _SIGNED_NUMBER)
+            column = pc.if_else(is_number, column, escaped)
         special = pc.match_substring_regex(column, self._special)
         if not pc.any(special).as_py():
             return column
