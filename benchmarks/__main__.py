@@ -26,11 +26,6 @@ def read_options(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--pairs", type=int, default=5, help="paired runs of each row; 5")
     parser.add_argument("--problem", metavar="NAME", help="only problems whose name has this part")
     parser.add_argument("--large", action="store_true", help="also ten million rows: 2 GB of disk")
-    parser.add_argument(
-        "--streamed-by",
-        metavar="KEY=VALUE",
-        help="the --set that makes dlcli stream a table instead of holding it",
-    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample there")
     parser.add_argument("--write", action="store_true", help="also write benchmarks/results.md")
     options = parser.parse_args(arguments)
@@ -50,9 +45,7 @@ def main() -> None:
     measures: dict[str, Callable[[], Section]] = {
         "training": lambda: measure_training(options.problems, pairs=options.pairs),
         "shipped": lambda: measure_shipped(pairs=options.pairs, name=options.problem),
-        "streaming": lambda: measure_streaming(
-            pairs=options.pairs, large=options.large, streamed_by=options.streamed_by
-        ),
+        "streaming": lambda: measure_streaming(pairs=options.pairs, large=options.large),
         "commands": lambda: measure_commands(pairs=options.pairs),
     }
     facts = machine_facts()

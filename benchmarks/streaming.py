@@ -1,4 +1,4 @@
-"""The table of large data: rows per second and peak memory, from memory and streamed."""
+"""The table of large data: rows per second and peak memory, held by the device and streamed to it."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -11,13 +11,14 @@ from pyarrow import csv, parquet
 
 from benchmarks.bars import Section
 from benchmarks.figures import format_number, format_table, spread
-from benchmarks.processes import run_dlcli, say
+from benchmarks.processes import ProcessError, run_dlcli, say
 
 NUM_COLUMNS = 20
 """The last one is the target."""
 ROWS = (10**5, 10**6)
 LARGE_ROWS = 10**7
 BLOCK_ROWS = 10**5
+FLOAT_BYTES = 4
 MIB = 2**20
 
 EXPLANATION = f"""\
@@ -58,11 +59,8 @@ class Load:
     peak_bytes: int
 
 
-def measure_streaming(*, pairs: int, large: bool, streamed_by: str | None) -> Section:
-    """Train one epoch from generated tables; `streamed_by` is the `--set` that makes dlcli stream.
-
-    Without it the streamed rows stay empty.
-    """
+def measure_streaming(*, pairs: int, large: bool) -> Section:
+    """Train one epoch from generated tables, held by the device and streamed to it."""
     sizes = (*ROWS, LARGE_ROWS) if large else ROWS
     loads: dict[Case, list[Load]] = {}
     with TemporaryDirectory() as scratch:
@@ -73,11 +71,8 @@ def measure_streaming(*, pairs: int, large: bool, streamed_by: str | None) -> Se
                 write_table(path, rows)
                 for streamed in (False, True):
                     case = Case(rows=rows, suffix=suffix, streamed=streamed)
-                    built = not streamed or streamed_by is not None
-                    loads[case] = [
-                        measure_load(path, streamed_by=streamed_by if streamed else None)
-                        for _ in range(pairs if built else 0)
-                    ]
+                    budget = rows * NUM_COLUMNS * FLOAT_BYTES // 4 if streamed else None
+                    loads[case] = [measure_load(path, budget_bytes=budget) for _ in range(pairs)]
                 path.unlink()
     return Section(
         markdown=format_loads(loads),
@@ -124,20 +119,23 @@ WRITERS: dict[str, Callable[[Path, Iterator[pa.Table]], None]] = {
 }
 
 
-def measure_load(path: Path, *, streamed_by: str | None) -> Load:
-    """Train one epoch from a table in a process of its own."""
-    say(f"streaming: {path.suffix}, {'from memory' if streamed_by is None else 'streamed'}")
+def measure_load(path: Path, *, budget_bytes: int | None) -> Load:
+    """Train one epoch from a table in a process of its own, streaming where it has a budget."""
+    say(f"streaming: {path.suffix}, {'resident' if budget_bytes is None else 'streamed'}")
     with TemporaryDirectory(dir=path.parent) as scratch:
         folder = Path(scratch)
         config = folder / "rows.yaml"
         config.write_text(CONFIG.replace("SOURCE", str(path)), encoding="utf-8")
         arguments = ["train", str(config), "--json", "--quiet"]
-        if streamed_by is not None:
-            arguments += ["--set", streamed_by]
+        if budget_bytes is not None:
+            arguments += ["--memory-budget", str(budget_bytes)]
         finished = run_dlcli(arguments, folder=folder)
     manifest = finished.values()["manifest"]
+    training = manifest["training"]
+    if (training["blocks"] is None) != (budget_bytes is None):
+        raise ProcessError(f"{path.name} was not fed as asked: {training}")
     return Load(
-        path=manifest["training"]["path"],
+        path=training["path"],
         loop_seconds=manifest["seconds"]["loop"],
         wall_seconds=finished.wall_seconds,
         peak_bytes=finished.peak_bytes,
@@ -161,7 +159,7 @@ def format_loads(loads: dict[Case, list[Load]]) -> str:
 
 
 def _row(case: Case, loads: list[Load]) -> list[str]:
-    origin = "disk, streamed" if case.streamed else "memory"
+    origin = "host memory, in blocks" if case.streamed else "device memory"
     start = [f"{case.rows:,}", case.suffix, origin]
     if not loads:
         return [*start, "not measured"]

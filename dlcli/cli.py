@@ -109,6 +109,14 @@ def train(
         typer.Option("--backend", help="What Keras computes with, over the config's own."),
     ] = None,
     threads: Threads = None,
+    memory_budget: Annotated[
+        str | None,
+        typer.Option(
+            "--memory-budget",
+            metavar="SIZE",
+            help="Larger data, as in 512MB or 2GB, train in blocks; a quarter of RAM without.",
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
     as_json: AsJson = False,
     debug: Debug = False,
@@ -121,7 +129,12 @@ def train(
     if out is not None and len(config) > 1:
         raise UsageError("--out names one run folder, but there are several configs")
     options = commands.TrainOptions(
-        overrides=tuple(overrides or ()), out=out, backend=backend, threads=threads, debug=debug
+        overrides=tuple(overrides or ()),
+        out=out,
+        backend=backend,
+        threads=threads,
+        memory_budget_bytes=None if memory_budget is None else commands.parse_bytes(memory_budget),
+        debug=debug,
     )
     summaries = _command("summarize")
     displays = partial(console.training_display, quiet=quiet)

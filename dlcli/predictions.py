@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from dlcli.data.preprocessing import Preprocessing
 from dlcli.errors import RunError
-from dlcli.spec.heads import Objective, Task
-from dlcli.spec.layers import tensor_name
+from dlcli.spec.names import tensor_name
 
+Task = Literal["regression", "binary", "multiclass"]
 Link = Literal["identity", "sigmoid", "softmax", "exp", "margin"]
 """What turns an output into probabilities: `margin` is a hinge's, read as (1 + output) / 2."""
 
@@ -36,21 +36,6 @@ class OutputReading:
             return cls(**{**state, "targets": tuple(state["targets"])})
         except (TypeError, KeyError) as error:
             raise RunError(f"preprocessing.json: an output cannot be read: {error}") from None
-
-
-def reading_of(objective: Objective, activation: str | None) -> OutputReading:
-    """Return how the output of an objective is read."""
-    link: Link = "identity"
-    if objective.task != "regression":
-        if objective.is_hinge:
-            link = "margin" if objective.task == "binary" else "softmax"
-        elif objective.from_logits:
-            link = "sigmoid" if objective.task == "binary" else "softmax"
-        elif activation == "log_softmax":
-            link = "exp"
-    return OutputReading(
-        output=objective.output, targets=objective.targets, task=objective.task, link=link
-    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,10 +2,8 @@ import numpy as np
 import pytest
 
 from dlcli.errors import RunError
-from dlcli.predictions import OutputReading, read_outputs, reading_of
-from dlcli.spec.components import ComponentSpec
-from dlcli.spec.heads import Objective
-from dlcli.spec.layers import tensor_name
+from dlcli.predictions import OutputReading, read_outputs
+from dlcli.spec.names import tensor_name
 
 
 class _Restoring:
@@ -68,28 +66,6 @@ def test_sigmoid_units_of_classes_are_normalised_and_all_zero_is_even():
     reading = OutputReading(output="y", targets=("y",), task="multiclass")
     read = _read(reading, [[0.5, 0.5, 1.0], [0, 0, 0]], classes=("a", "b", "c"))["y"]
     assert read.probabilities == pytest.approx(np.array([[0.25, 0.25, 0.5], [1 / 3] * 3]))
-
-
-@pytest.mark.parametrize(
-    ("loss", "arguments", "task", "link"),
-    [
-        ("BinaryCrossentropy", {}, "binary", "identity"),
-        ("BinaryCrossentropy", {"from_logits": True}, "binary", "sigmoid"),
-        ("SparseCategoricalCrossentropy", {"from_logits": True}, "multiclass", "softmax"),
-        ("Hinge", {}, "binary", "margin"),
-        ("MeanSquaredError", {}, "regression", "identity"),
-    ],
-)
-def test_the_link_follows_from_the_loss(loss, arguments, task, link):
-    labels = {"binary": "binary", "multiclass": "index", "regression": "numbers"}[task]
-    objective = Objective(
-        output="y",
-        targets=("y",),
-        task=task,
-        labels=labels,
-        loss=ComponentSpec(kind="loss", name=loss, arguments=arguments),
-    )
-    assert reading_of(objective, "linear").link == link
 
 
 def test_a_reading_survives_json_and_a_broken_one_is_a_run_error():

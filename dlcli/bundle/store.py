@@ -10,7 +10,7 @@ from dlcli.data.preprocessing import Applied, Preprocessing
 from dlcli.errors import RunError
 from dlcli.predictions import OutputReading, TargetPrediction, read_outputs
 from dlcli.runs import RunFolder, load_json, write_json
-from dlcli.spec.layers import tensor_name
+from dlcli.spec.names import tensor_name
 
 FORMAT = 1
 

@@ -1,15 +1,12 @@
 """Evaluate: a run's stored test figures, or its figures on new labelled data."""
 
+import importlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dlcli.bundle.store import Bundle, open_scorer
-from dlcli.data.readers import read_table
-from dlcli.data.sources import resolve_source
-from dlcli.errors import DataError, RunError
+from dlcli.errors import RunError
 from dlcli.runs import RunFolder, load_json, open_run
-from dlcli.scores import score_predictions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +37,12 @@ class Evaluation:
 def evaluate(run: str, data: tuple[Path, ...] = (), *, threads: int | None = None) -> Evaluation:
     """Score a run on its stored test part, or on the labelled files `data`."""
     folder = open_run(run)
-    return evaluate_files(folder, data, threads=threads) if data else stored_evaluation(folder)
+    if not data:
+        return stored_evaluation(folder)
+    # Arrow and ONNX Runtime are needed for other data alone.
+    module: Any = importlib.import_module("dlcli.commands.evaluate_files")
+    evaluation: Evaluation = module.evaluate_files(folder, data, threads=threads)
+    return evaluation
 
 
 def stored_evaluation(run: RunFolder) -> Evaluation:
@@ -62,27 +64,4 @@ def stored_evaluation(run: RunFolder) -> Evaluation:
         keras=parts[what]["keras"],
         baselines={name: parts.get(what, {}) for name, parts in metrics["baselines"].items()},
         counts={},
-    )
-
-
-def evaluate_files(
-    run: RunFolder, data: tuple[Path, ...], *, threads: int | None = None
-) -> Evaluation:
-    """Score a run on labelled files, which take the preprocessing of the run."""
-    bundle = Bundle.load(run)
-    preprocessing = bundle.preprocessing
-    files = resolve_source([str(path) for path in data], folder=Path())
-    table = read_table(files, preprocessing.read_options)
-    applied = preprocessing.apply(table, with_targets=True)
-    if len(applied.kept) == 0:
-        raise DataError(f"{data[0]}: no row is left to score")
-    predictions = bundle.predict(applied, open_scorer(run, threads=threads))
-    return Evaluation(
-        run=run,
-        what=", ".join(path.name for path in files),
-        rows=len(applied.kept),
-        targets=score_predictions(predictions, applied.targets, applied.sample_weight),
-        keras={},
-        baselines={},
-        counts=applied.counts,
     )

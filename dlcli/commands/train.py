@@ -2,6 +2,7 @@
 
 import csv
 import platform
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -14,7 +15,7 @@ from dlcli.bundle.store import Bundle
 from dlcli.data.dataset import Dataset, Part, prepare_dataset
 from dlcli.engines import load_engine
 from dlcli.errors import UsageError
-from dlcli.predictions import read_outputs, reading_of
+from dlcli.predictions import read_outputs
 from dlcli.runs import RunFolder, StagedRun, check_free, stage_run, write_json
 from dlcli.scores import score_baselines, score_predictions
 from dlcli.spec.run import (
@@ -27,6 +28,13 @@ from dlcli.spec.run import (
 )
 from dlcli.spec.writing import to_yaml
 from dlcli.training.job import TrainingJob, TrainingOutcome, Watcher
+from dlcli.training.readings import reading_of
+
+BYTES_OF = {
+    "": 1, "B": 1,
+    "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
+    "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40,
+}  # fmt: skip
 
 
 class Display(Watcher, Protocol):
@@ -43,7 +51,19 @@ class TrainOptions:
     out: Path | None = None
     backend: str | None = None
     threads: int | None = None
+    memory_budget_bytes: int | None = None
     debug: bool = False
+
+
+def parse_bytes(text: str) -> int:
+    """Return the bytes that `512MB`, `2GiB` or a plain number name; raises UsageError."""
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) *([A-Za-z]*)", text.strip())
+    unit = found[2].upper() if found is not None else ""
+    if found is None or unit not in BYTES_OF:
+        raise UsageError(
+            f"{text!r} is no amount of memory", hint="write bytes, or a unit as in 512MB or 2GB"
+        )
+    return int(float(found[1]) * BYTES_OF[unit])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +136,7 @@ def train_spec(spec: RunSpec, options: TrainOptions, display: Display) -> Traine
                 objectives=objectives,
                 folder=staged.path,
                 threads=options.threads,
+                memory_budget_bytes=options.memory_budget_bytes,
                 debug=options.debug,
             )
             outcome = load_engine("local")(job, display)
@@ -220,6 +241,7 @@ def _manifest(job: TrainingJob, outcome: TrainingOutcome, options: TrainOptions)
             "uses_xla": outcome.uses_xla,
             "reason": outcome.reason,
             "compiled_calls": outcome.compiled_calls,
+            "blocks": outcome.blocks,
         },
         "seconds": {name: round(value, 4) for name, value in outcome.seconds.items()},
         "overrides": list(options.overrides),

@@ -10,7 +10,8 @@ import keras
 from dlcli.data.preprocessing import InputSpec
 from dlcli.spec import catalog
 from dlcli.spec.components import ComponentSpec
-from dlcli.spec.layers import layer_path, tensor_name
+from dlcli.spec.layers import layer_path
+from dlcli.spec.names import tensor_name
 from dlcli.spec.problems import KeyPath, Problems, join_names
 from dlcli.spec.run import Network, RunSpec, raise_problems, resolve_network
 from dlcli.spec.training import snake_case

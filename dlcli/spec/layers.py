@@ -1,7 +1,5 @@
 """The layer list: how each layer is named, where its input comes from, which ones are outputs."""
 
-import hashlib
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,20 +22,6 @@ _MAY_TAKE_SEVERAL = _MERGING | {
     *("Bidirectional", "HashedCrossing"),
 }
 _CELLS = {"GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"}
-
-_TENSOR_NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.-]*")
-
-
-def tensor_name(name: str) -> str:
-    """Return the name of an input or output inside the network.
-
-    TensorFlow allows few characters in names, columns any: others are replaced, and a short hash
-    keeps such names apart.
-    """
-    if _TENSOR_NAME.fullmatch(name):
-        return name
-    readable = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_") or "column"
-    return f"{readable}_{hashlib.sha256(name.encode()).hexdigest()[:6]}"
 
 
 @dataclass(frozen=True, kw_only=True)

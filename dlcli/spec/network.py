@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from dlcli.spec.components import ComponentSpec
 from dlcli.spec.experiment import RunSpec
 from dlcli.spec.heads import Head, find_heads
-from dlcli.spec.layers import Graph, connect, tensor_name
+from dlcli.spec.layers import Graph, connect
+from dlcli.spec.names import tensor_name
 from dlcli.spec.problems import KeyPath, Problems
 from dlcli.spec.training import metric_log_name
 

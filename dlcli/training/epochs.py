@@ -1,5 +1,6 @@
 """Whole epochs in one compiled call where the run allows it, and Keras's own fit where not."""
 
+import gc
 import importlib
 import os
 import time
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from dlcli.training.batches import Arrays, arrange, count_batches, permutation
 from dlcli.training.loop import Loop, LoopAnswer, LoopPlan
+from dlcli.training.memory import empty_aligned
 from dlcli.training.plain import fit_plainly
 from dlcli.training.watchers import Watcher, is_watchable, watch
 
@@ -37,6 +39,8 @@ BATCH_HOOKS = (
 TEST_HOOKS = ("on_test_begin", "on_test_end", "on_test_batch_begin", "on_test_batch_end")
 EPOCH_HOOKS = ("on_epoch_begin", "on_epoch_end")
 
+# Smaller data are left to the collector's own time: collecting takes a tenth of a second.
+FREED_AT_ONCE_BYTES = 64 * 2**20
 # Long enough to make the cost of a call vanish, short enough for a lively display and Ctrl-C.
 SECONDS_PER_CALL = 0.1
 MAX_EPOCHS_PER_CALL = 1024
@@ -91,7 +95,7 @@ def train_epochs(
     epoch, which takes longer to compile. `compiled=False` asks for Keras's own fit. TensorFlow
     uses XLA where the training is long enough to gain by it, unless `uses_xla` says. Data larger
     than the memory budget (a quarter of the memory, unless it is given) stay in host memory and
-    train through Keras's own fit too.
+    come to the device in blocks, with the same result.
     """
     started = time.perf_counter()
     reason = _why_plain(model, train, validation, callbacks=callbacks)
@@ -111,12 +115,17 @@ def train_epochs(
             epochs=epochs,
             stop_on_nan=stop_on_nan,
             uses_xla=uses_xla,
+            streams_within_bytes=_streamed_within(train, validation, memory_budget_bytes),
         )
     compile_seconds = time.perf_counter() - started
     if conductor is not None:
-        return conductor.train(
+        result = conductor.train(
             initial_epoch=initial_epoch, should_stop=should_stop, compile_seconds=compile_seconds
         )
+        del conductor
+        if train.num_bytes >= FREED_AT_ONCE_BYTES:
+            gc.collect()  # compiled functions refer to themselves, and to the device's copy
+        return result
     history, seconds, interrupted = fit_plainly(
         model,
         train,
@@ -157,6 +166,7 @@ def _compile(
     epochs: int,
     stop_on_nan: bool,
     uses_xla: bool | None,
+    streams_within_bytes: int | None,
 ) -> tuple["_Conductor | None", str | None]:
     """Return what runs the compiled epochs, or the reason why there is none."""
     streams = streams_within_bytes is not None
@@ -179,6 +189,8 @@ def _compile(
     try:
         loop: Loop = getattr(backend, name)(model, train, validation, plan)
         watched = [callback for callback in callbacks if is_watchable(callback)] if many else []
+        for callback in watched:
+            callback.set_model(model)  # which knows which way its metrics improve
         if not all(callback.monitor in loop.names for callback in watched):
             # Keras warns of a missing name at every epoch, so every epoch must see its callback.
             watched = []
@@ -355,7 +367,9 @@ class _Orders:
         self._plan = plan
         self._seed = seed
         self._epochs = epochs
-        self._block = np.zeros([plan.capacity, plan.rows if plan.shuffle else 0], dtype=np.int32)
+        shape = (plan.capacity, plan.rows if plan.shuffle else 0)
+        self._block = empty_aligned(shape, np.dtype(np.int32))
+        self._block[...] = 0
         self._drawn: dict[int, NDArray[np.int32]] = {}
         self._pending: Future[None] | None = None
         self._executor: ThreadPoolExecutor | None = None

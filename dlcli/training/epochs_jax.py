@@ -11,7 +11,7 @@ from jax import lax
 from numpy.typing import NDArray
 
 from dlcli.training.loop import LoopAnswer, LoopPlan
-from dlcli.training.memory import aligned_copy
+from dlcli.training.memory import as_aligned
 from dlcli.training.streaming import Feed, feed_parts
 from dlcli.training.watchers import Watcher
 
@@ -102,9 +102,9 @@ class JaxLoop(JaxSteps):
         plan: LoopPlan,
     ) -> None:
         super().__init__(model, train, validation, plan)
-        self._train = keras.tree.map_structure(keep_on_device, train)
+        self._train = keras.tree.map_structure(to_device, train)
         self._validation = (
-            None if validation is None else keras.tree.map_structure(keep_on_device, validation)
+            None if validation is None else keras.tree.map_structure(to_device, validation)
         )
         self._watchers: Sequence[Watcher] = ()
         self._kept: list[list[Any]] = []
@@ -330,7 +330,7 @@ class StreamedJaxLoop(JaxSteps):
                 state, done, _ = self._testers[block.batch_size](
                     state, block.arrays, np.int32(block.first), np.int32(block.stop)
                 )
-                jax.block_until_ready(done)
+                done.block_until_ready()
                 calls += 1
                 del block
             logs |= {f"val_{name}": value for name, value in self._results(state).items()}
@@ -354,7 +354,9 @@ class StreamedJaxLoop(JaxSteps):
         made = {}
         for size, rows in feed.block_rows.items():
             made[size] = jax.jit(self._over_batches(size, train=train), donate_argnums=0)
-            nothing = [jnp.zeros((rows, *leaf.shape[1:]), leaf.dtype) for leaf in feed.leaves]
+            nothing = [
+                jnp.asarray(np.zeros((rows, *leaf.shape[1:]), leaf.dtype)) for leaf in feed.leaves
+            ]
             state = self._with_fresh_metrics(self._state())
             state, *_ = made[size](state, nothing, np.int32(0), np.int32(0))
             self._write_back(state)
@@ -390,13 +392,10 @@ class StreamedJaxLoop(JaxSteps):
 
 
 def to_device(array: NDArray[Any]) -> Any:
-    """Return a tensor of an aligned array; on a CPU it may be that array's own memory."""
-    return jax.block_until_ready(jnp.asarray(array))
-
-
-def keep_on_device(array: NDArray[Any]) -> Any:
-    """Return a tensor with the only copy of an array."""
-    return to_device(aligned_copy(array))
+    """Return a tensor of the array; on a CPU it may share the memory of an aligned one."""
+    # `jnp.asarray` would leave two copies of a large array behind.
+    shared = jnp.from_dlpack(as_aligned(array))
+    return jax.device_put(shared, jax.devices()[0]).block_until_ready()
 
 
 def rows_of(arrays: Any, start: Any, size: int) -> Any:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tensorflow.python.framework import config
 
 from dlcli.training.loop import LoopAnswer, LoopPlan
-from dlcli.training.memory import aligned_copy
+from dlcli.training.memory import as_aligned
 from dlcli.training.streaming import Block, Feed, feed_parts
 from dlcli.training.watchers import Watcher
 
@@ -60,9 +60,9 @@ class TensorFlowLoop(TensorFlowSteps):
         plan: LoopPlan,
     ) -> None:
         super().__init__(model, train, validation, plan)
-        self._train = keras.tree.map_structure(keep_on_device, train)
+        self._train = keras.tree.map_structure(to_device, train)
         self._validation = (
-            None if validation is None else keras.tree.map_structure(keep_on_device, validation)
+            None if validation is None else keras.tree.map_structure(to_device, validation)
         )
         self._watchers: Sequence[Watcher] = ()
         self._kept: dict[int, list[tf.Variable]] = {}
@@ -96,7 +96,7 @@ class TensorFlowLoop(TensorFlowSteps):
     def run(self, orders: NDArray[np.int32], *, num_epochs: int, first_epoch: int) -> LoopAnswer:
         states = np.array([watcher.state() for watcher in self._watchers], dtype=np.float64)
         ran, batches, scalars, rates, *wide = self._call(
-            tf.constant(orders),
+            to_device(orders),
             tf.constant(num_epochs),
             tf.constant(first_epoch),
             tf.constant(states.reshape(-1, 4)),
@@ -330,15 +330,11 @@ def _run(calls: dict[int, Any], block: Block) -> Any:
 
 
 def to_device(array: NDArray[Any]) -> Any:
-    """Return a tensor of an aligned array; on a CPU it is that array's own memory."""
-    # `tf.constant` would leave two copies of a large array behind.
-    shared = tf.experimental.dlpack.from_dlpack(array.__dlpack__())
-    return tf.identity(shared)
-
-
-def keep_on_device(array: NDArray[Any]) -> Any:
-    """Return a tensor with the only copy of an array."""
-    return to_device(aligned_copy(array))
+    """Return a tensor of the array; on a CPU it shares the memory of an aligned one."""
+    # `tf.constant` would leave two copies of a large array behind. TensorFlow aborts on memory
+    # that is not aligned.
+    shared = tf.experimental.dlpack.from_dlpack(as_aligned(array).__dlpack__())
+    return tf.identity(shared)  # which copies it to a GPU
 
 
 @contextlib.contextmanager

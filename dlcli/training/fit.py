@@ -19,7 +19,7 @@ from dlcli.errors import TrainingError
 from dlcli.model.build import build_model, make_at
 from dlcli.model.describe import describe_layers
 from dlcli.spec.callbacks import RUN_PATHS
-from dlcli.spec.layers import tensor_name
+from dlcli.spec.names import tensor_name
 from dlcli.spec.run import RunSpec, metrics_by_output, resolve_network
 from dlcli.training.epochs import Arrays, EpochsResult, train_epochs
 from dlcli.training.job import OnnxRecord, TrainingJob, TrainingOutcome, Watcher
@@ -66,6 +66,7 @@ def fit(job: TrainingJob, watcher: Watcher) -> TrainingOutcome:
         uses_xla=result.uses_xla,
         reason=result.reason,
         compiled_calls=result.compiled_calls,
+        blocks=result.blocks,
         seconds={**clock.laps, "loop": result.seconds, "compile": result.compile_seconds},
         interrupted=result.interrupted,
         onnx=onnx,
@@ -161,6 +162,7 @@ def _train(
                 shuffle=spec.shuffle,
                 callbacks=_callbacks(spec, watcher, job.folder),
                 stop_on_nan=True,
+                memory_budget_bytes=job.memory_budget_bytes,
                 should_stop=lambda: stop.is_requested() or watcher.should_stop(),
             )
     except (ValueError, TypeError) as error:

@@ -21,6 +21,8 @@ class TrainingJob:
     objectives: tuple[Objective, ...]
     folder: Path
     threads: int | None = None
+    memory_budget_bytes: int | None = None
+    """Larger data train in blocks; None is a quarter of the memory."""
     debug: bool = False
 
 
@@ -50,6 +52,8 @@ class TrainingOutcome:
     uses_xla: bool
     reason: str | None
     compiled_calls: int
+    blocks: int | None
+    """Blocks of an epoch where the training part was streamed, None where the device held it."""
     seconds: dict[str, float]
     interrupted: bool
     onnx: OnnxRecord

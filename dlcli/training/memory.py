@@ -17,8 +17,11 @@ def empty_aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     return raw[start : start + num_bytes].view(dtype).reshape(shape)
 
 
-def aligned_copy(array: NDArray[Any]) -> NDArray[Any]:
-    """Return a copy whose first byte is aligned."""
+def as_aligned(array: NDArray[Any]) -> NDArray[Any]:
+    """Return the array itself where a device can share its memory, else an aligned copy."""
+    flags = array.flags
+    if flags.c_contiguous and flags.writeable and array.ctypes.data % ALIGNMENT == 0:
+        return array
     copy = empty_aligned(array.shape, array.dtype)
     copy[...] = array
     return copy

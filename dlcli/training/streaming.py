@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from dlcli.training.memory import aligned_copy, empty_aligned
+from dlcli.training.memory import empty_aligned
 
 # A larger block would hide nothing more of the gathering, and the first one of an epoch hides none.
 MAX_BLOCK_BYTES = 32 * 2**20
@@ -19,7 +19,7 @@ BLOCKS_IN_MEMORY = 4
 Leaves = Sequence[NDArray[Any]]
 """The arrays of one part, in the order in which a tree of them flattens."""
 ToDevice = Callable[[NDArray[Any]], Any]
-"""Aligned host array to tensor. The tensor may use the array's own memory."""
+"""Host array to tensor, which may share the array's memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,8 +124,7 @@ class KeptBlocks:
         pieces = _pieces(len(leaves[0]), batch_size=batch_size, num_blocks=1)
         self.block_rows = {piece.batch_size: piece.num_rows for piece in pieces}
         self._blocks = [
-            _block(piece, [to_device(aligned_copy(leaf[piece.rows])) for leaf in leaves])
-            for piece in pieces
+            _block(piece, [to_device(leaf[piece.rows]) for leaf in leaves]) for piece in pieces
         ]
 
     def read(self, order: NDArray[np.int32] | None = None) -> Iterator[Block]:

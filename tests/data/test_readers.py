@@ -491,7 +491,7 @@ def test_a_workbook_without_header_takes_its_names_from_the_config(tmp_path: Pat
     path = save_workbook(tmp_path / "a.xlsx", S=[[1, "x"], [2, "y"]])
     table = read(path, header=["a", "b"])
     assert (table.names, table.locate(0).row) == (["a", "b"], 1)
-    fails(path, "a.xlsx: `header` lists 1 names, but row 1 has 2 cells", header=["a"])
+    fails(path, "a.xlsx: `header` lists 1 name, but row 1 has 2 cells", header=["a"])
 
 
 def test_broken_workbooks_are_refused(write: Write, tmp_path: Path) -> None:

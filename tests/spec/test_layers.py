@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from dlcli.spec.layers import tensor_name
+from dlcli.spec.names import tensor_name
 from dlcli.spec.run import resolve_network
 
 TRUNK = {"Dense": {"units": 8, "name": "trunk"}}

@@ -588,16 +588,6 @@ def test_says_which_callback_keeps_it_from_compiling(
 
 
 @tensorflow_only
-def test_data_over_the_memory_budget_stay_where_they_are() -> None:
-    part = Arrays(
-        inputs={"x": np.ones((2**16, 4), "float32")}, targets={"y": np.ones((2**16, 4), "float32")}
-    )
-    _, result = run(DENSE, parts=(part, None), epochs=0, memory_budget_bytes=2**20)
-    assert result.path == "keras"
-    assert result.reason == "the data take 2 MiB, more than the budget of 1"
-
-
-@tensorflow_only
 def test_says_what_does_not_compile_and_trains_all_the_same() -> None:
     network = replace(
         DENSE,
