@@ -1,5 +1,6 @@
 """Compiled epochs against Keras's own loops; DLCLI_TEST_BACKEND chooses the backend."""
 
+import importlib
 import os
 import subprocess
 import sys
@@ -29,6 +30,14 @@ SEED = 5
 TOLERANCE: Any = {"rtol": 2e-4, "atol": 2e-5}
 
 tensorflow_only = pytest.mark.skipif(BACKEND != "tensorflow", reason="asked of TensorFlow")
+
+
+@pytest.fixture(autouse=True)
+def _without_op_determinism() -> Any:
+    """Let `model.fit` use XLA, which it does not once an earlier test asked for determinism."""
+    if BACKEND == "tensorflow":
+        config: Any = importlib.import_module("tensorflow.python.framework.config")
+        config.disable_op_determinism()
 
 
 @dataclass(frozen=True, kw_only=True)
