@@ -68,7 +68,7 @@ def read_outputs(
     read: dict[str, TargetPrediction] = {}
     for reading in readings:
         output = np.asarray(raw[tensor_name(reading.output)], np.float64)
-        output = output.reshape(len(output), -1)
+        output = output.reshape(len(output), output.shape[-1] if output.ndim > 1 else 1)
         for index, name in enumerate(reading.targets):
             if reading.task == "regression":
                 values = preprocessing.restore_target(name, output[:, index])

@@ -113,6 +113,11 @@ def _predict_block(
     predictions = bundle.predict(applied, scorer)
     arrow = block.arrow.select(ids) if ids else block.arrow
     for name, values in prediction_columns(predictions):
+        if name in arrow.column_names:
+            raise UsageError(
+                f"the table has a column {name!r} already, where the predictions would go",
+                hint="rename it, or keep only some columns with --id",
+            )
         arrow = arrow.append_column(name, _spread(values, applied.kept, block.num_rows))
     return arrow, len(applied.kept)
 

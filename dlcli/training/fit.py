@@ -15,7 +15,7 @@ from dlcli.bundle.export import export_onnx
 from dlcli.bundle.keras_score import KerasScorer
 from dlcli.bundle.score import Scorer
 from dlcli.data.dataset import Part
-from dlcli.errors import TrainingError
+from dlcli.errors import Interrupted, TrainingError
 from dlcli.model.build import build_model, make_at
 from dlcli.model.describe import describe_layers
 from dlcli.spec.callbacks import RUN_PATHS
@@ -200,7 +200,7 @@ class _Progress(keras.callbacks.Callback):  # type: ignore[misc]
 def _check_finite(result: EpochsResult, job: TrainingJob) -> None:
     if not result.history:
         if result.interrupted:
-            raise TrainingError("training was stopped before its first epoch ended")
+            raise Interrupted("training was stopped before its first epoch ended: there is no run")
         return
     loss = float(result.history[-1]["loss"])
     if math.isfinite(loss):

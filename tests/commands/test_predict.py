@@ -8,7 +8,7 @@ from dlcli.commands import predict as predict_module
 from dlcli.commands.predict import predict
 from dlcli.commands.train import TrainOptions, train
 from dlcli.console import QuietDisplay
-from dlcli.errors import DataError
+from dlcli.errors import DataError, UsageError
 
 
 def _rows(path):
@@ -92,6 +92,19 @@ def test_stdin_to_stdout(trained_run, concrete_csv, monkeypatch, capfdbinary):
     lines = capfdbinary.readouterr().out.decode().splitlines()
     assert len(lines) == 4
     assert lines[0].endswith(",predicted_compressive_strength")
+
+
+def test_predicting_a_predicted_table_again_is_refused(trained_run, concrete_csv, tmp_path):
+    predict(str(trained_run.path), concrete_csv, tmp_path / "once.csv")
+    with pytest.raises(UsageError, match="has a column 'predicted_compressive_strength' already"):
+        predict(str(trained_run.path), tmp_path / "once.csv", tmp_path / "twice.csv")
+
+
+def test_a_table_without_rows_gives_one_without_rows(trained_run, concrete_csv, tmp_path):
+    empty = tmp_path / "empty.csv"
+    empty.write_text(concrete_csv.read_text(encoding="utf-8").splitlines()[0], encoding="utf-8")
+    assert predict(str(trained_run.path), empty, tmp_path / "out.csv").rows == 0
+    assert _rows(tmp_path / "out.csv") == []
 
 
 POLICIES = """
