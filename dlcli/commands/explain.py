@@ -9,6 +9,9 @@ from typing import Any
 from dlcli.errors import UsageError
 from dlcli.spec import catalog
 from dlcli.spec.catalog import Argument, Entry
+from dlcli.spec.data import ColumnSpec, DataSpec, SplitSpec
+from dlcli.spec.experiment import RunSpec
+from dlcli.spec.sections import Section
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +45,29 @@ def find_components(name: str) -> Iterator[Reference]:
             )
 
 
-# Every place where a name may have a meaning; the keys of the config itself join here.
-FINDERS: tuple[Callable[[str], Iterator[Reference]], ...] = (find_components,)
+SECTIONS: dict[str, type] = {
+    "": RunSpec,
+    "data.": DataSpec,
+    "data.split.": SplitSpec,
+    "data.columns.NAME.": ColumnSpec,
+}
+"""The mappings of the grammar, by what their keys are called from the top of a config."""
+
+
+def find_keys(name: str) -> Iterator[Reference]:
+    """Find a key of the config, by its own name or by its whole path."""
+    for prefix, section in SECTIONS.items():
+        for key, setting in Section(section).settings().items():
+            if name in (key, prefix + key):
+                yield Reference(
+                    kind="key of a config",
+                    name=prefix + key,
+                    description=f"{setting.help} Expected: {setting.kind.expectation}.",
+                )
+
+
+# Every place where a name may have a meaning.
+FINDERS: tuple[Callable[[str], Iterator[Reference]], ...] = (find_keys, find_components)
 
 # Arguments worth showing although they are not required.
 SHOWN: dict[str, dict[str, Any]] = {

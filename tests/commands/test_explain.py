@@ -80,3 +80,16 @@ def test_a_kind_lists_its_usable_names() -> None:
     assert "Lambda" not in list_kind("layer")
     with pytest.raises(UsageError, match="unknown kind 'gadget'"):
         list_kind("gadget")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("epochs", "Passes over the training part"),
+        ("data.missing", "What happens to missing cells"),
+        ("vocabulary", "data.columns.NAME.vocabulary (key of a config)"),
+        ("stratify", "Keep the shares of the classes"),
+    ],
+)
+def test_keys_of_the_config_are_explained(name: str, text: str) -> None:
+    assert text in explain(name)
