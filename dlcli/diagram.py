@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcli.errors import UsageError
+from dlcli.spec.training import snake_case
 
 SUFFIXES = (".svg", ".png")
 
@@ -224,7 +225,7 @@ def _texts(layer: Mapping[str, Any]) -> tuple[str, str]:
         heading += f" · {layer['activation']}"
     if kind == "InputLayer":
         heading = name
-    elif not re.fullmatch(rf"{_snake_case(kind)}(_\d+)?", name):
+    elif not re.fullmatch(rf"{snake_case(kind)}(_\d+)?", name):
         heading += f" · “{name}”"
     details = _format_shape(layer["output_shape"])
     if layer["num_parameters"]:
@@ -241,11 +242,6 @@ def _format_shape(shape: Any) -> str:
     if shape and all(isinstance(part, list | tuple) for part in shape):
         return ", ".join(map(_format_shape, shape))
     return _TIMES.join("rows" if size is None else f"{size}" for size in shape or ["?"])
-
-
-def _snake_case(name: str) -> str:
-    words = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", re.sub(r"\W+", "", name))
-    return re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()
 
 
 def _cut(text: str) -> str:

@@ -11,6 +11,7 @@ from dlcli.spec import catalog
 from dlcli.spec.catalog import Argument, Entry
 from dlcli.spec.data import ColumnSpec, DataSpec, SplitSpec
 from dlcli.spec.experiment import RunSpec
+from dlcli.spec.layers import CELLS, MERGING
 from dlcli.spec.sections import Section
 
 
@@ -89,15 +90,6 @@ SHOWN: dict[str, dict[str, Any]] = {
     "regularizer.L2": {"l2": 0.001},
     "constraint.MaxNorm": {"max_value": 3},
 }
-
-# Layers that take several others.
-MERGING = {
-    *("Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multiply", "Subtract"),
-    *("AdditiveAttention", "Attention", "GroupQueryAttention", "MultiHeadAttention"),
-}
-
-# Layers that only work inside RNN.
-CELLS = {"GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"}
 
 PLAIN_TEXT = re.compile(r"(?!(true|false|null)$)[A-Za-z_][\w.]*")
 

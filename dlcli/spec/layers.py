@@ -13,15 +13,16 @@ FEATURES = "features"
 
 
 # Layers that take several others; all but the last group need at least two.
-_MERGING = {
+MERGING = {
     *("Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multiply", "Subtract"),
     *("AdditiveAttention", "Attention", "GroupQueryAttention", "MultiHeadAttention"),
 }
-_MAY_TAKE_SEVERAL = _MERGING | {
+_MAY_TAKE_SEVERAL = MERGING | {
     *("RNN", "SimpleRNN", "GRU", "LSTM", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"),
     *("Bidirectional", "HashedCrossing"),
 }
-_CELLS = {"GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"}
+# Layers that only work inside RNN.
+CELLS = {"GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -231,14 +232,14 @@ def _report_number_of_inputs(
     for index, layer in enumerate(layers):
         called, taken = layer.component.name, sources[index]
         count = 1 if taken is None else len(taken)
-        if called in _CELLS:
+        if called in CELLS:
             problems.add(
                 layer_path(index, layer),
                 f"{called} works only inside RNN",
                 hint=f"RNN: {{cell: {{{called}: ...}}}}; LSTM, GRU and SimpleRNN are whole layers",
                 on_key=True,
             )
-        elif called in _MERGING and count < 2:
+        elif called in MERGING and count < 2:
             problems.add(
                 layer_path(index, layer),
                 f"{called} takes two or more inputs, got {count}",
