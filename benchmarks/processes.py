@@ -85,10 +85,13 @@ def say(text: str) -> None:
 
 def _environment() -> dict[str, str]:
     # The same for every child: threads are what each tool takes by itself, or what the caller's
-    # environment says to all of them.
+    # environment says to all of them. A relative folder of data sets means one from here: children
+    # run elsewhere.
     paths = [str(REPOSITORY), os.environ.get("PYTHONPATH", "")]
+    datasets = os.environ.get("DLCLI_DATASETS")
     return {
         **os.environ,
+        **({"DLCLI_DATASETS": str(Path(datasets).resolve())} if datasets else {}),
         "PYTHONPATH": os.pathsep.join(path for path in paths if path),
         "TF_CPP_MIN_LOG_LEVEL": "3",
     }
