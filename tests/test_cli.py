@@ -12,7 +12,8 @@ import typer.main
 from jsonschema import Draft202012Validator
 from typer.testing import CliRunner
 
-from dlcli import __version__, cli
+from dlcli import __version__
+from dlcli.cli import app
 from dlcli.errors import (
     CheckError,
     DataError,
@@ -25,6 +26,7 @@ from dlcli.errors import (
 )
 
 REPOSITORY = Path(__file__).parents[1]
+EXPLAIN = sys.modules["dlcli.cli.explain"]
 GOOD = """\
 data: {source: plants.csv, target: height}
 layers: [Dense: 1]
@@ -33,9 +35,7 @@ epochs: 2
 
 
 def run(*arguments: str | Path, **options: Any) -> Any:
-    return CliRunner().invoke(
-        cli.app, [str(each) for each in arguments], prog_name="dlcli", **options
-    )
+    return CliRunner().invoke(app, [str(each) for each in arguments], prog_name="dlcli", **options)
 
 
 def run_process(*arguments: str, **options: Any) -> "subprocess.CompletedProcess[str]":
@@ -44,7 +44,7 @@ def run_process(*arguments: str, **options: Any) -> "subprocess.CompletedProcess
 
 
 def commands() -> Iterator[tuple[str, Any]]:
-    group: Any = typer.main.get_command(cli.app)
+    group: Any = typer.main.get_command(app)
     yield from group.commands.items()
 
 
@@ -218,7 +218,7 @@ def raising(error: BaseException) -> Callable[[str], Any]:
 def test_errors_become_exit_codes_at_one_place(
     error: BaseException, code: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli, "_command", raising(error))
+    monkeypatch.setattr(EXPLAIN, "import_command", raising(error))
     outcome = run("explain", "Dense")
     assert outcome.exit_code == code
     assert outcome.stdout == ""
@@ -227,12 +227,12 @@ def test_errors_become_exit_codes_at_one_place(
 
 
 def test_hint_stands_on_a_line_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "_command", raising(DataError("no file", hint="make one")))
+    monkeypatch.setattr(EXPLAIN, "import_command", raising(DataError("no file", hint="make one")))
     assert run("explain", "Dense").stderr == "error: no file\nhint: make one\n"
 
 
 def test_bug_is_one_line_with_a_log_that_holds_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "_command", raising(ZeroDivisionError("division by zero")))
+    monkeypatch.setattr(EXPLAIN, "import_command", raising(ZeroDivisionError("division by zero")))
     lines = run("explain", "Dense").stderr.splitlines()
     assert lines[0] == "error: a bug in dlcli: ZeroDivisionError: division by zero"
     log = Path(lines[1].rpartition(" ")[2])

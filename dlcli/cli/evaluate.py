@@ -1,0 +1,27 @@
+"""The `evaluate` command."""
+
+import importlib
+
+from dlcli.cli.lazy import dump_json, import_command, import_console
+from dlcli.cli.options import AsJson, LabelledData, Run, Threads
+
+
+def evaluate(
+    run: Run,
+    data: LabelledData = None,
+    threads: Threads = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print a run's figures on its test part or on new labelled data.
+
+    Example: dlcli evaluate concrete --data new.csv
+    """
+    evaluation = import_command("evaluate").evaluate(run, tuple(data or ()), threads=threads)
+    if as_json:
+        import_console().write_result(dump_json(evaluation.to_json()))
+        return
+    report = importlib.import_module("dlcli.report")
+    import_console().write_result(
+        f"{evaluation.run.path} on {evaluation.what}, {evaluation.rows:,} rows\n\n"
+        + report.format_scores(evaluation.targets, evaluation.baselines)
+    )

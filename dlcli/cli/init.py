@@ -1,0 +1,27 @@
+"""The `init` command."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dlcli.cli.lazy import import_command, import_console
+
+
+def init(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A data file.")],
+    target: Annotated[
+        list[str],
+        typer.Option("--target", metavar="NAME", help="The column to predict; repeatable."),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="The config; NAME.yaml here without it."),
+    ] = None,
+) -> None:
+    """Write a commented config that fits a data file and trains without an edit.
+
+    Example: dlcli init datasets/concrete.csv --target compressive_strength
+    """
+    written = import_command("init").init(file, tuple(target), out)
+    import_console().write_result(f"{written}\nnext: dlcli train {written}")

@@ -1,0 +1,49 @@
+"""The `predict` command."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dlcli.cli.lazy import import_command, import_console
+from dlcli.cli.options import Quiet, Run, Threads
+
+
+def predict(
+    run: Run,
+    data: Annotated[
+        Path,
+        typer.Option("--data", metavar="FILE", help="The table to predict; - is CSV on stdin."),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out",
+            metavar="FILE",
+            help="CSV, TSV, Excel, Parquet or JSON Lines by suffix; - is stdout.",
+        ),
+    ] = Path("-"),
+    ids: Annotated[
+        list[str] | None,
+        typer.Option("--id", metavar="COLUMN", help="Keep only these input columns; repeatable."),
+    ] = None,
+    threads: Threads = None,
+    quiet: Quiet = False,
+) -> None:
+    """Predict the rows of a table with a run, in the target's unit.
+
+    Example: dlcli predict concrete --data new.csv --out predictions.csv
+    """
+    console = import_console()
+    progress = console.RowCounter("predicted", quiet=quiet)
+    predicted = import_command("predict").predict(
+        run, data, out, ids=tuple(ids or ()), threads=threads, on_rows=progress.show
+    )
+    progress.close()
+    if predicted.without_prediction:
+        console.say(
+            f"{predicted.without_prediction:,} of {predicted.rows:,} rows have no prediction: "
+            "the run's `drop` policies leave them out"
+        )
+    if str(out) != "-" and not quiet:
+        console.say(f"{predicted.rows:,} rows predicted into {out}")

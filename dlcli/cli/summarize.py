@@ -1,0 +1,30 @@
+"""The `summarize` command."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dlcli.cli.lazy import dump_json, import_command, import_console
+from dlcli.cli.options import AsJson, Overrides
+
+
+def summarize(
+    what: Annotated[str, typer.Argument(metavar="CONFIG|RUN|FILE", help="What to describe.")],
+    overrides: Overrides = None,
+    weights: Annotated[
+        bool, typer.Option("--weights", help="Also print the weights and biases.")
+    ] = False,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="FILE", help="Draw the network: .svg or .png.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Describe a config's network, a finished run, or a data file.
+
+    Example: dlcli summarize datasets/concrete.csv
+    """
+    summary = import_command("summarize").summarize(
+        what, overrides=tuple(overrides or ()), weights=weights, plot=plot
+    )
+    import_console().write_result(dump_json(summary.values) if as_json else summary.text)
