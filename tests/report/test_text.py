@@ -1,4 +1,4 @@
-from dlcli.report import format_figure, format_layers, format_scores, format_table
+from dlcli.report.text import format_figure, format_layers, format_scores, format_table
 
 
 def test_columns_line_up_text_to_the_left_and_numbers_to_the_right():
@@ -21,7 +21,15 @@ def test_the_network_stands_beside_its_baselines():
     baselines = {"mean": {"targets": {"y": {"RootMeanSquaredError": 3.0, "R2Score": None}}}}
     text = format_scores({"y": figures}, baselines)
     assert text.splitlines()[0].split() == ["y", "network", "mean"]
-    assert "R2Score                   0.9     -" in text
+    assert "R2Score                 0.900     -" in text
+
+
+def test_unequal_classes_show_the_balanced_accuracy():
+    figures = {"Accuracy": 0.9, "BalancedAccuracy": 0.6, "LogLoss": 0.3}
+    unequal = {**figures, "Classes": {"no": {"Support": 90}, "yes": {"Support": 10}}}
+    equal = {**figures, "Classes": {"no": {"Support": 11}, "yes": {"Support": 10}}}
+    assert "BalancedAccuracy    0.600" in format_scores({"y": unequal}, {})
+    assert "BalancedAccuracy" not in format_scores({"y": equal}, {})
 
 
 def test_a_confusion_matrix_names_its_classes():

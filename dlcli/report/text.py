@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-REGRESSION_FIGURES = ("RootMeanSquaredError", "MeanAbsoluteError", "R2Score")
-CLASS_FIGURES = ("Accuracy", "LogLoss", "F1Score", "AUC")
+from dlcli.report.figures import format_figures, shown_figures
 
 
 def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -48,10 +47,11 @@ def format_scores(targets: dict[str, Any], baselines: dict[str, Any]) -> str:
 
 
 def _format_target(name: str, figures: dict[str, Any], baselines: dict[str, Any]) -> str:
-    wanted = REGRESSION_FIGURES if "R2Score" in figures else CLASS_FIGURES
-    shown = [key for key in wanted if key in figures]
     columns = {"network": figures, **{key: item for key, item in baselines.items() if item}}
-    rows = [[key, *(format_figure(item.get(key)) for item in columns.values())] for key in shown]
+    rows = [
+        [key, *format_figures(key, [item.get(key) for item in columns.values()])]
+        for key in shown_figures(figures)
+    ]
     text = format_table([name, *columns], rows)
     matrix = figures.get("ConfusionMatrix")
     if matrix is not None and len(matrix) <= 12:

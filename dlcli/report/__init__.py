@@ -1,0 +1,5 @@
+"""Runs and their figures as text, Markdown and HTML; strings only, nothing is written here."""
+
+from dlcli.report.text import format_figure, format_layers, format_scores, format_table
+
+__all__ = ["format_figure", "format_layers", "format_scores", "format_table"]
