@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from dlcli.diagram import _layout, _TextMeasure, draw_network
+from dlcli.diagram import _TextMeasure, draw_network
 from dlcli.errors import UsageError
+from dlcli.network_layout import lay_out
 
 
 def layer(
@@ -57,7 +58,7 @@ NETWORKS = {"chain": CHAIN, "two outputs": TWO_OUTPUTS, "merged": MERGED, "deep"
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_boxes_stand_apart_and_arrows_pass_beside_them(name: str) -> None:
-    rows, edges = _layout(NETWORKS[name], _TextMeasure())
+    rows, edges = lay_out(NETWORKS[name], _TextMeasure().width)
     for row in rows:
         for one, other in pairwise(row):
             assert other.x - other.width / 2 >= one.x + one.width / 2
@@ -67,12 +68,12 @@ def test_boxes_stand_apart_and_arrows_pass_beside_them(name: str) -> None:
 
 
 def test_a_chain_is_straight() -> None:
-    rows, _ = _layout(DEEP, _TextMeasure())
+    rows, _ = lay_out(DEEP, _TextMeasure().width)
     assert len({round(row[0].x, 3) for row in rows}) == 1
 
 
 def test_branches_do_not_cross_where_they_need_not() -> None:
-    _, edges = _layout(MERGED, _TextMeasure())
+    _, edges = lay_out(MERGED, _TextMeasure().width)
     links = [pair for edge in edges for pair in pairwise(edge)]
     for upper, lower in links:
         for above, below in links:

@@ -21,7 +21,7 @@ def test_the_network_stands_beside_its_baselines():
     baselines = {"mean": {"targets": {"y": {"RootMeanSquaredError": 3.0, "R2Score": None}}}}
     text = format_scores({"y": figures}, baselines)
     assert text.splitlines()[0].split() == ["y", "network", "mean"]
-    assert "R2Score                 0.900     -" in text
+    assert "R2Score                 0.900      -" in text
 
 
 def test_unequal_classes_show_the_balanced_accuracy():
