@@ -182,7 +182,7 @@ PROBLEMS = (
         separator=";",
         targets=("quality",),
         validation=0.1,
-        scale="minmax",
+        seed=7,
         layers=(*_hidden(3, 512), Layer(units=1)),
         loss="mae",
         batch_size=256,
@@ -194,8 +194,11 @@ PROBLEMS = (
         },
         epochs=100,
         whole_epochs=100,
-        # It watches but never stops, so that every tool trains the same epochs.
-        overrides=("callbacks.0.EarlyStopping.patience=1000",),
+        overrides=(
+            "data.source=dataset:wine-quality-red",
+            # It watches but never stops, so that every tool trains the same epochs.
+            "callbacks.0.EarlyStopping.patience=1000",
+        ),
     ),
     Problem(
         name="sine",

@@ -67,7 +67,12 @@ def fit(job: TrainingJob, watcher: Watcher) -> TrainingOutcome:
         reason=result.reason,
         compiled_calls=result.compiled_calls,
         blocks=result.blocks,
-        seconds={**clock.laps, "loop": result.seconds, "compile": result.compile_seconds},
+        seconds={
+            **clock.laps,
+            "loop": result.seconds,
+            "first_epoch": result.first_epoch_seconds,
+            "compile": result.compile_seconds,
+        },
         interrupted=result.interrupted,
         onnx=onnx,
         versions=_versions(job.spec.backend),

@@ -54,7 +54,7 @@ class TrainingOutcome:
     compiled_calls: int
     blocks: int | None
     """Blocks of an epoch where the training part was streamed, None where the device held it."""
-    seconds: dict[str, float]
+    seconds: dict[str, float | None]
     interrupted: bool
     onnx: OnnxRecord
     versions: dict[str, str] = field(default_factory=dict)
