@@ -243,7 +243,10 @@ def _manifest(job: TrainingJob, outcome: TrainingOutcome, options: TrainOptions)
             "compiled_calls": outcome.compiled_calls,
             "blocks": outcome.blocks,
         },
-        "seconds": {name: round(value, 4) for name, value in outcome.seconds.items()},
+        "seconds": {
+            name: None if value is None else round(value, 4)
+            for name, value in outcome.seconds.items()
+        },
         "overrides": list(options.overrides),
         "data": {
             "sources": [
