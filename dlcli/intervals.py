@@ -148,7 +148,8 @@ class _Draws:
         """Return the sums of terms, [rows] each, over every resample."""
         if self.units is not None:
             size = self.counts.shape[1]
-            terms = [np.bincount(self.units, weights=term, minlength=size) for term in terms]
+            summed = [np.bincount(self.units, weights=term, minlength=size) for term in terms]
+            terms = [np.asarray(term, np.float64) for term in summed]
         return list((self.counts @ np.stack(terms, axis=1)).T)
 
     def sum_by_class(self, codes: NDArray[Any], weights: Array, num_classes: int) -> Array:
@@ -306,7 +307,9 @@ def _intervals(
     found: dict[str, Interval | None] = {}
     for name, score in scores.items():
         ends = None if score is None else _ends(samples.get(name), coverage)
-        found[name] = None if ends is None else Interval(low=ends[0], high=ends[1])
+        # Rows that all score alike, such as predictions without a mistake, tell of no others.
+        is_flat = ends is None or ends[0] == ends[1]
+        found[name] = None if ends is None or is_flat else Interval(low=ends[0], high=ends[1])
     return found
 
 

@@ -22,6 +22,7 @@ _COLUMN_GAP = 22.0
 _PADDING = 12.0
 _LEAST_WIDTH = 90.0
 _SWEEPS = 40
+_LEAST_MOVE = 0.01
 _MOST_TEXT = 60
 _TIMES = " \N{MULTIPLICATION SIGN} "
 
@@ -221,8 +222,10 @@ def _position(rows: list[list[Node]], links: Sequence[tuple[Node, Node]]) -> Non
     above, below = _neighbours(links)
     for row in rows:
         _spread(row, np.zeros(len(row)), np.ones(len(row)))
+    still = 0
     for sweep in range(_SWEEPS):
         downward = sweep % 2 == 0
+        before = [node.x for row in rows for node in row]
         for row in rows if downward else rows[::-1]:
             pulls = [
                 _pull(node, above.get(id(node), []), below.get(id(node), []), downward=downward)
@@ -230,6 +233,11 @@ def _position(rows: list[list[Node]], links: Sequence[tuple[Node, Node]]) -> Non
             ]
             wanted, weights = np.array(pulls).T
             _spread(row, wanted, weights)
+        moved = zip(before, (node.x for row in rows for node in row), strict=True)
+        # A sweep down and one up that move nothing: neither will another one.
+        still = still + 1 if max((abs(x - y) for x, y in moved), default=0.0) < _LEAST_MOVE else 0
+        if still == 2:
+            return
 
 
 def _pull(

@@ -57,6 +57,14 @@ class RunFolder:
         return self.path / "predictions.csv"
 
     @property
+    def profile(self) -> Path:
+        return self.path / "profile.json"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report.html"
+
+    @property
     def manifest(self) -> Path:
         return self.path / "manifest.json"
 

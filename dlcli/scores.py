@@ -1,5 +1,6 @@
 """Scores of a network and of its baselines on one part, per target and in the target's unit."""
 
+from dataclasses import asdict
 from typing import Any
 
 from numpy.typing import NDArray
@@ -7,6 +8,7 @@ from numpy.typing import NDArray
 from dlcli.baselines import Baseline, fit_classification_baselines, fit_regression_baselines
 from dlcli.data.dataset import Part
 from dlcli.data.preprocessing import TargetInfo
+from dlcli.intervals import Interval, classification_intervals, regression_intervals
 from dlcli.metrics import classification_metrics, regression_metrics
 from dlcli.predictions import TargetPrediction
 from dlcli.spec.layers import FEATURES
@@ -20,6 +22,24 @@ def score_predictions(
     """Return every target's figures, JSON-ready; `actual` holds numbers or class codes [rows]."""
     return {
         name: _score(prediction, actual[name], weights) for name, prediction in predictions.items()
+    }
+
+
+def score_intervals(
+    predictions: dict[str, TargetPrediction],
+    actual: dict[str, NDArray[Any]],
+    weights: NDArray[Any] | None = None,
+    *,
+    seed: int,
+) -> dict[str, Any]:
+    """Return the interval of every target's figures, JSON-ready; figures without one are left out."""
+    return {
+        name: {
+            figure: asdict(interval)
+            for figure, interval in _intervals(each, actual[name], weights, seed=seed).items()
+            if interval is not None
+        }
+        for name, each in predictions.items()
     }
 
 
@@ -54,6 +74,15 @@ def _predict(baseline: Baseline, part: Part, info: TargetInfo) -> TargetPredicti
     if info.classes is None:
         return TargetPrediction(target=info.name, values=given)
     return TargetPrediction(target=info.name, probabilities=given, classes=info.classes)
+
+
+def _intervals(
+    prediction: TargetPrediction, actual: NDArray[Any], weights: NDArray[Any] | None, *, seed: int
+) -> dict[str, Interval | None]:
+    if prediction.values is not None:
+        return regression_intervals(actual, prediction.values, weights, seed=seed)
+    assert prediction.probabilities is not None
+    return classification_intervals(actual, prediction.probabilities, weights, seed=seed)
 
 
 def _score(

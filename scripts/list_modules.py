@@ -10,7 +10,7 @@ TOP = {
     "configs/": "one commented YAML per showcase; every file is a test parameter",
     "datasets/": "the CSV files that they use, with their sources",
     "benchmarks/": "dlcli beside Keras, PyTorch and scikit-learn; `python -m benchmarks`",
-    "scripts/": "what generates the catalogue, the exported data sets and this list",
+    "scripts/": "what generates the catalogue, data sets and this list, and fetches the charts",
     "tests/": "mirrors dlcli/, plus golden/",
 }
 

@@ -138,6 +138,13 @@ def test_what_is_not_defined_has_no_interval() -> None:
     assert set(regression_intervals(np.zeros(0), np.zeros(0), seed=1).values()) == {None}
 
 
+def test_predictions_without_a_mistake_have_no_interval() -> None:
+    codes = np.arange(30) % 3
+    found = classification_intervals(codes, np.eye(3)[codes], seed=1)
+    assert found["Accuracy"] is None
+    assert found["BalancedAccuracy"] is None
+
+
 def test_a_class_in_few_resamples_gives_no_interval() -> None:
     codes, shares = classes(30, 2)
     codes[:] = 0

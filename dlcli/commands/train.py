@@ -16,8 +16,11 @@ from dlcli.data.dataset import Dataset, Part, prepare_dataset
 from dlcli.engines import load_engine
 from dlcli.errors import UsageError
 from dlcli.predictions import read_outputs
-from dlcli.runs import RunFolder, StagedRun, check_free, stage_run, write_json
-from dlcli.scores import score_baselines, score_predictions
+from dlcli.report.html.page import write_report
+from dlcli.report.run_profile import profile_run
+from dlcli.report.tested import read_tested
+from dlcli.runs import RunFolder, StagedRun, check_free, load_json, stage_run, write_json
+from dlcli.scores import score_baselines, score_intervals, score_predictions
 from dlcli.spec.run import (
     RunSpec,
     load_spec,
@@ -140,7 +143,9 @@ def train_spec(spec: RunSpec, options: TrainOptions, display: Display) -> Traine
                 debug=options.debug,
             )
             outcome = load_engine("local")(job, display)
-            return _write(job, outcome, staged, options)
+            trained = _write(job, outcome, staged, options)
+        write_report(trained.run)
+        return trained
     finally:
         display.close()
 
@@ -155,6 +160,7 @@ def _write(
     write_json(run.metrics, metrics)
     _write_history(run.history, outcome.history)
     _write_predictions(run.predictions, job.dataset, outcome, bundle)
+    _write_profile(run, job.dataset)
     final = staged.out or staged.path.parent / "number"
     resolved = with_losses(job.spec, job.objectives)
     run.config.write_text(to_yaml(resolved, folder=final), encoding="utf-8")
@@ -172,9 +178,15 @@ def _parts(dataset: Dataset) -> dict[str, Part]:
     return {name: part for name, part in parts.items() if part is not None}
 
 
+def _judged_part(dataset: Dataset) -> str:
+    """Return the part whose predictions are kept: test, else validation, else train."""
+    parts = _parts(dataset)
+    return next((name for name in ("test", "validation") if name in parts), "train")
+
+
 def _metrics(job: TrainingJob, outcome: TrainingOutcome, bundle: Bundle) -> dict[str, Any]:
     scored: dict[str, Any] = {}
-    parts = _parts(job.dataset)
+    parts, judging = _parts(job.dataset), _judged_part(job.dataset)
     for name, part in parts.items():
         read = read_outputs(outcome.predictions[name], bundle.readings, bundle.preprocessing)
         scored[name] = {
@@ -182,6 +194,10 @@ def _metrics(job: TrainingJob, outcome: TrainingOutcome, bundle: Bundle) -> dict
             "keras": outcome.evaluation[name],
             "targets": score_predictions(read, part.targets, part.sample_weight),
         }
+        if name == judging:
+            scored[name]["intervals"] = score_intervals(
+                read, part.targets, part.sample_weight, seed=job.spec.seed
+            )
     judged = {name: part for name, part in parts.items() if name != "train"}
     return {
         "parts": scored,
@@ -204,9 +220,8 @@ def _write_predictions(
     path: Path, dataset: Dataset, outcome: TrainingOutcome, bundle: Bundle
 ) -> None:
     """Write actual and predicted values of the test part, else of the validation part."""
-    parts = _parts(dataset)
-    name = next((each for each in ("test", "validation") if each in parts), "train")
-    part = parts[name]
+    name = _judged_part(dataset)
+    part = _parts(dataset)[name]
     read = read_outputs(outcome.predictions[name], bundle.readings, bundle.preprocessing)
     columns: dict[str, Any] = {"row": part.rows + 1}
     for target, prediction in read.items():
@@ -218,12 +233,21 @@ def _write_predictions(
         columns[target] = [classes[code] if code >= 0 else "" for code in actual]
         columns[f"predicted_{target}"] = [classes[code] for code in prediction.codes]
         assert prediction.probabilities is not None
+        # Two targets may have classes of the same names.
+        prefix = f"{target}_" if len(read) > 1 else ""
         for index, label in enumerate(classes):
-            columns[f"probability_{label}"] = prediction.probabilities[:, index]
+            columns[f"probability_{prefix}{label}"] = prediction.probabilities[:, index]
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(columns)
         writer.writerows(zip(*columns.values(), strict=True))
+
+
+def _write_profile(run: RunFolder, dataset: Dataset) -> None:
+    """Write what the report shows of the data, where the tables are small enough to be there."""
+    if dataset.tables:
+        tested = read_tested(run.predictions, load_json(run.preprocessing))
+        write_json(run.profile, profile_run(dataset, tested, part=_judged_part(dataset)))
 
 
 def _manifest(job: TrainingJob, outcome: TrainingOutcome, options: TrainOptions) -> dict[str, Any]:

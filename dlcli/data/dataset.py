@@ -18,9 +18,13 @@ from dlcli.data.readers import check_options_apply, read_table
 from dlcli.data.roles import plan_columns, resolve_roles
 from dlcli.data.sources import OnStage, SourceFile, fingerprint, resolve_source
 from dlcli.data.split import Rows
+from dlcli.data.table import Table
 from dlcli.errors import DataError
 from dlcli.spec.data import DataSpec
 from dlcli.spec.problems import join_names
+
+MOST_KEPT_BYTES = 64 * 2**20
+"""Of the tables that stay in memory beside the arrays, for the run's report."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +63,9 @@ class Dataset:
     split_record: dict[str, Any]
     """JSON-ready: kind, seed, sizes, sha256 of each part's row positions (int64, little-endian)."""
     warnings: tuple[str, ...]
+    tables: dict[str, Table]
+    """The table that the rows of each part are positions in, as read; empty where holding it on
+    would take more than MOST_KEPT_BYTES."""
 
 
 def prepare_dataset(
@@ -107,7 +114,14 @@ def prepare_dataset(
         sources=tuple(fingerprint(path) for path in every_path),
         split_record=_split_record(split.kind, parts, seed=split_seed, files=files),
         warnings=dataset_warnings(preprocessing, cells, train_rows, sizes=sizes, roles=roles),
+        tables=_kept_tables({name: origin[0].table for name, origin in origins.items()}),
     )
+
+
+def _kept_tables(tables: dict[str, Table]) -> dict[str, Table]:
+    once = {id(table): table for table in tables.values()}
+    is_small = sum(table.arrow.nbytes for table in once.values()) <= MOST_KEPT_BYTES
+    return tables if is_small else {}
 
 
 def _checked(cells: Cells) -> Cells:

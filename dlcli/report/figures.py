@@ -24,15 +24,38 @@ _SHARES = {
 }
 """Figures that 1 is the best of; three decimals say what their rows can."""
 
+_SHORT = {
+    "MeanSquaredError": "MSE",
+    "RootMeanSquaredError": "RMSE",
+    "MeanAbsoluteError": "MAE",
+    "R2Score": "R²",
+    "MeanAbsolutePercentageError": "MAPE, %",
+    "BalancedAccuracy": "balanced accuracy",
+    "Accuracy": "accuracy",
+    "LogLoss": "log loss",
+    "Precision": "precision",
+    "Recall": "recall",
+    "F1Score": "F1",
+    "AUC": "ROC AUC",
+    "AveragePrecision": "average precision",
+}
+"""Figures as people call them; their full names are those of Keras."""
+
 _UNEQUAL = 1.5
 """Classes are unequal where the largest has this many times the rows of the smallest."""
 
 DASH = "-"
+MINUS = "\N{MINUS SIGN}"
 
 
 def is_larger_better(figure: str) -> bool:
     """Tell whether more of a figure is better: errors and losses are better when small."""
     return figure in _SHARES
+
+
+def short_name(figure: str) -> str:
+    """Return what people call a figure, e.g. RMSE; a name that is not known as it is."""
+    return _SHORT.get(figure, figure)
 
 
 def is_regression(figures: Mapping[str, Any]) -> bool:
@@ -54,13 +77,11 @@ def shown_figures(figures: Mapping[str, Any]) -> list[str]:
     that occur equally often: it would be the accuracy again.
     """
     if is_regression(figures):
-        optional = {"MeanAbsolutePercentageError"}
-        wanted = REGRESSION_FIGURES
+        optional, wanted = {"MeanAbsolutePercentageError"}, list(REGRESSION_FIGURES)
     else:
-        optional = {"AveragePrecision"}
-        wanted = CLASS_FIGURES
+        optional, wanted = {"AveragePrecision"}, list(CLASS_FIGURES)
         if not has_unequal_classes(figures):
-            wanted = tuple(name for name in wanted if name != "BalancedAccuracy")
+            wanted.remove("BalancedAccuracy")
     return [
         name
         for name in wanted
@@ -79,6 +100,13 @@ def format_figures(figure: str, values: Sequence[Any]) -> list[str]:
     numbers = [float(value) for value in values if _is_number(value)]
     places = _share_places(numbers) if figure in _SHARES else _places(numbers)
     return [_write(value, places) if _is_number(value) else DASH for value in values]
+
+
+def format_difference(figure: str, numbers: Sequence[float], *, like: float) -> list[str]:
+    """Write differences of a figure with one decimal more than the figure `like` has, and signs."""
+    places = _share_places([like]) if figure in _SHARES else _places([like])
+    places = None if places is None else places + 1
+    return [_write(number, places).replace("-", MINUS) for number in numbers]
 
 
 def format_value(value: Any) -> str:
@@ -128,4 +156,6 @@ def _exponent(value: float) -> int:
 def _write(value: float, places: int | None) -> str:
     if places is None:
         return f"{value:.3e}"
-    return f"{value:,.{places}f}"
+    text = f"{value:,.{places}f}"
+    # What rounds to 0 has no sign.
+    return text.removeprefix("-") if float(text.replace(",", "")) == 0 else text

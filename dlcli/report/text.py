@@ -73,7 +73,7 @@ def format_layers(layers: Sequence[dict[str, Any]]) -> str:
         [
             layer["name"],
             layer["layer"],
-            _format_shape(layer["output_shape"]),
+            format_shape(layer["output_shape"]),
             f"{layer['num_parameters']:,}",
             layer["activation"] or "",
             ", ".join(layer["inputs"]),
@@ -85,5 +85,6 @@ def format_layers(layers: Sequence[dict[str, Any]]) -> str:
     return f"{table}\n{total:,} parameters"
 
 
-def _format_shape(shape: Sequence[int | None]) -> str:
+def format_shape(shape: Sequence[int | None]) -> str:
+    """Write an output shape, e.g. (rows, 64)."""
     return "(" + ", ".join("rows" if size is None else str(size) for size in shape) + ")"

@@ -1,0 +1,137 @@
+"""The rows that judge a run, from its `predictions.csv`: actual beside predicted, as arrays."""
+
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlcli.errors import RunError
+from dlcli.metrics import SMALLEST_PROBABILITY
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TestedTarget:
+    """One target: numbers in its unit, or class codes with probabilities."""
+
+    __test__ = False  # pytest takes the name for that of a test
+
+    target: str
+    rows: NDArray[np.int64]
+    """Row numbers as `predictions.csv` has them [rows]."""
+    actual: NDArray[Any]
+    """[rows]: numbers, or class codes."""
+    predicted: NDArray[Any]
+    """[rows]: numbers, or class codes."""
+    probabilities: NDArray[np.float64] | None = None
+    """[rows, classes]."""
+    classes: tuple[str, ...] | None = None
+
+    @property
+    def losses(self) -> NDArray[np.float64]:
+        """How wrong each row is: the absolute error, or the log loss of its class."""
+        if self.probabilities is None:
+            return np.asarray(np.abs(self.predicted - self.actual))
+        chosen = self.probabilities[np.arange(len(self.actual)), self.actual]
+        return np.asarray(-np.log(np.clip(chosen, SMALLEST_PROBABILITY, 1.0)))
+
+
+def read_tested(path: Path, preprocessing: dict[str, Any]) -> dict[str, TestedTarget]:
+    """Read the targets of a predictions file; rows without a known class are left out."""
+    targets = preprocessing.get("table", {}).get("targets", [])
+    classes = {
+        state["settings"]["name"]: tuple(state["classes"]) if "classes" in state else None
+        for state in targets
+    }
+    table = _read_csv(path, classes)
+    found = {}
+    for name, labels in classes.items():
+        if not {name, f"predicted_{name}"} <= set(table.column_names):
+            continue
+        tested = (
+            _read_numbers(table, name)
+            if labels is None
+            else _read_classes(table, name, labels, has_prefix=len(classes) > 1)
+        )
+        if tested is not None:
+            found[name] = tested
+    return found
+
+
+def _read_csv(path: Path, classes: dict[str, tuple[str, ...] | None]) -> Any:
+    importlib.import_module("dlcli.data.lean_arrow").skip_pandas()
+    arrow, arrow_csv = importlib.import_module("pyarrow"), importlib.import_module("pyarrow.csv")
+    text = [
+        column
+        for name, labels in classes.items()
+        if labels is not None
+        for column in (name, f"predicted_{name}")
+    ]
+    convert = arrow_csv.ConvertOptions(column_types=dict.fromkeys(text, arrow.string()))
+    parse = arrow_csv.ParseOptions(newlines_in_values=True)
+    try:
+        return arrow_csv.read_csv(path, parse_options=parse, convert_options=convert)
+    except (arrow.ArrowInvalid, OSError):
+        raise RunError(
+            f"{path}: expected a table with a header and rows of equal length",
+            hint="copy the run again",
+        ) from None
+
+
+def _read_numbers(table: Any, name: str) -> TestedTarget | None:
+    actual, predicted = _numbers(table, name), _numbers(table, f"predicted_{name}")
+    known = np.isfinite(actual) & np.isfinite(predicted)
+    return TestedTarget(
+        target=name,
+        rows=_row_numbers(table)[known],
+        actual=actual[known],
+        predicted=predicted[known],
+    )
+
+
+def _read_classes(
+    table: Any, name: str, labels: tuple[str, ...], *, has_prefix: bool
+) -> TestedTarget | None:
+    prefix = f"probability_{name}_" if has_prefix else "probability_"
+    columns = [f"{prefix}{label}" for label in labels]
+    if not set(columns) <= set(table.column_names):
+        return None
+    actual, predicted = _codes(table, name, labels), _codes(table, f"predicted_{name}", labels)
+    known = (actual >= 0) & (predicted >= 0)
+    shares = np.stack([_numbers(table, column) for column in columns], axis=1)
+    return TestedTarget(
+        target=name,
+        rows=_row_numbers(table)[known],
+        actual=actual[known],
+        predicted=predicted[known],
+        probabilities=shares[known],
+        classes=labels,
+    )
+
+
+def _numbers(table: Any, name: str) -> NDArray[np.float64]:
+    column = table.column(name).to_numpy()
+    try:
+        return np.asarray(column, np.float64)
+    except (TypeError, ValueError):
+        raise RunError(
+            f"predictions.csv: expected numbers in column {name!r}", hint="copy the run again"
+        ) from None
+
+
+def _codes(table: Any, name: str, labels: tuple[str, ...]) -> NDArray[np.int64]:
+    encoded = table.column(name).combine_chunks().dictionary_encode()
+    places = {label: code for code, label in enumerate(labels)}
+    known = np.array([places.get(text, -1) for text in encoded.dictionary.to_pylist()], np.int64)
+    indices = np.asarray(encoded.indices.fill_null(-1))
+    if not len(known):
+        return np.full(len(indices), -1, np.int64)
+    return np.where(indices >= 0, known[indices], -1)
+
+
+def _row_numbers(table: Any) -> NDArray[np.int64]:
+    if "row" in table.column_names:
+        return np.asarray(table.column("row").to_numpy(), np.int64)
+    return np.arange(1, table.num_rows + 1)
