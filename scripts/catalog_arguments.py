@@ -45,6 +45,26 @@ RULES: dict[str, Rule] = {
     "axis": Rule("integer", "Axis to work along; -1 is the last one, the features."),
     "epsilon": Rule(NOT_NEGATIVE, "Small number that keeps a division away from zero."),
     "verbose": Rule("integer >=0", "1 prints a message when the callback acts, 0 stays silent."),
+    # Layers: embeddings of numbers
+    "frequencies": Rule("integer >=1", "Waves for each number."),
+    "layer.PeriodicEmbedding.units": Rule(
+        "integer >=1 | null", "Outputs for each number; null gives the waves themselves."
+    ),
+    "layer.PiecewiseLinearEncoding.units": Rule(
+        "integer >=1 | null", "Outputs for each number; null gives the bins themselves."
+    ),
+    "layer.PeriodicEmbedding.sigma": Rule(
+        POSITIVE, "Standard deviation of the frequencies at the start."
+    ),
+    "phase": Rule(FLAG, "Cosines with a learned phase in place of sines and cosines."),
+    "keep_numbers": Rule(FLAG, "Put the numbers themselves beside their embeddings."),
+    "flatten": Rule(FLAG, "One row of numbers; else (features, size)."),
+    "layer.PiecewiseLinearEncoding.bins": Rule(
+        "integer >=1", "Bins for each number, of equal shares of a standard normal."
+    ),
+    "layer.FeatureScale.initializer": Rule("initializer", "Where the factors start."),
+    "layer.FeatureScale.regularizer": Rule("regularizer | null", "Penalty on the factors."),
+    "layer.FeatureScale.constraint": Rule("constraint | null", "Bound on the factors."),
     # Layers: sizes and shapes
     "units": Rule("integer >=1", "Number of outputs.", 64),
     "filters": Rule(
@@ -457,6 +477,12 @@ RULES: dict[str, Rule] = {
     "centered": Rule(FLAG, "Divide by the estimated variance of the gradient."),
     "weight_decay": Rule("number >=0 | null", "Share of each weight removed at every step."),
     "optimizer.AdamW.weight_decay": Rule(NOT_NEGATIVE),
+    "optimizer.GroupedAdamW.weight_decay": Rule(NOT_NEGATIVE),
+    "learning_rate_factors": Rule(
+        "mapping | null",
+        "Patterns of weight paths, such as 'bias' or 'trunk/*', to factors of the rate.",
+    ),
+    "weight_decay_on": Rule("list[text]", "Patterns of the paths of weights that decay."),
     "clipnorm": Rule(NOT_NEGATIVE, "Largest norm of each weight's gradient."),
     "clipvalue": Rule(NOT_NEGATIVE, "Largest value in each gradient."),
     "global_clipnorm": Rule(NOT_NEGATIVE, "Largest norm of all gradients together."),
@@ -493,6 +519,9 @@ RULES: dict[str, Rule] = {
     "first_decay_steps": Rule(POSITIVE, "Steps (batches, not epochs) of the first cycle.", 1000),
     "decay_rate": Rule("number", "Factor of the decay.", 0.9),
     "schedule.alpha": Rule(NOT_NEGATIVE, "Lowest learning rate, as a share of the first."),
+    "schedule.warmup": Rule(SHARE, "Share of decay_steps in which the rate rises from 0."),
+    "schedule.flat": Rule(SHARE, "Share of decay_steps in which the rate stays as it is."),
+    "cycles": Rule("integer >=1", "How often the rate rises and falls."),
     "warmup_target": Rule(POSITIVE, "Learning rate to rise to first; null skips that."),
     "schedule.warmup_steps": Rule("integer >=0", "Steps in which the rate rises."),
     "t_mul": Rule(POSITIVE, "How much longer each cycle is than the last."),

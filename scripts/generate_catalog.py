@@ -1,4 +1,4 @@
-"""Write dlcli/spec/catalog.json, the vocabulary of the installed Keras.
+"""Write dlcli/spec/catalog.json, the vocabulary of the installed Keras and of dlcli.custom.
 
 Run it after installing another Keras: `python scripts/generate_catalog.py`. A table below says
 where each kind lives; `catalog_arguments.py` and `catalog_descriptions.py` hold what Keras only
@@ -32,14 +32,18 @@ class Source:
     kind: str
     module: str
     base: str | None = None
+    own: str | None = None
+    """The module of those that we register beside Keras's."""
 
 
 SOURCES = (
-    Source("layer", "keras.layers", "Layer"),
+    Source("layer", "keras.layers", "Layer", "dlcli.custom.layers"),
     Source("loss", "keras.losses", "Loss"),
     Source("metric", "keras.metrics", "Metric"),
-    Source("optimizer", "keras.optimizers", "Optimizer"),
-    Source("schedule", "keras.optimizers.schedules", "LearningRateSchedule"),
+    Source("optimizer", "keras.optimizers", "Optimizer", "dlcli.custom.optimizers"),
+    Source(
+        "schedule", "keras.optimizers.schedules", "LearningRateSchedule", "dlcli.custom.schedules"
+    ),
     Source("callback", "keras.callbacks", "Callback"),
     Source("initializer", "keras.initializers", "Initializer"),
     Source("regularizer", "keras.regularizers", "Regularizer"),
@@ -112,7 +116,7 @@ def build_entry(source: Source, name: str, thing: Callable[..., object]) -> Json
     # An activation is written by its name, so that a saved model can be read back.
     takes_arguments = inspect.isclass(thing) and not refused
     entry: Json = {
-        "path": f"{source.module}.{name}",
+        "path": f"{source.own if is_own(thing) else source.module}.{name}",
         "description": DESCRIPTIONS.get(source.kind, {}).get(name, ""),
         "arguments": build_arguments(source.kind, name, thing) if takes_arguments else [],
     }
@@ -140,6 +144,18 @@ def public_members(source: Source) -> Iterator[tuple[str, Callable[..., object]]
                 yield name, thing
         elif inspect.isclass(thing) and issubclass(thing, base):
             yield name, thing
+    if source.own:
+        yield from (
+            (name, thing)
+            for name, thing in sorted(vars(importlib.import_module(source.own)).items())
+            if is_own(thing)
+        )
+
+
+def is_own(thing: object) -> bool:
+    """Tell whether this is one of our classes, registered with Keras."""
+    registered = importlib.import_module("keras.saving").get_registered_name
+    return inspect.isclass(thing) and str(registered(thing)).startswith("dlcli>")
 
 
 def own_name(source: Source, name: str, thing: Callable[..., object]) -> str:

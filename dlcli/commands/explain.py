@@ -151,7 +151,8 @@ def format_reference(reference: Reference) -> str:
     """Lay one meaning out for reading."""
     lines = [f"{reference.name} ({reference.kind})", f"  {reference.description}"]
     if reference.path:
-        lines.append(f"  Keras: {reference.path}")
+        origin = "Keras" if reference.path.startswith("keras.") else "class"
+        lines.append(f"  {origin}: {reference.path}")
     if reference.aliases:
         lines.append(f"  Also written: {', '.join(reference.aliases)}")
     if reference.refused:

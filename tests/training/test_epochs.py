@@ -19,6 +19,7 @@ keras: Any = load_keras(BACKEND)
 
 from keras import layers, optimizers
 
+from dlcli.custom import FeatureScale, FlatCosineDecay, GroupedAdamW, PeriodicEmbedding
 from dlcli.training import epochs as epochs_module
 from dlcli.training.batches import arrange, permutation
 from dlcli.training.epochs import Arrays, EpochsResult, train_epochs
@@ -211,6 +212,14 @@ NETWORKS = {
     "adamw": Network(
         build=lambda: stack(layers.Dense(8, activation="gelu")),
         optimizer=lambda: optimizers.AdamW(1e-2, weight_decay=1e-2),
+    ),
+    "embedded numbers in groups": Network(
+        build=lambda: stack(FeatureScale(), PeriodicEmbedding(4, 3), layers.Dense(8)),
+        optimizer=lambda: GroupedAdamW(
+            FlatCosineDecay(1e-2, 20, warmup=0.1),
+            weight_decay=1e-2,
+            learning_rate_factors={"scale": 6.0, "frequencies": 0.1},
+        ),
     ),
     "momentum": Network(
         build=lambda: stack(layers.Dense(8, activation="selu")),

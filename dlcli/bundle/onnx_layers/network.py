@@ -23,6 +23,7 @@ from dlcli.bundle.onnx_layers.graph import (
     Tensor,
     value_info,
 )
+from dlcli.bundle.onnx_layers.numbers import NUMBER_LAYERS
 from dlcli.bundle.onnx_layers.recurrent import RECURRENT_LAYERS
 from dlcli.bundle.onnx_layers.windows import WINDOW_LAYERS
 
@@ -210,6 +211,7 @@ LAYERS: dict[type[keras.Layer], Any] = {
     **WINDOW_LAYERS,
     **RECURRENT_LAYERS,
     **ATTENTION_LAYERS,
+    **NUMBER_LAYERS,
     layers.TimeDistributed: time_distributed,
     layers.Masking: masking,
 }
