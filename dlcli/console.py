@@ -3,6 +3,7 @@
 import math
 import sys
 import time
+from contextlib import suppress
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -23,9 +24,10 @@ _errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def write_result(text: str) -> None:
-    """Write what a command answers to stdout."""
-    sys.stdout.write(text if text.endswith("\n") else text + "\n")
-    sys.stdout.flush()
+    """Write what a command answers to stdout; a reader who has enough does not end the work."""
+    with suppress(BrokenPipeError):
+        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        sys.stdout.flush()
 
 
 def say(text: str) -> None:
@@ -165,7 +167,8 @@ class LiveDisplay(QuietDisplay):
 
     def _render(self) -> RenderableType:
         if not self._done or self._stage != "compiling":
-            return Spinner("dots", Text(self._stage))
+            style = "line" if _errors.options.ascii_only else "dots"
+            return Spinner(style, Text(self._stage))
         line = Table.grid(padding=(0, 2))
         bar = ProgressBar(total=self._epochs, completed=self._done, width=24)
         line.add_row(f"epoch {self._done}/{self._epochs}", bar, self._time())

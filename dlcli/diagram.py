@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dlcli.errors import UsageError
+from dlcli.files import check_output, writing, written_whole
 from dlcli.network_layout import (
     ARROW_LENGTH,
     BOX_HEIGHT,
@@ -49,12 +50,8 @@ _FILLS = {
 }
 
 
-def draw_network(layers: Sequence[Mapping[str, Any]], path: Path, *, title: str) -> None:
-    """Draw the layers of a network, from its inputs at the top, to an .svg or .png file.
-
-    Each layer has `name`, `layer` (its class), `output_shape`, `num_parameters`, `activation` and
-    `inputs`, the names of layers before it. Raises UsageError for another suffix.
-    """
+def check_drawable(path: Path, *, force: bool = False) -> None:
+    """Raise UsageError where `draw_network` is bound to fail, or would replace a file."""
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise UsageError(
@@ -62,8 +59,17 @@ def draw_network(layers: Sequence[Mapping[str, Any]], path: Path, *, title: str)
             f"received {suffix or 'no suffix'!r}",
             hint=f"e.g. {path.with_suffix('.svg')}",
         )
-    if not path.parent.is_dir():
-        raise UsageError(f"cannot draw to {path}: there is no folder {path.parent}")
+    check_output(path, force=force)
+
+
+def draw_network(layers: Sequence[Mapping[str, Any]], path: Path, *, title: str) -> None:
+    """Draw the layers of a network, from its inputs at the top, to an .svg or .png file.
+
+    Each layer has `name`, `layer` (its class), `output_shape`, `num_parameters`, `activation` and
+    `inputs`, the names of layers before it. Raises UsageError for another suffix.
+    """
+    check_drawable(path, force=True)
+    suffix = path.suffix.lower()
     # Matplotlib takes half a second to import, which only a drawing should cost.
     matplotlib = importlib.import_module("matplotlib")
     settings = {
@@ -75,10 +81,11 @@ def draw_network(layers: Sequence[Mapping[str, Any]], path: Path, *, title: str)
     with matplotlib.rc_context(settings), warnings.catch_warnings():
         # A column name in a script that the font lacks is drawn as empty boxes.
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from")
-        _draw(layers, path, title=title)
+        with writing(path), written_whole(path) as whole:
+            _draw(layers, whole, suffix=suffix, title=title)
 
 
-def _draw(layers: Sequence[Mapping[str, Any]], path: Path, *, title: str) -> None:
+def _draw(layers: Sequence[Mapping[str, Any]], path: Path, *, suffix: str, title: str) -> None:
     measure = _TextMeasure()
     rows, edges = lay_out(layers, measure.width)
     nodes = [node for row in rows for node in row]
@@ -101,12 +108,12 @@ def _draw(layers: Sequence[Mapping[str, Any]], path: Path, *, title: str) -> Non
     for node in nodes:
         if node.layer is not None:
             _draw_box(axes, node)
-    _save(figure, path, points=max(width, height))
+    _save(figure, path, suffix=suffix, points=max(width, height))
 
 
-def _save(figure: Any, path: Path, *, points: float) -> None:
+def _save(figure: Any, path: Path, *, suffix: str, points: float) -> None:
     # Dates and versions would make two drawings of one network differ.
-    if path.suffix.lower() == ".svg":
+    if suffix == ".svg":
         figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None})
         return
     dpi = min(_PNG_DPI, int(_MOST_PIXELS * 72 / points))

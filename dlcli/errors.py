@@ -1,6 +1,9 @@
 """Every failure dlcli reports to its user, with the exit code each one ends in."""
 
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from enum import IntEnum
+from typing import Any
 
 
 class ExitCode(IntEnum):
@@ -17,15 +20,34 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
+@dataclass(frozen=True, kw_only=True)
+class LocatedProblem:
+    """One of the mistakes that an error tells; `line` and `column` count from 1."""
+
+    file: str
+    line: int | None
+    """None where the file as a whole is meant, or a value of the command line."""
+    column: int | None
+    message: str
+    hint: str | None
+
+
 class DlcliError(Exception):
     """A failure the user can act on: what is wrong and where, and in `hint` what to do."""
 
     exit_code = ExitCode.BUG
 
-    def __init__(self, message: str, *, hint: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        problems: Sequence[LocatedProblem] = (),
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.problems = tuple(problems)
 
     def __reduce__(self) -> tuple[object, ...]:
         # Keyword-only arguments do not survive Exception's own pickling, which workers rely on.
@@ -34,9 +56,18 @@ class DlcliError(Exception):
     def __str__(self) -> str:
         return self.message
 
+    def to_json(self) -> dict[str, Any]:
+        """Return what --json prints in place of a result."""
+        return {
+            "message": self.message,
+            "hint": self.hint,
+            "exit_code": int(self.exit_code),
+            "problems": [asdict(problem) for problem in self.problems],
+        }
+
 
 class UsageError(DlcliError):
-    """The command line asks for something that cannot be done."""
+    """The command line asks for what cannot be done, or for output that cannot be written."""
 
     exit_code = ExitCode.USAGE
 

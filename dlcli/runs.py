@@ -2,17 +2,24 @@
 
 import contextlib
 import difflib
-import hashlib
 import json
+import os
+import platform
 import re
 import shutil
+import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dlcli.errors import RunError
+from dlcli.files import hash_file, reading, refusal, writing
+
+if sys.platform != "win32":
+    import fcntl
 
 MANIFEST_FORMAT = 1
 RUNS = Path("runs")
@@ -20,6 +27,8 @@ RUNS = Path("runs")
 
 _NUMBER = re.compile(r"\d{3,}")
 _PARTIAL = ".partial-"
+_STALE_SECONDS = 60.0
+"""A folder older than this has been locked by whoever writes into it, if anyone does."""
 
 
 @dataclass(frozen=True)
@@ -84,11 +93,13 @@ class RunFolder:
         recorded = self.load_manifest().get("files", {})
         for file in files:
             expected = recorded.get(file.name)
-            if not file.is_file():
-                raise RunError(
-                    f"{file} is missing", hint="copy the run folder whole, or train again"
-                )
-            if expected is not None and hash_bytes(file) != expected:
+            with reading(file, RunError):
+                if not file.is_file():
+                    raise RunError(
+                        f"{file} is missing", hint="copy the run folder whole, or train again"
+                    )
+                is_same = expected is None or hash_file(file) == expected
+            if not is_same:
                 raise RunError(
                     f"{file} is not the file that training wrote: its sha256 differs",
                     hint="it was changed or cut off; copy the run folder again, or train again",
@@ -98,21 +109,23 @@ class RunFolder:
 def open_run(text: str | Path) -> RunFolder:
     """Find a run by its folder, or the newest run of a name; raises RunError."""
     given = Path(text)
-    for path in (given, RUNS / given):
-        if (path / "manifest.json").is_file():
-            return RunFolder(path)
-        numbered = list_runs(path)
-        if numbered:
-            return numbered[-1]
-    raise RunError(f"{text}: {_why_no_run(given)}", hint=_known_runs(given.name))
+    with reading(given, RunError):
+        for path in (given, RUNS / given):
+            if (path / "manifest.json").is_file():
+                return RunFolder(path)
+            numbered = list_runs(path)
+            if numbered:
+                return numbered[-1]
+        raise RunError(f"{text}: {_why_no_run(given)}", hint=_known_runs(given.name))
 
 
 def list_runs(folder: Path) -> list[RunFolder]:
     """Return the numbered runs in a folder, oldest first."""
-    if not folder.is_dir():
-        return []
-    numbered = [item for item in folder.iterdir() if _NUMBER.fullmatch(item.name)]
-    whole = [item for item in numbered if (item / "manifest.json").is_file()]
+    with reading(folder, RunError):
+        if not folder.is_dir():
+            return []
+        numbered = [item for item in folder.iterdir() if _NUMBER.fullmatch(item.name)]
+        whole = [item for item in numbered if (item / "manifest.json").is_file()]
     return [RunFolder(path) for path in sorted(whole, key=lambda path: int(path.name))]
 
 
@@ -120,25 +133,75 @@ def list_runs(folder: Path) -> list[RunFolder]:
 def stage_run(name: str, out: Path | None = None) -> Iterator["StagedRun"]:
     """Give a folder to write a run into; it becomes a run only through `StagedRun.publish`.
 
-    What is not published is removed. `out` names the folder instead of the next number.
+    What is not published is removed, with the folders that were made for it, and so is what
+    killed processes have left beside it. `out` names the folder instead of the next number.
     """
     parent = out.parent if out is not None else RUNS / name
     check_free(out)
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=_PARTIAL, dir=parent))
-    except OSError as error:
-        raise RunError(f"{parent}: cannot write a run here: {error.strerror}") from None
-    folder.chmod(0o755)
-    try:
+    with (
+        writing(f"{parent}: a run", RunError),
+        _folder_made(parent),
+        _partial_folder(parent) as folder,
+    ):
         yield StagedRun(folder, out)
-    except OSError as error:
-        raise RunError(
-            f"{parent}: the run cannot be written: {error.strerror}",
-            hint="nothing half-written is left",
-        ) from None
+
+
+@contextlib.contextmanager
+def _folder_made(parent: Path) -> Iterator[None]:
+    """Make a folder; what was made and is still empty is removed again."""
+    made = [each for each in (parent, *parent.parents) if not each.exists()]
+    parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            for each in made:
+                each.rmdir()
+
+
+@contextlib.contextmanager
+def _partial_folder(parent: Path) -> Iterator[Path]:
+    """Make a folder for a run that is being written; nothing is left of it unless it is renamed."""
+    _remove_stale(parent)
+    folder = Path(tempfile.mkdtemp(prefix=_partial_prefix(), dir=parent))
+    lock = _lock(folder)
+    try:
+        folder.chmod(0o755)
+        yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        if lock is not None:
+            os.close(lock)
+
+
+def _remove_stale(parent: Path) -> None:
+    """Remove what processes of this machine left here that were killed while they wrote a run."""
+    for folder in parent.glob(f"{_partial_prefix()}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - folder.stat().st_mtime < _STALE_SECONDS:
+                continue
+            lock = _lock(folder)
+            if lock is not None:
+                shutil.rmtree(folder, ignore_errors=True)
+                os.close(lock)
+
+
+def _partial_prefix() -> str:
+    # A lock says little about processes of another machine that shares the disk.
+    return f"{_PARTIAL}{re.sub(r'[^A-Za-z0-9]', '_', platform.node())}-"
+
+
+def _lock(folder: Path) -> int | None:
+    """Return a descriptor that holds `folder` until it is closed or its process ends, else None."""
+    if sys.platform == "win32":
+        return None
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
 
 
 def check_free(out: Path | None) -> None:
@@ -160,7 +223,7 @@ class StagedRun:
         """Write the manifest, with the sha256 of every file, and give the folder its final name."""
         run = RunFolder(self.path)
         files = {
-            file.relative_to(self.path).as_posix(): hash_bytes(file)
+            file.relative_to(self.path).as_posix(): hash_file(file)
             for file in sorted(self.path.rglob("*"))
             if file.is_file()
         }
@@ -194,7 +257,7 @@ def load_json(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise RunError(f"{path} is missing", hint="is this a run folder, copied whole?") from None
     except OSError as error:
-        raise RunError(f"{path}: cannot be read: {error.strerror}") from None
+        raise refusal(error, path, "cannot be read", RunError) from None
     except (ValueError, RecursionError):
         raise RunError(
             f"{path} is not whole: its JSON cannot be read", hint="copy it again"
@@ -207,13 +270,8 @@ def load_json(path: Path) -> dict[str, Any]:
 def write_json(path: Path, values: dict[str, Any]) -> None:
     """Write JSON that a person can read; NaN is refused, since it is no JSON."""
     text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
-
-
-def hash_bytes(path: Path) -> str:
-    """Return the sha256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    # A file name that is no text is kept as JSON escapes of its bytes.
+    path.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 
 
 def _why_no_run(path: Path) -> str:
@@ -229,7 +287,7 @@ def _why_no_run(path: Path) -> str:
 
 def _known_runs(wanted: str) -> str | None:
     folders = RUNS.iterdir() if RUNS.is_dir() else ()
-    names = sorted(item.name for item in folders if item.is_dir() and item.name != wanted)
+    names = sorted(item.name for item in folders if item.name != wanted and list_runs(item))
     if not names:
         return "`dlcli train CONFIG` writes runs to runs/NAME/NUMBER"
     near = difflib.get_close_matches(wanted, names, 1, 0.6)

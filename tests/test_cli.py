@@ -155,7 +155,10 @@ def test_validate_tells_in_json_what_is_wrong(good: Path, bad: Path) -> None:
     assert outcome.exit_code == 3
     first, second = json.loads(outcome.stdout)
     assert (first["config"], first["error"]) == (str(good), None)
-    assert "unknown key 'epoch'" in second["error"]
+    assert "unknown key 'epoch'" in second["error"]["message"]
+    assert second["error"]["exit_code"] == ExitCode.SPEC
+    (problem,) = second["error"]["problems"]
+    assert (problem["file"], problem["line"], problem["column"]) == (str(bad), 3, 1)
 
 
 def test_validate_with_data_counts_the_rows(good: Path) -> None:
@@ -248,3 +251,77 @@ def test_typers_own_mistakes_are_wrong_usage() -> None:
         assert outcome.exit_code == 2
         assert outcome.stdout == ""
         assert "Traceback" not in outcome.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["summarize", "no-such.csv", "--json"], ExitCode.DATA),
+        (["evaluate", "--json", "no-such-run"], ExitCode.RUN),
+        (["train", "no-such.yaml", "--json"], ExitCode.SPEC),
+        (["train", "--json", "--no-such-option"], ExitCode.USAGE),
+        (["evaluate", "--json"], ExitCode.USAGE),
+    ],
+)
+def test_errors_are_json_too_where_json_is_asked_for(arguments: list[str], code: int) -> None:
+    outcome = run(*arguments)
+    assert outcome.exit_code == code
+    error = json.loads(outcome.stdout)["error"]
+    assert error["exit_code"] == code
+    assert error["message"].splitlines()[0] in outcome.stderr
+    assert error.keys() == {"message", "hint", "exit_code", "problems"}
+
+
+def test_problems_of_a_config_have_their_places_in_json(bad: Path) -> None:
+    (problem,) = json.loads(run("train", "--json", bad).stdout)["error"]["problems"]
+    assert problem == {
+        "file": str(bad),
+        "line": 3,
+        "column": 1,
+        "message": "unknown key 'epoch'",
+        "hint": "did you mean 'epochs'?",
+    }
+
+
+def test_what_no_command_foresees_of_the_system_is_no_bug(monkeypatch: pytest.MonkeyPatch) -> None:
+    error = PermissionError(13, "Permission denied", "/root/x")
+    monkeypatch.setattr(EXPLAIN, "import_command", raising(error))
+    outcome = run("explain", "Dense")
+    assert outcome.exit_code == ExitCode.USAGE
+    assert outcome.stderr == "error: /root/x cannot be used: Permission denied\n"
+
+
+@pytest.fixture
+def plants(good: Path) -> Path:
+    rows = "\n".join(f"{number},{number * 2}" for number in range(10))
+    (good.parent / "plants.csv").write_text(f"height,age\n{rows}\n")
+    return good
+
+
+@pytest.mark.slow
+def test_several_trainings_are_one_document(
+    plants: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    other = tmp_path / "other.yaml"
+    other.write_text(GOOD)
+    one = json.loads(run("train", plants, "--json").stdout)
+    assert one["run"] == "runs/good/001"
+    both = json.loads(run("train", plants, other, "--json").stdout)
+    assert [each["run"] for each in both] == ["runs/good/002", "runs/other/001"]
+
+
+@pytest.mark.slow
+def test_a_training_that_fails_is_named_and_what_came_before_it_is_kept(
+    plants: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    other = tmp_path / "other.yaml"
+    other.write_text(GOOD.replace("plants.csv", "no-such.csv"))
+    outcome = run("train", plants, other, "--json")
+    assert outcome.exit_code == ExitCode.DATA
+    first, second = json.loads(outcome.stdout)
+    assert first["run"] == "runs/good/001"
+    assert second["error"]["message"].startswith(f"{other}: no such file: ")
+    assert second["error"]["message"].endswith("(`data.source`); finished: runs/good/001")
+    assert second["error"]["message"] in outcome.stderr

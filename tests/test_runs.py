@@ -94,7 +94,31 @@ def test_nothing_is_left_of_a_run_that_failed(folder: Path, error: type[BaseExce
     with pytest.raises(error), stage_run("plants") as staged:
         (staged.path / "model.keras").write_text("half")
         raise error("stop")
-    assert list((folder / "runs" / "plants").iterdir()) == []
+    assert list(folder.iterdir()) == []
+
+
+def test_folders_that_were_there_stay(folder: Path) -> None:
+    publish("others")
+    with pytest.raises(ValueError, match="stop"), stage_run("plants"):
+        raise ValueError("stop")
+    assert [item.name for item in (folder / "runs").iterdir()] == ["others"]
+
+
+def test_what_a_killed_process_left_is_removed_once_it_is_old(folder: Path) -> None:
+    with stage_run("plants") as staged:
+        name = staged.path.name
+        left = staged.path.with_name(name[: name.rindex("-") + 1] + "left")
+        new = staged.path.with_name(name[: name.rindex("-") + 1] + "new")
+        elsewhere = staged.path.with_name(".partial-elsewhere-left")
+        for each in (left, new, elsewhere):
+            each.mkdir()
+            (each / "model.keras").write_text("half")
+        for each in (left, elsewhere, staged.path):
+            os.utime(each, (0, 0))
+        with stage_run("plants"):
+            found = {item.name for item in (folder / "runs" / "plants").iterdir()}
+            assert {name, new.name, elsewhere.name} < found
+            assert left.name not in found
 
 
 def test_run_that_is_not_published_is_no_run(folder: Path) -> None:
@@ -102,13 +126,14 @@ def test_run_that_is_not_published_is_no_run(folder: Path) -> None:
         (staged.path / "model.keras").write_text("half")
         with pytest.raises(RunError, match="no run in this folder is finished yet"):
             open_run(folder / "runs" / "plants")
-    assert list((folder / "runs" / "plants").iterdir()) == []
+    assert not (folder / "runs").exists()
 
 
 def test_folder_that_cannot_be_written_is_a_run_error(folder: Path) -> None:
     (folder / "runs").write_text("a file")
-    with pytest.raises(RunError, match="cannot write a run here"):
+    with pytest.raises(RunError, match="runs/plants: a run cannot be written: ") as caught:
         publish()
+    assert "a file where a folder is expected" in str(caught.value.hint)
 
 
 def test_twenty_threads_publish_twenty_whole_runs(folder: Path) -> None:
@@ -200,8 +225,9 @@ def test_what_is_no_run_is_told_so(folder: Path, made: list[str], asked: str, me
         open_run(asked)
 
 
-def test_unknown_name_lists_or_suggests_known_ones() -> None:
+def test_unknown_name_lists_or_suggests_known_ones(folder: Path) -> None:
     publish("plants")
+    (folder / "runs" / "plan").mkdir()  # It has no finished run.
     with pytest.raises(RunError) as caught:
         open_run("plant")
     assert "plants" in str(caught.value.hint)
@@ -242,6 +268,20 @@ def test_changed_and_missing_files_are_found() -> None:
     run.metrics.unlink()
     with pytest.raises(RunError, match="is missing"):
         run.check_files(run.metrics)
+
+
+def test_file_that_cannot_be_read_is_a_run_error(folder: Path) -> None:
+    run = publish()
+    run.manifest.unlink()
+    run.manifest.mkdir()
+    with pytest.raises(RunError, match=r"manifest\.json cannot be read: Is a directory"):
+        run.load_manifest()
+
+
+def test_file_names_that_are_no_text_are_kept_in_json(folder: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.csv")
+    write_json(folder / "a.json", {"path": name})
+    assert load_json(folder / "a.json") == {"path": name}
 
 
 def test_files_that_training_did_not_write_pass() -> None:

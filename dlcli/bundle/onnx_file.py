@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dlcli.errors import RunError
+from dlcli.files import reading
 
 # A protobuf message cannot be larger.
 MOST_BYTES = 2**31 - 1
@@ -46,8 +47,9 @@ def read_onnx_file(path: Path) -> bytes:
     size = path.stat().st_size
     if not 0 < size <= MOST_BYTES:
         raise RunError(f"{path}: not an ONNX file: {size} bytes, expected 1 to {MOST_BYTES}")
-    try:
+    with reading(path, RunError):
         content = path.read_bytes()
+    try:
         _check_message(path, memoryview(content), "model", 0)
     except (IndexError, ValueError) as error:
         raise RunError(

@@ -16,8 +16,10 @@ from dlcli.data.columns.policies import Cells
 from dlcli.data.columns.reading import ReadColumn
 from dlcli.data.preprocessing import Preprocessing
 from dlcli.data.readers import read_table
-from dlcli.data.sources import DATASET_PREFIX, hash_file, resolve_source
+from dlcli.data.reading_settings import with_registry
+from dlcli.data.sources import DATASET_PREFIX, resolve_source
 from dlcli.errors import DlcliError, RunError
+from dlcli.files import hash_file, reading
 from dlcli.runs import RunFolder
 
 
@@ -41,7 +43,7 @@ def read_own_rows(run: RunFolder, preprocessing: Preprocessing) -> dict[str, Own
     paths = _find_files(record["sources"], spec.data.source)
     main, files = _by_part(paths, record["split"]["files"])
     dataset = importlib.import_module("dlcli.data.dataset").prepare_dataset(
-        replace(spec.data, source=tuple(map(str, main))),
+        replace(with_registry(spec.data), source=tuple(map(str, main))),
         folder=Path(),
         seed=spec.seed,
         class_targets=spec_module.targets_as_classes(spec),
@@ -101,7 +103,9 @@ def _find_file(item: dict[str, Any], elsewhere: dict[str, Path]) -> Path:
     path = recorded if recorded.is_file() else elsewhere.get(recorded.name)
     if path is None or not path.is_file():
         raise RunError(f"the data file {recorded} is gone")
-    if hash_file(path) != item["sha256"]:
+    with reading(path, RunError):
+        is_same = hash_file(path) == item["sha256"]
+    if not is_same:
         raise RunError(f"the data file {path} is not the one that trained this run: it has changed")
     return path
 

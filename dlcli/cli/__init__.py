@@ -1,6 +1,8 @@
 """The command line: one module per command, with its options and help."""
 
+import os
 import signal
+from types import FrameType
 from typing import Annotated, Any, cast
 
 import typer
@@ -16,9 +18,11 @@ from dlcli.cli.lazy import import_console
 from dlcli.cli.optimize import optimize
 from dlcli.cli.predict import predict
 from dlcli.cli.schema import schema
+from dlcli.cli.streams import prepare_streams, use_utf8_for_names
 from dlcli.cli.summarize import summarize
 from dlcli.cli.train import train
 from dlcli.cli.validate import validate
+from dlcli.errors import ExitCode
 
 COMMANDS = (
     train,
@@ -67,6 +71,20 @@ for command in COMMANDS:
 
 def run() -> None:
     """Start the command line."""
+    use_utf8_for_names()
+    prepare_streams()
     # A polite request to end, like Ctrl-C: what is half-written is cleaned up on the way out.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     cast(Any, app)(prog_name="dlcli")
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Unwind at the first signal, leave at once at the second."""
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, _leave)
+    raise KeyboardInterrupt
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    os._exit(ExitCode.INTERRUPTED)

@@ -1,41 +1,66 @@
 """The one place where exceptions become messages and exit codes."""
 
-import os
 import platform
 import sys
 import tempfile
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
 from dlcli import __version__
-from dlcli.cli.lazy import import_console
+from dlcli.cli.lazy import dump_json, import_console
 from dlcli.errors import DlcliError, ExitCode, Interrupted
+from dlcli.files import refusal
 
 
 class Boundary(TyperGroup):
     """Runs a command and translates what it raises."""
 
+    def make_context(self, *arguments: Any, **settings: Any) -> Any:
+        # Help and version are printed here.
+        with _translated(as_json=False):
+            return super().make_context(*arguments, **settings)
+
     def invoke(self, ctx: Any) -> Any:
-        try:
+        with _translated(as_json="--json" in ctx.args):
             return super().invoke(ctx)
-        except DlcliError as error:
-            import_console().show_error(error)
-            raise typer.Exit(error.exit_code) from None
-        except KeyboardInterrupt:
-            import_console().show_error(Interrupted("interrupted"))
-            raise typer.Exit(ExitCode.INTERRUPTED) from None
-        except BrokenPipeError:
-            # Whoever read our output has enough, as in `dlcli schema | head`.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(ExitCode.DONE) from None
-        except Exception as error:
-            if _is_typers_own(error):
-                raise
-            _report_bug(error)
-            raise typer.Exit(ExitCode.BUG) from None
+
+
+@contextmanager
+def _translated(*, as_json: bool) -> Iterator[None]:
+    try:
+        yield
+    except DlcliError as error:
+        raise _told(error, as_json=as_json) from None
+    except KeyboardInterrupt:
+        raise _told(Interrupted("interrupted"), as_json=as_json) from None
+    except BrokenPipeError:
+        # Whoever read our output has enough, as in `dlcli predict ... | head`.
+        raise typer.Exit(ExitCode.DONE) from None
+    except OSError as error:
+        # Whatever reads or writes names what it was about; this is for what slipped through.
+        where = error.filename or "a file"
+        raise _told(refusal(error, where, "cannot be used"), as_json=as_json) from None
+    except Exception as error:
+        if _is_typers_own(error):
+            _write_usage_error(error, as_json=as_json)
+            raise
+        raise _told(_record_bug(error), as_json=as_json) from None
+
+
+def _told(error: DlcliError, *, as_json: bool) -> typer.Exit:
+    """Write an error to stderr, and where a script reads stdout, there as JSON too."""
+    console = import_console()
+    console.show_error(error)
+    if as_json:
+        # Standard output may be what failed.
+        with suppress(DlcliError):
+            console.write_result(dump_json({"error": error.to_json()}))
+    return typer.Exit(error.exit_code)
 
 
 def _is_typers_own(error: Exception) -> bool:
@@ -44,19 +69,37 @@ def _is_typers_own(error: Exception) -> bool:
     )
 
 
-def _report_bug(error: Exception) -> None:
-    """Write the traceback to a log, or show it with --debug, and name it in one line."""
+def _write_usage_error(error: Any, *, as_json: bool) -> None:
+    """Write Typer's own complaint as JSON; the text is shown by Typer."""
+    if as_json and hasattr(error, "format_message"):
+        values = {
+            "message": error.format_message(),
+            "hint": None,
+            "exit_code": int(ExitCode.USAGE),
+            "problems": [],
+        }
+        import_console().write_result(dump_json({"error": values}))
+
+
+def _record_bug(error: Exception) -> DlcliError:
+    """Write the traceback to a log, or show it with --debug, and return the line that names it."""
     text = "".join(traceback.format_exception(error))
     if "--debug" in sys.argv:
         import_console().say(text)
     about = f"dlcli {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
     command = " ".join(sys.argv[1:])
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="dlcli-", suffix=".log", delete=False, encoding="utf-8"
-    ) as log:
-        log.write(f"{about}dlcli {command}\n\n{text}")
-    bug = DlcliError(
-        f"a bug in dlcli: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
-        hint=f"please report it with {log.name}",
-    )
-    import_console().show_error(bug)
+    first_line = str(error).splitlines()[0] if str(error) else ""
+    message = f"a bug in dlcli: {type(error).__name__}: {first_line}"
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w",
+            prefix="dlcli-",
+            suffix=".log",
+            delete=False,
+            encoding="utf-8",
+            errors="backslashreplace",
+        ) as log:
+            log.write(f"{about}dlcli {command}\n\n{text}")
+    except OSError:
+        return DlcliError(message, hint=f"please report it with this:\n{about}{text}")
+    return DlcliError(message, hint=f"please report it with {log.name}")

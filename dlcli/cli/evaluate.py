@@ -4,6 +4,7 @@ import importlib
 
 from dlcli.cli.lazy import dump_json, import_command, import_console
 from dlcli.cli.options import AsJson, LabelledData, Run, Threads
+from dlcli.terminal_text import counted
 
 
 def evaluate(
@@ -17,11 +18,13 @@ def evaluate(
     Example: dlcli evaluate concrete --data new.csv
     """
     evaluation = import_command("evaluate").evaluate(run, tuple(data or ()), threads=threads)
+    for warning in evaluation.warnings:
+        import_console().say(f"warning: {warning}")
     if as_json:
         import_console().write_result(dump_json(evaluation.to_json()))
         return
     report = importlib.import_module("dlcli.report")
     import_console().write_result(
-        f"{evaluation.run.path} on {evaluation.what}, {evaluation.rows:,} rows\n\n"
+        f"{evaluation.run.path} on {evaluation.what}, {counted(evaluation.rows, 'row')}\n\n"
         + report.format_scores(evaluation.targets, evaluation.baselines)
     )

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from dlcli.cli.lazy import dump_json, import_command, import_console, show_stages
-from dlcli.cli.options import AsJson, LabelledData, PictureFormat, Quiet, Run, Threads
+from dlcli.cli.options import AsJson, Force, LabelledData, PictureFormat, Quiet, Run, Threads
 
 
 def importance(
@@ -31,6 +31,7 @@ def importance(
     picture: Annotated[
         PictureFormat, typer.Option("--format", help="Of the pictures.")
     ] = PictureFormat.SVG,
+    force: Force = False,
     threads: Threads = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
@@ -48,6 +49,7 @@ def importance(
         seed=seed,
         plot=plot,
         suffix=picture.value,
+        force=force,
     )
     with show_stages(quiet=quiet) as display:
         found = commands.importance(run, options, threads=threads, on_stage=display.on_stage)

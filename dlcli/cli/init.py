@@ -6,10 +6,14 @@ from typing import Annotated
 import typer
 
 from dlcli.cli.lazy import import_command, import_console
+from dlcli.cli.options import Decimal, Encoding, Force, Header, Separator, Sheet, Thousands
 
 
 def init(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A data file.")],
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="A data file, or dataset:NAME.", readable=False),
+    ],
     target: Annotated[
         list[str],
         typer.Option("--target", metavar="NAME", help="The column to predict; repeatable."),
@@ -18,10 +22,25 @@ def init(
         Path | None,
         typer.Option("--out", metavar="FILE", help="The config; NAME.yaml here without it."),
     ] = None,
+    force: Force = False,
+    sheet: Sheet = None,
+    separator: Separator = None,
+    header: Header = None,
+    encoding: Encoding = None,
+    decimal: Decimal = None,
+    thousands: Thousands = None,
 ) -> None:
     """Write a commented config that fits a data file and trains without an edit.
 
     Example: dlcli init datasets/concrete.csv --target compressive_strength
     """
-    written = import_command("init").init(file, tuple(target), out)
+    reading = {
+        "sheet": sheet,
+        "separator": separator,
+        "header": header,
+        "encoding": encoding,
+        "decimal": decimal,
+        "thousands": thousands,
+    }
+    written = import_command("init").init(file, tuple(target), out, force=force, reading=reading)
     import_console().write_result(f"{written}\nnext: dlcli train {written}")

@@ -1,7 +1,9 @@
 """What command bodies import when they run, so that `--help` costs nothing."""
 
+import codecs
 import importlib
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -28,5 +30,7 @@ def show_stages(*, quiet: bool) -> Iterator[Any]:
 
 
 def dump_json(values: Any) -> str:
-    """Format a result for --json."""
-    return json.dumps(values, indent=2, ensure_ascii=False)
+    """Format a result for --json; in ASCII where stdout may lack a character."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    is_unicode = codecs.lookup(encoding).name.startswith("utf")
+    return json.dumps(values, indent=2, ensure_ascii=not is_unicode)

@@ -21,19 +21,30 @@ class PictureFormat(StrEnum):
     PNG = "png"
 
 
+def _reading(option: str, metavar: str, about: str) -> Any:
+    """Describe an option that says how a data file is read, as the key of that name in a config."""
+    return typer.Option(option, metavar=metavar, help=f"{about} (data files).", show_default=False)
+
+
 def repeated(option: str, metavar: str, about: str) -> Any:
     """Describe an option that may be given several times."""
     return typer.Option(option, metavar=metavar, help=f"{about}; repeatable.")
 
 
-Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file.")]
-Configs = Annotated[list[Path], typer.Argument(metavar="CONFIG...", help="YAML files.")]
+Configs = Annotated[
+    list[Path], typer.Argument(metavar="CONFIG...", help="YAML files.", readable=False)
+]
 Run = Annotated[
     str, typer.Argument(metavar="RUN", help="A run folder, or a run's name for its newest run.")
 ]
 LabelledData = Annotated[
     list[Path] | None,
-    typer.Option("--data", metavar="FILE", help="Labelled data; the run's test part without it."),
+    typer.Option(
+        "--data",
+        metavar="FILE",
+        help="Labelled data, dataset:NAME too; the run's test part without it.",
+        readable=False,
+    ),
 ]
 Overrides = Annotated[
     list[str] | None,
@@ -44,6 +55,17 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 Threads = Annotated[
     int | None, typer.Option("--threads", min=1, help="Threads to compute with; all cores without.")
 ]
+Force = Annotated[bool, typer.Option("--force", help="Write over files that are there.")]
+Sheet = Annotated[
+    str | None, _reading("--sheet", "NAME", "The Excel sheet, by name or number from 1")
+]
+Separator = Annotated[str | None, _reading("--separator", "CHAR", "What separates cells")]
+Header = Annotated[
+    str | None, _reading("--header", "A,B,...", "The column names of a file without a header row")
+]
+Encoding = Annotated[str | None, _reading("--encoding", "NAME", "The text encoding")]
+Decimal = Annotated[str | None, _reading("--decimal", "CHAR", "The decimal mark, . or ,")]
+Thousands = Annotated[str | None, _reading("--thousands", "CHAR", "The mark between thousands")]
 Debug = Annotated[
     bool, typer.Option("--debug", help="Show the backend's own log lines, and tracebacks.")
 ]

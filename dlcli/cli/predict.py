@@ -6,14 +6,20 @@ from typing import Annotated
 import typer
 
 from dlcli.cli.lazy import import_command, import_console
-from dlcli.cli.options import Quiet, Run, Threads
+from dlcli.cli.options import Force, Quiet, Run, Threads
+from dlcli.terminal_text import counted
 
 
 def predict(
     run: Run,
     data: Annotated[
         Path,
-        typer.Option("--data", metavar="FILE", help="The table to predict; - is CSV on stdin."),
+        typer.Option(
+            "--data",
+            metavar="FILE",
+            help="The table to predict, dataset:NAME too; - is CSV on stdin.",
+            readable=False,
+        ),
     ],
     out: Annotated[
         Path,
@@ -27,6 +33,7 @@ def predict(
         list[str] | None,
         typer.Option("--id", metavar="COLUMN", help="Keep only these input columns; repeatable."),
     ] = None,
+    force: Force = False,
     threads: Threads = None,
     quiet: Quiet = False,
 ) -> None:
@@ -37,13 +44,19 @@ def predict(
     console = import_console()
     progress = console.RowCounter("predicted", quiet=quiet)
     predicted = import_command("predict").predict(
-        run, data, out, ids=tuple(ids or ()), threads=threads, on_rows=progress.show
+        run,
+        data,
+        out,
+        ids=tuple(ids or ()),
+        force=force,
+        threads=threads,
+        on_rows=progress.show,
     )
     progress.close()
     if predicted.without_prediction:
         console.say(
-            f"{predicted.without_prediction:,} of {predicted.rows:,} rows have no prediction: "
-            "the run's `drop` policies leave them out"
+            f"{predicted.without_prediction:,} of {counted(predicted.rows, 'row')} without a "
+            "prediction: the run's `drop` policies leave them out"
         )
     if str(out) != "-" and not quiet:
-        console.say(f"{predicted.rows:,} rows predicted into {out}")
+        console.say(f"{counted(predicted.rows, 'row')} predicted into {out}")

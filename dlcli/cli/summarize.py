@@ -6,11 +6,26 @@ from typing import Annotated
 import typer
 
 from dlcli.cli.lazy import dump_json, import_command, import_console
-from dlcli.cli.options import AsJson, Overrides
+from dlcli.cli.options import (
+    AsJson,
+    Decimal,
+    Encoding,
+    Force,
+    Header,
+    Overrides,
+    Separator,
+    Sheet,
+    Thousands,
+)
 
 
 def summarize(
-    what: Annotated[str, typer.Argument(metavar="CONFIG|RUN|FILE", help="What to describe.")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="CONFIG|RUN|FILE", help="What to describe; dataset:NAME is a file too."
+        ),
+    ],
     overrides: Overrides = None,
     weights: Annotated[
         bool, typer.Option("--weights", help="Also print the weights and biases.")
@@ -18,13 +33,33 @@ def summarize(
     plot: Annotated[
         Path | None, typer.Option("--plot", metavar="FILE", help="Draw the network: .svg or .png.")
     ] = None,
+    force: Force = False,
+    sheet: Sheet = None,
+    separator: Separator = None,
+    header: Header = None,
+    encoding: Encoding = None,
+    decimal: Decimal = None,
+    thousands: Thousands = None,
     as_json: AsJson = False,
 ) -> None:
     """Describe a config's network, a finished run, or a data file.
 
     Example: dlcli summarize datasets/concrete.csv
     """
+    reading = {
+        "sheet": sheet,
+        "separator": separator,
+        "header": header,
+        "encoding": encoding,
+        "decimal": decimal,
+        "thousands": thousands,
+    }
     summary = import_command("summarize").summarize(
-        what, overrides=tuple(overrides or ()), weights=weights, plot=plot
+        what,
+        overrides=tuple(overrides or ()),
+        weights=weights,
+        plot=plot,
+        force=force,
+        reading=reading,
     )
     import_console().write_result(dump_json(summary.values) if as_json else summary.text)

@@ -1,14 +1,15 @@
 """The `train` command."""
 
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from dlcli.cli.lazy import dump_json, import_command, import_console
 from dlcli.cli.options import AsJson, Backend, Configs, Debug, Overrides, Quiet, Threads
-from dlcli.errors import Interrupted, UsageError
+from dlcli.errors import DataError, DlcliError, Interrupted, RunError, TrainingError, UsageError
 
 
 def train(
@@ -52,14 +53,62 @@ def train(
         memory_budget_bytes=None if memory_budget is None else commands.parse_bytes(memory_budget),
         debug=debug,
     )
-    summaries = import_command("summarize")
-    displays = partial(console.training_display, quiet=quiet)
-    for trained in commands.train_all(config, options, displays):
-        if as_json:
-            console.write_result(dump_json(summaries.run_json(trained.run)))
-        else:
-            console.write_result(summaries.run_text(trained.run))
-        if trained.interrupted:
-            raise Interrupted(
-                f"training was stopped; {trained.run.path} keeps the weights it had reached"
-            )
+    trained = commands.train_all(config, options, partial(console.training_display, quiet=quiet))
+    named = _named(trained, config)
+    if as_json:
+        _write_json(named, several=len(config) > 1)
+    else:
+        _write_texts(named)
+
+
+def _named(trained: Iterable[Any], configs: Sequence[Path]) -> Iterator[Any]:
+    """Say of what ends the trainings which config it came from, where there are several."""
+    finished: list[str] = []
+    error: DlcliError
+    try:
+        for each in trained:
+            finished.append(str(each.run.path))
+            yield each
+            if each.interrupted:
+                text = f"training was stopped; {each.run.path} keeps the weights it had reached"
+                left = len(configs) - len(finished)
+                raise Interrupted(f"{text}; configs not trained: {left}" if left else text)
+        return
+    except KeyboardInterrupt:
+        error = Interrupted("interrupted")
+    except (DataError, TrainingError, RunError) as raised:
+        error = raised
+    if len(configs) > 1:
+        kept = f"; finished: {', '.join(finished)}" if finished else ""
+        error.message = f"{configs[len(finished)]}: {error.message}{kept}"
+    raise error
+
+
+def _write_texts(trained: Iterator[Any]) -> None:
+    """Write every run as soon as it is there."""
+    summaries, console = import_command("summarize"), import_console()
+    for index, each in enumerate(trained):
+        console.write_result(("\n" if index else "") + summaries.run_text(each.run))
+
+
+def _write_json(trained: Iterator[Any], *, several: bool) -> None:
+    """Write one document: the run, or the list of several runs and of what ended them."""
+    summaries, console = import_command("summarize"), import_console()
+    documents: list[Any] = []
+    failure: DlcliError | None = None
+    try:
+        for each in trained:
+            documents.append(summaries.run_json(each.run))
+    except DlcliError as error:
+        if not documents:
+            raise
+        failure = error
+    if not several:
+        (document,) = documents
+        console.write_result(dump_json(document))
+    else:
+        failed = [] if failure is None else [{"error": failure.to_json()}]
+        console.write_result(dump_json([*documents, *failed]))
+    if failure is not None:
+        console.show_error(failure)
+        raise typer.Exit(failure.exit_code)

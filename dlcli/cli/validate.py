@@ -25,16 +25,12 @@ def validate(
     )
     console = import_console()
     if as_json:
-        console.write_result(
-            dump_json(
-                [{"config": str(c.path), "error": c.error and c.error.message} for c in checked]
-            )
-        )
+        console.write_result(dump_json([item.to_json() for item in checked]))
     for item in checked:
         if item.error is not None:
             console.show_error(item.error)
         elif not as_json:
-            rows = ", ".join(f"{count:,} {name}" for name, count in (item.rows or {}).items())
+            rows = ", ".join(f"{size:,} {name}" for name, size in (item.rows or {}).items())
             console.write_result(f"{item.path}: ok" + (f" ({rows} rows)" if rows else ""))
         for warning in item.warnings:
             console.say(f"{item.path}: warning: {warning}")

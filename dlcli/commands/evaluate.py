@@ -20,6 +20,7 @@ class Evaluation:
     keras: dict[str, Any]
     baselines: dict[str, Any]
     counts: dict[str, Any]
+    warnings: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures as JSON values."""
@@ -31,6 +32,7 @@ class Evaluation:
             "keras": self.keras,
             "baselines": self.baselines,
             "counts": self.counts,
+            "warnings": list(self.warnings),
         }
 
 

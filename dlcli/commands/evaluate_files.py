@@ -1,5 +1,6 @@
 """A run scored on labelled files, which take the preprocessing of the run."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from dlcli.bundle.store import Bundle, open_scorer
@@ -7,6 +8,7 @@ from dlcli.commands.evaluate import Evaluation
 from dlcli.data.readers import read_table
 from dlcli.data.sources import resolve_source
 from dlcli.errors import DataError
+from dlcli.files import hash_file
 from dlcli.runs import RunFolder
 from dlcli.scores import score_predictions
 
@@ -31,4 +33,19 @@ def evaluate_files(
         keras={},
         baselines={},
         counts=applied.counts,
+        warnings=tuple(_trained_on(run, files)),
     )
+
+
+def _trained_on(run: RunFolder, files: list[Path]) -> Iterator[str]:
+    """Tell of files that the run was trained on, whose figures are no test."""
+    record = run.load_manifest()["data"]
+    known = {item["sha256"]: item["bytes"] for item in record["sources"]}
+    own_tests = record["split"]["files"].get("test", [])
+    for file in files:
+        is_same_size = file.stat().st_size in known.values()
+        if is_same_size and hash_file(file) in known and file.name not in own_tests:
+            yield (
+                f"{file.name} is a file that this run was trained on, so these figures are no test: "
+                f"`dlcli evaluate {run.path}` gives those of its test part"
+            )

@@ -10,8 +10,9 @@ import numpy as np
 from dlcli.bundle.own_rows import read_own_rows
 from dlcli.bundle.store import Bundle, open_scorer
 from dlcli.data.readers import read_table
+from dlcli.data.sources import resolve_source
 from dlcli.errors import DataError, RunError, UsageError
-from dlcli.importance.charts import Suffix, draw_dependence, draw_importance
+from dlcli.importance.charts import Suffix, check_charts, draw_dependence, draw_importance
 from dlcli.importance.dependence import Curve, measure_dependence
 from dlcli.importance.permutation import (
     Correlation,
@@ -23,6 +24,7 @@ from dlcli.importance.permutation import (
 from dlcli.importance.rows import LabelledRows
 from dlcli.importance.text import format_curves, format_importance, shown_classes
 from dlcli.runs import RunFolder, open_run
+from dlcli.terminal_text import counted
 
 FEW_ROWS = 30
 """Below this many rows an interval says little."""
@@ -42,6 +44,8 @@ class ImportanceOptions:
     """The run's own without it."""
     plot: Path | None = None
     suffix: Suffix = "svg"
+    force: bool = False
+    """Whether pictures that are there may be replaced."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +88,9 @@ class Explanation:
 
     def to_text(self) -> str:
         """Return everything as text for the terminal."""
-        parts = [f"{self.run.path} on {self.what}, {self.rows:,} rows, {self.repeats} repeats"]
+        parts = [
+            f"{self.run.path} on {self.what}, {counted(self.rows, 'row')}, {counted(self.repeats, 'repeat')}"
+        ]
         for each in self.targets:
             parts.append(format_importance(each))
             own = [curve for curve in self.curves if curve.target == each.target]
@@ -106,6 +112,9 @@ def importance(
         raise UsageError(f"--repeats: expected 1 or more, got {options.repeats}")
     folder = open_run(run)
     bundle = Bundle.load(folder)
+    if options.plot is not None:
+        names = [info.name for info in bundle.preprocessing.targets]
+        check_charts(options.plot, names, suffix=options.suffix, force=options.force)
     on_stage("reading the data")
     what, rows = _read_rows(folder, bundle, options, threads=threads)
     seed = folder.load_manifest()["seed"] if options.seed is None else options.seed
@@ -139,12 +148,13 @@ def _read_rows(
 ) -> tuple[str, LabelledRows]:
     scorer = open_scorer(run, threads=threads)
     if options.data:
-        table = read_table(options.data, bundle.preprocessing.read_options)
+        files = resolve_source([str(path) for path in options.data], folder=Path())
+        table = read_table(files, bundle.preprocessing.read_options)
         cells = bundle.preprocessing.read(table, with_targets=True)
         if not len(cells.kept):
             raise DataError(f"{options.data[0]}: no row is left to look at")
         rows = LabelledRows(bundle=bundle, scorer=scorer, cells=cells, rows=cells.kept)
-        return ", ".join(path.name for path in options.data), rows
+        return ", ".join(path.name for path in files), rows
     try:
         parts = read_own_rows(run, bundle.preprocessing)
     except RunError as error:
@@ -210,7 +220,7 @@ def _warnings(
     if num_all > rows.num_rows:
         texts.append(f"{rows.num_rows:,} of {num_all:,} rows were looked at; --rows takes more")
     if rows.num_rows < FEW_ROWS:
-        texts.append(f"{rows.num_rows} rows say little: the intervals are rough")
+        texts.append(f"{counted(rows.num_rows, 'row')}: too few for narrow intervals")
     if correlations:
         listed = ", ".join(
             f"{c.inputs[0]} and {c.inputs[1]} (r = {c.r:.2f})" for c in correlations[:5]

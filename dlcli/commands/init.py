@@ -2,29 +2,45 @@
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from dlcli.data.profile import profile_table
 from dlcli.data.readers import suffix_of
+from dlcli.data.reading_settings import parse_settings
 from dlcli.data.sources import DATASET_PREFIX
 from dlcli.errors import UsageError
+from dlcli.files import check_output, writing, written_whole
 from dlcli.recipe.config import plan_config, write_config
 from dlcli.recipe.reading import ReadFile, find_column, read_file
 from dlcli.recipe.text import flow, say
 from dlcli.spec.problems import suggest
+from dlcli.terminal_text import counted
 
 
-def init(file: Path, target: tuple[str, ...], out: Path | None) -> Path:
+def init(
+    file: Path,
+    target: tuple[str, ...],
+    out: Path | None,
+    *,
+    force: bool = False,
+    reading: Mapping[str, str | None] | None = None,
+) -> Path:
     """Write a config for `file` and return its path: `out`, or NAME.yaml in this folder.
 
-    Raises UsageError for a target that the file lacks and for a config that is there already.
+    `reading` says how the file is read, in the words of options. Raises UsageError for a target
+    that the file lacks, and without `force` for a config that is there already.
     """
     name = _run_name(file)
     out = out or Path(f"{name}.yaml")
-    _check_writable(out)
-    read = read_file(file, target)
+    _check_writable(out, force=force)
+    read = read_file(file, target, parse_settings(reading or {}))
     targets = tuple(dict.fromkeys(_find_target(read, file, wanted) for wanted in target))
-    profile = profile_table(read.table, decimal=read.settings.get("decimal", "."))
+    profile = profile_table(
+        read.table,
+        decimal=read.settings.get("decimal", "."),
+        thousands=read.settings.get("thousands"),
+    )
     plan = plan_config(
         profile,
         read.table,
@@ -34,7 +50,7 @@ def init(file: Path, target: tuple[str, ...], out: Path | None) -> Path:
         read_settings=read.settings,
     )
     what = " and ".join(say(each) for each in targets)
-    size = f"{profile.num_rows:,} rows, {len(profile.columns)} columns"
+    size = f"{counted(profile.num_rows, 'row')}, {counted(len(profile.columns), 'column')}"
     about = (
         f"Predicts {what} from {say(file.name)}: {size}.",
         f"Train with `dlcli train {_shell(out.name)}`; every line may be changed,",
@@ -51,17 +67,12 @@ def _run_name(file: Path) -> str:
     return name or "table"
 
 
-def _check_writable(out: Path) -> None:
+def _check_writable(out: Path, *, force: bool) -> None:
     if out.suffix not in (".yaml", ".yml"):
         raise UsageError(
             f"--out {out}: expected a file name ending in .yaml", hint=f"e.g. --out {out}.yaml"
         )
-    if out.exists():
-        raise UsageError(
-            f"{out} exists and is never overwritten", hint="name another file with --out"
-        )
-    if not out.parent.is_dir():
-        raise UsageError(f"--out {out}: there is no folder {out.parent}")
+    check_output(out, force=force)
 
 
 def _find_target(read: ReadFile, file: Path, wanted: str) -> str:
@@ -94,10 +105,5 @@ def _shell(name: str) -> str:
 
 
 def _write(out: Path, text: str) -> None:
-    try:
-        with out.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        raise UsageError(f"{out} exists and is never overwritten") from None
-    except OSError as error:
-        raise UsageError(f"--out {out} cannot be written: {error.strerror}") from None
+    with writing(out), written_whole(out) as whole:
+        whole.write_text(text, encoding="utf-8")

@@ -14,7 +14,7 @@ from dlcli.bundle.store import AnyScorer, Bundle, open_scorer
 from dlcli.data.readers import STDIN, read_blocks, suffix_of
 from dlcli.data.sources import resolve_source
 from dlcli.data.table import Table
-from dlcli.data.writers import open_writer
+from dlcli.data.writers import check_writable, open_writer
 from dlcli.errors import DataError, UsageError
 from dlcli.predictions import TargetPrediction
 from dlcli.runs import open_run
@@ -42,19 +42,23 @@ def predict(
     out: Path,
     *,
     ids: tuple[str, ...] = (),
+    force: bool = False,
     threads: int | None = None,
     on_rows: Callable[[int], None] = lambda rows: None,
 ) -> Predicted:
     """Predict the rows of `data` (`-`: CSV on stdin) into `out` (`-`: CSV on stdout).
 
-    The output has the input's own columns, or those of `ids`, in the input's order.
+    The output has the input's own columns, or those of `ids`, in the input's order. A file that
+    is there is replaced only with `force`, and never the one that is read.
     """
+    file = _one_file(data)
+    check_writable(out, force=force, inputs=[file])
     folder = open_run(run)
     bundle = Bundle.load(folder)
     scorer = open_scorer(folder, threads=threads)
     # A text file gets the input's cells as they were written, others their types.
     options = replace(bundle.preprocessing.read_options, as_written=suffix_of(out) in TEXT_SUFFIXES)
-    blocks = read_blocks(_one_file(data), options, rows=BLOCK_ROWS)
+    blocks = read_blocks(file, options, rows=BLOCK_ROWS)
     rows = skipped = 0
     with _Output(out) as output:
         for block in blocks:

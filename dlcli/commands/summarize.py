@@ -1,7 +1,8 @@
 """Summarize: a config's network, a finished run, or a data file."""
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from dlcli.commands.evaluate import stored_evaluation
 from dlcli.errors import RunError, UsageError
 from dlcli.report import format_figure, format_layers, format_scores
 from dlcli.runs import RUNS, RunFolder, open_run
+from dlcli.terminal_text import counted
 
 POLICY_VERBS = {
     "filled": "missing cells filled",
@@ -36,16 +38,37 @@ def summarize(
     overrides: tuple[str, ...] = (),
     weights: bool = False,
     plot: Path | None = None,
+    force: bool = False,
+    reading: Mapping[str, str | None] | None = None,
 ) -> Summary:
-    """Describe a config's network, a run or a data file, told apart by what `what` is."""
+    """Describe a config's network, a run or a data file, told apart by what `what` is.
+
+    `reading` says how a data file is read, in the words of options; `force` lets `plot` replace
+    a picture that is there.
+    """
     path = Path(what)
+    is_file = what.startswith("dataset:") or (
+        path.suffix.lower() not in CONFIG_SUFFIXES and not _names_run(path)
+    )
+    given = [key for key, value in (reading or {}).items() if value is not None]
+    if given and not is_file:
+        raise UsageError(f"--{given[0]} says how a data file is read, and {what} is none")
+    if is_file:
+        if weights or plot is not None:
+            raise UsageError(f"{what} is a data file; --weights and --plot need a config or a run")
+        return _summarize_file(what, reading or {})
+    if plot is not None:
+        importlib.import_module("dlcli.diagram").check_drawable(plot, force=force)
     if path.suffix.lower() in CONFIG_SUFFIXES:
         return _summarize_config(path, overrides, weights=weights, plot=plot)
-    if path.is_dir() or (RUNS / path).is_dir() or not path.suffix:
-        return _summarize_run(open_run(what), weights=weights, plot=plot)
-    if weights or plot is not None:
-        raise UsageError(f"{what} is a data file; --weights and --plot need a config or a run")
-    return _summarize_file(path)
+    return _summarize_run(open_run(what), weights=weights, plot=plot)
+
+
+def _names_run(path: Path) -> bool:
+    """Tell whether a path that is no config names a run; what cannot be looked at is a file."""
+    with suppress(PermissionError):
+        return path.is_dir() or (RUNS / path).is_dir() or not path.suffix
+    return False
 
 
 def run_text(run: RunFolder) -> str:
@@ -72,7 +95,7 @@ def run_text(run: RunFolder) -> str:
         evaluation = stored_evaluation(run)
     except RunError as error:
         return "\n".join([*lines, "", error.message])
-    lines += ["", f"{evaluation.what}, {evaluation.rows:,} rows"]
+    lines += ["", f"{evaluation.what}, {counted(evaluation.rows, 'row')}"]
     return "\n".join([*lines, format_scores(evaluation.targets, evaluation.baselines)])
 
 
@@ -80,7 +103,7 @@ def _policies(counts: dict[str, Any]) -> Iterator[str]:
     """Say what the policies did to how many rows and cells; `manifest.json` has it by column."""
     dropped = counts["rows"]["dropped"]
     if dropped:
-        yield f"{dropped:,} of {counts['rows']['read']:,} rows dropped"
+        yield f"{dropped:,} of {counted(counts['rows']['read'], 'row')} dropped"
     for kind, verb in POLICY_VERBS.items():
         found = {name: each[kind] for name, each in counts["columns"].items() if each.get(kind)}
         if len(found) > MOST_COLUMNS:
@@ -153,10 +176,17 @@ def _summarize_config(
     return Summary(text=text, values=values)
 
 
-def _summarize_file(path: Path) -> Summary:
-    readers = importlib.import_module("dlcli.data.readers")
+def _summarize_file(what: str, reading: Mapping[str, str | None]) -> Summary:
+    readers: Any = importlib.import_module("dlcli.data.readers")
+    settings_module: Any = importlib.import_module("dlcli.data.reading_settings")
     profiling = importlib.import_module("dlcli.data.profile")
-    profile = profiling.profile_table(readers.read_table([path]))
+    given = settings_module.parse_settings(reading)
+    paths = importlib.import_module("dlcli.data.sources").resolve_source(what, folder=Path())
+    options = readers.ReadOptions(**{**settings_module.registry_settings(what), **given})
+    readers.check_options_apply(paths, options)
+    profile = profiling.profile_table(
+        readers.read_table(paths, options), decimal=options.decimal, thousands=options.thousands
+    )
     return Summary(text=profiling.format_profile(profile), values=profile.to_json())
 
 

@@ -5,7 +5,7 @@ import platform
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -30,6 +30,7 @@ from dlcli.spec.run import (
     with_losses,
 )
 from dlcli.spec.writing import to_yaml
+from dlcli.training.advice import training_warnings
 from dlcli.training.job import TrainingJob, TrainingOutcome, Watcher
 from dlcli.training.readings import reading_of
 
@@ -132,6 +133,8 @@ def train_spec(spec: RunSpec, options: TrainOptions, display: Display) -> Traine
         )
         targets = {info.name: info.classes for info in dataset.preprocessing.targets}
         objectives = resolve_objectives(spec, targets)
+        warnings = (*dataset.warnings, *training_warnings(spec, dataset))
+        dataset = replace(dataset, warnings=warnings)
         with stage_run(spec.name, options.out) as staged:
             job = TrainingJob(
                 spec=spec,

@@ -19,6 +19,15 @@ class Checked:
     rows: dict[str, int] | None = None
     warnings: tuple[str, ...] = ()
 
+    def to_json(self) -> dict[str, Any]:
+        """Return what was found as JSON values."""
+        return {
+            "config": str(self.path),
+            "error": None if self.error is None else self.error.to_json(),
+            "rows": self.rows,
+            "warnings": list(self.warnings),
+        }
+
 
 def validate(
     configs: tuple[Path, ...], overrides: tuple[str, ...] = (), *, with_data: bool = False
@@ -47,4 +56,6 @@ def _check_data(path: Path, spec: RunSpec) -> Checked:
     resolve_objectives(spec, {info.name: info.classes for info in dataset.preprocessing.targets})
     parts = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
     rows = {name: part.num_rows for name, part in parts.items() if part is not None}
-    return Checked(path=path, spec=spec, error=None, rows=rows, warnings=dataset.warnings)
+    advice: Any = import_module("dlcli.training.advice")
+    warnings = (*dataset.warnings, *advice.training_warnings(spec, dataset))
+    return Checked(path=path, spec=spec, error=None, rows=rows, warnings=warnings)

@@ -12,6 +12,11 @@ from dlcli.data.columns.policies import Cells
 from dlcli.data.columns.settings import yaml_text
 from dlcli.data.preprocessing import Preprocessing
 from dlcli.data.roles import Roles
+from dlcli.spec.data import ColumnSpec
+
+_DEFAULTS = ColumnSpec()
+_INPUT_SETTINGS = ("encode", "unseen", "scale", "parts", "vocabulary", "length", "lower")
+"""Settings of a column that say how the network sees it."""
 
 FEWEST_JUDGING_ROWS = 10
 """A score on fewer rows says little."""
@@ -26,6 +31,7 @@ def dataset_warnings(
     *,
     sizes: Mapping[str, int],
     roles: Roles,
+    columns: Mapping[str, ColumnSpec],
 ) -> tuple[str, ...]:
     """Return one sentence per thing worth a second look."""
     return (
@@ -33,6 +39,7 @@ def dataset_warnings(
         *_constant_warnings(preprocessing, cells, train_rows),
         *_class_warnings(preprocessing),
         *(_idle_warning(name) for name in roles.idle),
+        *_unused_setting_warnings(roles, columns),
         *(
             f"the {part} part has only {sizes[part]} row{'' if sizes[part] == 1 else 's'}: its "
             "score says little"
@@ -89,6 +96,19 @@ def _class_warnings(preprocessing: Preprocessing) -> Iterator[str]:
                 f"input {column.settings.name!r} becomes {len(column.feature_names)} features: "
                 "`encode: ordinal` with an Embedding may do better"
             )
+
+
+def _unused_setting_warnings(roles: Roles, columns: Mapping[str, ColumnSpec]) -> Iterator[str]:
+    uses = {
+        **dict.fromkeys(roles.filters, "it is no input"),
+        **dict.fromkeys(roles.split, "it is no input, and only decides on the split"),
+    }
+    for name, why in uses.items():
+        own = columns.get(name, _DEFAULTS)
+        unused = [key for key in _INPUT_SETTINGS if getattr(own, key) != getattr(_DEFAULTS, key)]
+        if unused:
+            verb = "does" if len(unused) == 1 else "do"
+            yield f"{' and '.join(unused)} of column {name!r} {verb} nothing: {why}"
 
 
 def _idle_warning(name: str) -> str:

@@ -1,6 +1,8 @@
 """From the `data` section to arrays: read, clean, split, fit on the training part, encode."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from dlcli.data.fitting import fit_columns, read_options
 from dlcli.data.parts import part_files, split_cells
 from dlcli.data.preprocessing import Applied, Preprocessing
 from dlcli.data.readers import check_options_apply, read_table
+from dlcli.data.reading_settings import with_registry
 from dlcli.data.roles import plan_columns, resolve_roles
 from dlcli.data.sources import OnStage, SourceFile, fingerprint, resolve_source
 from dlcli.data.split import Rows
@@ -81,11 +84,13 @@ def prepare_dataset(
     Rows that a `drop` policy removes are gone before the split. `class_targets` are targets whose
     numbers are classes. Raises DataError.
     """
+    spec = with_registry(spec)
     paths = resolve_source(spec.source, folder=folder, on_stage=on_stage)
     files = part_files(spec.split, paths, folder=folder)
     options = read_options(spec)
     check_options_apply(paths, options)
-    table = read_table(paths, options)
+    with _named_by("data.source"):
+        table = read_table(paths, options)
     roles = resolve_roles(spec, table)
     planned = plan_columns(spec, table, roles, class_targets=class_targets)
     cells = _checked(read_cells(table, planned))
@@ -97,7 +102,8 @@ def prepare_dataset(
     origins = {"train": (cells, train_rows)}
     for name, rows in (("validation", split.validation), ("test", split.test)):
         if name in files:
-            origins[name] = _read_part(files[name], preprocessing)
+            with _named_by(f"data.split.{name}"):
+                origins[name] = _read_part(files[name], preprocessing)
         elif len(rows):
             origins[name] = (cells, cells.kept[rows])
     parts = {name: _part(preprocessing.encode(*origin)) for name, origin in origins.items()}
@@ -113,7 +119,9 @@ def prepare_dataset(
         counts=_counts(preprocessing, origins, sizes),
         sources=tuple(fingerprint(path) for path in every_path),
         split_record=_split_record(split.kind, parts, seed=split_seed, files=files),
-        warnings=dataset_warnings(preprocessing, cells, train_rows, sizes=sizes, roles=roles),
+        warnings=dataset_warnings(
+            preprocessing, cells, train_rows, sizes=sizes, roles=roles, columns=spec.columns
+        ),
         tables=_kept_tables({name: origin[0].table for name, origin in origins.items()}),
     )
 
@@ -122,6 +130,17 @@ def _kept_tables(tables: dict[str, Table]) -> dict[str, Table]:
     once = {id(table): table for table in tables.values()}
     is_small = sum(table.arrow.nbytes for table in once.values()) <= MOST_KEPT_BYTES
     return tables if is_small else {}
+
+
+@contextmanager
+def _named_by(key: str) -> Iterator[None]:
+    """Add to the error for a file that is not there which key of the config names it."""
+    try:
+        yield
+    except DataError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            error.message = f"{error.message} (`{key}`)"
+        raise
 
 
 def _checked(cells: Cells) -> Cells:

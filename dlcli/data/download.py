@@ -16,8 +16,8 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from dlcli.data.sources import hash_file
 from dlcli.errors import DataError
+from dlcli.files import hash_file, reading
 
 REGISTRY = Path(__file__).parents[1] / "datasets"
 
@@ -84,12 +84,15 @@ def fetch(
     """
     entry = load_entry(name)
     folder = folder or _folder_from_environment()
-    if folder is not None and (folder / entry.file).is_file():
-        _check_sum(folder / entry.file, entry)
-        return folder / entry.file
+    if folder is not None:
+        with reading(folder, DataError):
+            if (folder / entry.file).is_file():
+                _check_sum(folder / entry.file, entry)
+                return folder / entry.file
     cached = (cache or cache_folder()) / "datasets" / entry.file
-    if cached.is_file() and hash_file(cached) == entry.sha256:
-        return cached
+    with reading(cached, DataError):
+        if cached.is_file() and hash_file(cached) == entry.sha256:
+            return cached
     address = address or entry.address
     if address is None:
         raise DataError(

@@ -1,7 +1,6 @@
 """What a table holds, column by column, and what in it deserves a second look."""
 
 import textwrap
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -15,6 +14,7 @@ from dlcli.data.cells import missing_mask, to_text
 from dlcli.data.column_profile import ColumnProfile, profile_column
 from dlcli.data.readers import looks_headerless
 from dlcli.data.table import Table
+from dlcli.terminal_text import cell_width, counted, cut_middle, pad, printable
 
 BARS = " ▁▂▃▄▅▆▇█"
 _FIGURES = ("missing", "distinct", "min", "median", "max")
@@ -103,10 +103,10 @@ def format_profile(profile: TableProfile, *, width: int = 100) -> str:
     """Lay the profile out for a terminal of `width` characters."""
     title = ", ".join(
         [
-            _cut_middle(" + ".join(profile.files), width - 50),
-            _count(profile.num_rows, "row"),
-            _count(len(profile.columns), "column"),
-            _count(profile.duplicates, "repeated row"),
+            cut_middle(" + ".join(profile.files), width - 50),
+            _count_or_no(profile.num_rows, "row"),
+            _count_or_no(len(profile.columns), "column"),
+            _count_or_no(profile.duplicates, "repeated row"),
         ]
     )
     notes = [line for note in _notes(profile) for line in _wrap_note(note, width)]
@@ -127,22 +127,22 @@ def _format_columns(profile: TableProfile, width: int) -> list[str]:
         for index, title in enumerate(_FIGURES)
     ]
     type_width = 8
-    name_width = max((_width(_shown(column.name)) for column in profile.columns), default=0)
+    name_width = max((cell_width(printable(column.name)) for column in profile.columns), default=0)
     taken = type_width + sum(widths) + 2 * (len(widths) + 2) + 12
     name_width = max(12, min(name_width, width - taken))
 
     def lay(name: str, kind: str, figures: Sequence[str], last: str) -> str:
         padded = [text.rjust(size) for text, size in zip(figures, widths, strict=False)]
-        return "  ".join([_pad(name, name_width), kind.ljust(type_width), *padded, last]).rstrip()
+        return "  ".join([pad(name, name_width), kind.ljust(type_width), *padded, last]).rstrip()
 
     lines = [lay("column", "type", _FIGURES, "")]
     for column, figures in zip(profile.columns, cells, strict=True):
-        name = _cut_middle(_shown(column.name), name_width)
+        name = cut_middle(printable(column.name), name_width)
         if column.minimum is not None:
             lines.append(lay(name, column.type, figures, format_bars(column.histogram)))
         else:
             start = lay(name, column.type, figures[:2], "")
-            shown = _format_top(column, width - _width(start) - 2)
+            shown = _format_top(column, width - cell_width(start) - 2)
             lines.append(f"{start}  {shown}".rstrip())
     return lines
 
@@ -169,10 +169,10 @@ def _format_top(column: ColumnProfile, width: int) -> str:
     text = ""
     for index, (value, count) in enumerate(column.top):
         share = f"{count / num_cells:.0%}" if num_cells else f"{count:,}"
-        item = f"{_cut_middle(_shown(value), 24)} {share}"
+        item = f"{cut_middle(printable(value), 24)} {share}"
         longer = f"{text}, {item}" if text else item
         is_last = index + 1 == column.distinct
-        if _width(longer) + (0 if is_last else 3) > width:
+        if cell_width(longer) + (0 if is_last else 3) > width:
             return f"{text}, …" if text else ""
         text = longer
     return text if len(column.top) == column.distinct else f"{text}, …"
@@ -183,7 +183,9 @@ def _notes(profile: TableProfile) -> list[str]:
     named: dict[str, list[str]] = {}
     for column in profile.columns:
         if column.note:
-            named.setdefault(_shown(column.note), []).append(_cut_middle(_shown(column.name), 40))
+            named.setdefault(printable(column.note), []).append(
+                cut_middle(printable(column.name), 40)
+            )
     notes = []
     if not profile.has_header:
         notes.append("the column names look like data: a file without a header row needs `header`")
@@ -194,38 +196,5 @@ def _wrap_note(note: str, width: int) -> list[str]:
     return textwrap.wrap(note, width, initial_indent="  ", subsequent_indent="    ")
 
 
-def _count(number: int, noun: str) -> str:
-    return (
-        f"{number:,} {noun}" if number == 1 else f"{number or 'no':{',' if number else ''}} {noun}s"
-    )
-
-
-def _shown(text: str) -> str:
-    """Return the text with what would move the cursor escaped."""
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
-    )
-
-
-def _width(text: str) -> int:
-    """Count terminal cells: East Asian wide characters take two, combining ones none."""
-    if text.isascii():
-        return len(text)
-    return sum(
-        0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF")
-        for c in text
-    )
-
-
-def _pad(text: str, width: int) -> str:
-    return text + " " * (width - _width(text))
-
-
-def _cut_middle(text: str, width: int) -> str:
-    """Shorten a text to `width` terminal cells; names often differ at either end only."""
-    if _width(text) <= width:
-        return text
-    kept = len(text) - 1
-    while kept > 2 and _width(text[: (kept + 1) // 2] + text[len(text) - kept // 2 :]) >= width:
-        kept -= 1
-    return f"{text[: (kept + 1) // 2]}…{text[len(text) - kept // 2 :]}"
+def _count_or_no(number: int, noun: str) -> str:
+    return counted(number, noun) if number else f"no {noun}s"

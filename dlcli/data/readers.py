@@ -1,6 +1,7 @@
 """Files to tables: the suffix table, and the types that the cells of all files agree on."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
@@ -12,6 +13,7 @@ import pyarrow as pa
 from dlcli.data.cells import check_decimal, infer_column, join_columns, mark_missing, to_text
 from dlcli.data.table import Table
 from dlcli.errors import DataError
+from dlcli.files import reading, refusal
 
 STDIN = Path("-")
 
@@ -93,7 +95,10 @@ def read_table(paths: Sequence[Path], options: ReadOptions | None = None) -> Tab
     options = options or ReadOptions()
     check_decimal(options.decimal, options.thousands)
     formats = [_format_of(path) for path in paths]
-    raws = [format.read(path, options) for path, format in zip(paths, formats, strict=True)]
+    raws = []
+    for path, format in zip(paths, formats, strict=True):
+        with reading(path, DataError):
+            raws.append(format.read(path, options))
     names = raws[0].names
     for raw in raws[1:]:
         _check_same_columns(raws[0], raw)
@@ -120,7 +125,12 @@ def read_blocks(
     path, options = Path(path), options or ReadOptions()
     check_decimal(options.decimal, options.thousands)
     format = _format_of(path)
-    for raw in format.read_blocks(path, options, rows=rows):
+    blocks = iter(format.read_blocks(path, options, rows=rows))
+    while True:
+        with reading(path, DataError):
+            raw = next(blocks, None)
+        if raw is None:
+            return
         columns = [
             _type_column(column, name, options, has_types=format.HAS_TYPES)
             for name, column in zip(raw.names, raw.arrow.columns, strict=True)
@@ -144,7 +154,7 @@ def _format_of(path: Path) -> Format:
     if path == STDIN:
         return _load(READERS[".csv"])
     suffix = suffix_of(path)
-    if suffix not in READERS and not path.is_dir():
+    if suffix not in READERS and not _is_folder(path):
         known = ", ".join(known for known in READERS if not known.endswith(".gz"))
         raise DataError(
             f"{path.name}: cannot tell the format from the suffix {suffix!r}",
@@ -154,20 +164,25 @@ def _format_of(path: Path) -> Format:
     return _load(READERS[suffix])
 
 
+def _is_folder(path: Path) -> bool:
+    with reading(path, DataError):
+        return path.is_dir()
+
+
 def _load(module: str) -> Format:
     return import_module(module)  # type: ignore[return-value]  # a test checks every module
 
 
 def _check_readable(path: Path) -> None:
-    if path.is_dir():
-        raise DataError(f"{path} is a folder", hint=f"name its files: {path.name}/*.csv")
     try:
+        if path.is_dir():
+            raise DataError(f"{path} is a folder", hint=f"name its files: {path.name}/*.csv")
         with path.open("rb") as file:
             is_empty = not file.read(1)
     except FileNotFoundError as error:
         raise _not_found(path) from error
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+        raise refusal(error, path, "cannot be read", DataError) from error
     if is_empty:
         raise DataError(f"{path} is empty")
 
@@ -175,8 +190,10 @@ def _check_readable(path: Path) -> None:
 def _not_found(path: Path) -> DataError:
     if not path.parent.is_dir():
         return DataError(f"no such file: {path}", hint=f"there is no folder {path.parent}")
-    beside = [other.name for other in path.parent.iterdir()]
-    near = get_close_matches(path.name, beside, n=1, cutoff=0.6)
+    beside: list[str] = []
+    with suppress(PermissionError):
+        beside = [other.name for other in path.parent.iterdir()]
+    near = get_close_matches(path.name, beside, n=1, cutoff=0.7)
     return DataError(
         f"no such file: {path}", hint=f"did you mean {path.parent / near[0]}?" if near else None
     )

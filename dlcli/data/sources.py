@@ -1,12 +1,12 @@
 """From what a config calls its source to files on this machine, and their fingerprints."""
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
 from dlcli.errors import DataError
+from dlcli.files import hash_file, reading
 
 DATASET_PREFIX = "dataset:"
 _GLOB_CHARACTERS = frozenset("*?[")
@@ -36,7 +36,10 @@ def resolve_source(
     sources = [source] if isinstance(source, str) else list(source)
     if not sources:
         raise DataError("the source lists no files")
-    files = [path for item in sources for path in _resolve(item, folder, on_stage)]
+    files = []
+    for item in sources:
+        with reading(item, DataError):
+            files += list(_resolve(item, folder, on_stage))
     repeated = next((path for path in files if files.count(path) > 1), None)
     if repeated is not None:
         raise DataError(
@@ -45,15 +48,10 @@ def resolve_source(
     return files
 
 
-def hash_file(path: Path) -> str:
-    """Return the sha256 of a file's bytes in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def fingerprint(path: Path) -> SourceFile:
     """Return the file with its sha256 and size."""
-    return SourceFile(path=path, sha256=hash_file(path), num_bytes=path.stat().st_size)
+    with reading(path, DataError):
+        return SourceFile(path=path, sha256=hash_file(path), num_bytes=path.stat().st_size)
 
 
 def _download_stage(name: str, done: int, total: int | None) -> str:

@@ -1,8 +1,7 @@
 """Tables to files, block by block; a file appears under its name only when it is whole."""
 
-import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from gzip import GzipFile
 from importlib import import_module
@@ -12,7 +11,8 @@ from typing import BinaryIO, Protocol
 import pyarrow as pa
 
 from dlcli.data.readers import STDIN, suffix_of
-from dlcli.errors import DataError
+from dlcli.errors import DlcliError, UsageError
+from dlcli.files import check_output, writing, written_whole
 
 WRITERS: Mapping[str, str] = {
     ".csv": "dlcli.data.formats.delimited_output",
@@ -55,49 +55,43 @@ def open_writer(
         yield writer
         writer.close()
         return
-    check_writable(path)
-    # In the same folder, so that the last step is a rename within one file system.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with _reported(path):
-        sink = temporary.open("xb")
-    try:
-        writer = _Writer(path, sink, schema, escape_formulas=escape_formulas)
+    check_writable(path, force=True)
+    with written_whole(path) as temporary:
+        with writing(path):
+            sink = temporary.open("xb")
         try:
-            yield writer
-        except BaseException:
-            writer.abandon()
-            raise
-        writer.close()
-        with _reported(path):
-            sink.close()
-            temporary.replace(path)
-    finally:
-        with suppress(OSError):
-            sink.close()
-        temporary.unlink(missing_ok=True)
+            writer = _Writer(path, sink, schema, escape_formulas=escape_formulas)
+            try:
+                yield writer
+            except BaseException:
+                writer.abandon()
+                raise
+            writer.close()
+        finally:
+            # What counts is flushed and told by now.
+            with suppress(OSError):
+                sink.close()
 
 
-def check_writable(path: Path | str) -> None:
-    """Raise DataError where `open_writer` is bound to fail, before any work is done."""
+def check_writable(path: Path | str, *, force: bool = False, inputs: Iterable[Path] = ()) -> None:
+    """Raise UsageError where `open_writer` is bound to fail, before any work is done.
+
+    Without `force` a file that is there is an error too, and always one that is among `inputs`.
+    """
     path = Path(path)
     if path == STDIN:
         return
     if suffix_of(path) not in WRITERS:
         known = ", ".join(suffix for suffix in WRITERS if not suffix.endswith(".gz"))
-        raise DataError(
+        raise UsageError(
             f"{path.name}: cannot tell the format to write from the suffix {suffix_of(path)!r}",
             hint=f"known suffixes are {known}; text files may add .gz",
         )
-    if path.is_dir():
-        raise DataError(f"{path} is a folder", hint="name a file in it")
-    if not path.parent.is_dir():
-        raise DataError(f"{path} cannot be written: there is no folder {path.parent}")
-    if not os.access(path.parent, os.W_OK):
-        raise DataError(f"{path} cannot be written: the folder {path.parent} is write-protected")
+    check_output(path, force=force, inputs=inputs)
 
 
 class _Writer:
-    """A format's writer with its gzip layer, whose failures become DataError."""
+    """A format's writer with its gzip layer, whose failures become UsageError."""
 
     def __init__(
         self, path: Path, sink: BinaryIO, schema: pa.Schema, *, escape_formulas: bool
@@ -109,7 +103,7 @@ class _Writer:
         # Without a time stamp the same rows give the same bytes.
         self._zip = GzipFile("", "wb", fileobj=sink, mtime=0) if suffix.endswith(".gz") else None
         module = import_module(WRITERS[suffix])
-        with _reported(path):
+        with writing(_shown(path)):
             self._writer: TableWriter = module.Writer(
                 self._zip or sink,
                 schema,
@@ -118,11 +112,11 @@ class _Writer:
             )
 
     def write(self, arrow: pa.Table) -> None:
-        with _reported(self._path):
+        with writing(_shown(self._path)):
             self._writer.write(arrow.select(self._names))
 
     def close(self) -> None:
-        with _reported(self._path):
+        with writing(_shown(self._path)):
             self._writer.close()
             if self._zip is not None:
                 self._zip.close()
@@ -130,19 +124,9 @@ class _Writer:
 
     def abandon(self) -> None:
         # An open writer would try to complete its file when it is collected, long after.
-        with suppress(DataError, pa.ArrowException, ValueError):
+        with suppress(DlcliError, pa.ArrowException, ValueError):
             self.close()
 
 
-@contextmanager
-def _reported(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except BrokenPipeError:
-        raise  # The reader of standard output has seen enough, which is no failure of ours.
-    except OSError as error:
-        name = "standard output" if path == STDIN else path
-        raise DataError(
-            f"{name} cannot be written: {error.strerror or error}",
-            hint="free some space, or choose another folder",
-        ) from error
+def _shown(path: Path) -> str:
+    return "standard output" if path == STDIN else str(path)

@@ -6,18 +6,35 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from dlcli.errors import UsageError
+from dlcli.files import check_output, writing, written_whole
 from dlcli.importance.dependence import Curve
 from dlcli.importance.permutation import TargetImportance
 
 Suffix = Literal["svg", "png"]
 
+IMPORTANCE, DEPENDENCE = "importance", "dependence"
+"""What the names of the charts begin with; the target follows."""
 MOST_BARS = 30
 """Inputs in one chart."""
 
 _COLUMNS = 3
 _DPI = 144
 _INK, _BAND, _BAR, _FAINT = "#1f4e79", "#c6dbef", "#4a86b8", "#b8c4ce"
+
+
+def check_charts(folder: Path, targets: Sequence[str], *, suffix: Suffix, force: bool) -> None:
+    """Make the folder; raise UsageError where the charts cannot be written or would replace some."""
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    for target in targets:
+        for kind in (IMPORTANCE, DEPENDENCE):
+            check_output(chart_path(folder, f"{kind}-{target}", suffix), force=force)
+
+
+def chart_path(folder: Path, stem: str, suffix: Suffix) -> Path:
+    """Return where a chart goes, under a name that every file system takes."""
+    name = re.sub(r"[^\w.-]+", "_", stem)
+    return folder / f"{name}.{suffix}"
 
 
 def draw_importance(found: TargetImportance, folder: Path, *, suffix: Suffix) -> Path:
@@ -38,7 +55,7 @@ def draw_importance(found: TargetImportance, folder: Path, *, suffix: Suffix) ->
     axes.set_xlabel(
         f"increase of the {figure_name} of {_plain(found.target)}, now {found.value:.4g}"
     )
-    return _save(figure, folder, f"importance-{found.target}", suffix)
+    return _save(figure, folder, f"{IMPORTANCE}-{found.target}", suffix)
 
 
 def draw_dependence(
@@ -65,7 +82,7 @@ def draw_dependence(
         labels = {curve.label for curve in curves}
         one = next(iter(labels)) if len(labels) == 1 else None
         axes.set_ylabel(_plain(target if one is None else f"probability of {one}"))
-    return _save(figure, folder, f"dependence-{target}", suffix)
+    return _save(figure, folder, f"{DEPENDENCE}-{target}", suffix)
 
 
 def _draw_curve(axes: Any, curve: Curve, *, has_band: bool) -> None:
@@ -93,18 +110,13 @@ def _figure(width: float, height: float) -> Any:
 
 
 def _save(figure: Any, folder: Path, stem: str, suffix: Suffix) -> Path:
-    name = re.sub(r"[^\w.-]+", "_", stem)
-    path = folder / f"{name}.{suffix}"
+    path = chart_path(folder, stem, suffix)
     matplotlib = importlib.import_module("matplotlib")
     # The same picture gives the same bytes: no date, no random ids.
     settings = {"svg.hashsalt": "dlcli", "svg.fonttype": "none"}
     metadata = {"Date": None} if suffix == "svg" else None
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with matplotlib.rc_context(settings):
-            figure.savefig(path, dpi=_DPI, metadata=metadata)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot write a picture here: {error.strerror}") from None
+    with writing(path), written_whole(path) as whole, matplotlib.rc_context(settings):
+        figure.savefig(whole, format=suffix, dpi=_DPI, metadata=metadata)
     return path
 
 

@@ -200,10 +200,13 @@ def quiet_stderr() -> Iterator[None]:
         os.dup2(held.fileno(), 2)
         try:
             yield
+        except KeyboardInterrupt:
+            raise  # The user's own wish is no failure to be explained.
         except BaseException:
             _flush_stderr()
             held.seek(0)
-            os.write(saved, held.read())
+            with contextlib.suppress(OSError):
+                os.write(saved, held.read())
             raise
         finally:
             _flush_stderr()

@@ -19,6 +19,7 @@ from dlcli.recipe.columns import (
 from dlcli.recipe.network import VOCABULARY, Size, choose_size, has_own_heads, network_lines
 from dlcli.recipe.targets import TargetPlan, plan_target
 from dlcli.recipe.text import Line, flow, line, say, write_blocks, write_key, write_list
+from dlcli.terminal_text import counted
 
 FEWEST_ROWS = 10
 FEWEST_FOR_VALIDATION = 100
@@ -71,7 +72,7 @@ def plan_config(
     file = profile.files[0] if profile.files else "the file"
     if profile.num_rows < FEWEST_ROWS:
         raise DataError(
-            f"{file} has {profile.num_rows} rows; a network needs at least {FEWEST_ROWS}"
+            f"{file} has {counted(profile.num_rows, 'row')}; a network needs at least {FEWEST_ROWS}"
         )
     planned = tuple(plan_target(profile, table, target) for target in targets)
     columns = [
@@ -158,6 +159,7 @@ def _reading_lines(settings: Mapping[str, Any]) -> list[Line]:
         "sheet": "the sheet of the workbook",
         "separator": "what stands between cells",
         "decimal": "the decimal mark of its numbers",
+        "thousands": "the mark between thousands",
         "encoding": "how its letters are stored",
         "header": "the file has no header row: name its columns here, in order",
     }

@@ -6,15 +6,23 @@ import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
 
 from dlcli.data.cells import infer_column
-from dlcli.data.download import fetch, load_entry
 from dlcli.data.profile import lacks_header
-from dlcli.data.readers import READERS, ReadOptions, looks_headerless, read_table, suffix_of
-from dlcli.data.sources import DATASET_PREFIX
+from dlcli.data.readers import (
+    READERS,
+    ReadOptions,
+    check_options_apply,
+    looks_headerless,
+    read_table,
+    suffix_of,
+)
+from dlcli.data.reading_settings import registry_settings
+from dlcli.data.sources import resolve_source
 from dlcli.data.table import Table
 from dlcli.errors import DataError
 
@@ -31,21 +39,22 @@ class ReadFile:
     has_header: bool = True
 
 
-def read_file(file: Path, targets: Sequence[str]) -> ReadFile:
+def read_file(
+    file: Path, targets: Sequence[str], given: Mapping[str, Any] = MappingProxyType({})
+) -> ReadFile:
     """Read a file or `dataset:NAME`, looking for the reading that has the columns `targets`.
 
-    Raises DataError where no reading makes a table.
+    `given` are settings that stand. Raises DataError where no reading makes a table.
     """
-    known: Mapping[str, Any] = {}
-    path = file
-    if str(file).startswith(DATASET_PREFIX):
-        name = str(file).removeprefix(DATASET_PREFIX)
-        known, path = load_entry(name).options, fetch(name)
+    (path,) = resolve_source(str(file), folder=Path())
+    known = registry_settings(str(file))
     if known:
-        return ReadFile(table=_read(path, known), settings=dict(known))
+        settings = {**known, **given}
+        return ReadFile(table=_read(path, settings), settings=settings)
+    check_options_apply([path], ReadOptions(**given))
     found: ReadFile | None = None
     error: DataError | None = None
-    for settings in _attempts(path):
+    for settings in _attempts(path, given):
         try:
             table = _read(path, settings)
         except DataError as raised:
@@ -56,12 +65,13 @@ def read_file(file: Path, targets: Sequence[str]) -> ReadFile:
         if all(find_column(table, target) is not None for target in targets):
             return _with_decimal(path, ReadFile(table=table, settings=settings))
     if found is None:
-        headerless = _read_without_header(path, None)
+        headerless = None if given else _read_without_header(path, None)
         if headerless is None:
             assert error is not None
             raise error
         return headerless
-    return _read_without_header(path, found) or _with_decimal(path, found)
+    headerless = None if "header" in given else _read_without_header(path, found)
+    return headerless or _with_decimal(path, found)
 
 
 def find_column(table: Table, name: str) -> str | None:
@@ -76,9 +86,15 @@ def _read(path: Path, settings: Mapping[str, Any]) -> Table:
     return read_table([path], ReadOptions(**settings))
 
 
-def _attempts(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield settings to try, the plain reading first."""
-    yield {}
+def _attempts(path: Path, given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield settings to try over those that are given, the plain reading first."""
+    yield dict(given)
+    for guess in _guesses(path):
+        if not guess.keys() & given.keys():
+            yield {**given, **guess}
+
+
+def _guesses(path: Path) -> Iterator[dict[str, Any]]:
     module = READERS.get(suffix_of(path), "")
     if module.endswith("excel"):
         yield from ({"sheet": name} for name in _sheet_names(path)[1:])
@@ -136,6 +152,8 @@ def _first_cells(path: Path) -> list[str]:
 
 def _with_decimal(path: Path, found: ReadFile) -> ReadFile:
     """Read again with a decimal comma when that makes numbers of text columns."""
+    if "decimal" in found.settings:
+        return found
     for column in found.table.arrow.columns:
         if pa.types.is_string(column.type) and column.null_count < len(column):
             typed = infer_column(column, decimal=",")

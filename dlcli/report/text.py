@@ -4,22 +4,23 @@ from collections.abc import Sequence
 from typing import Any
 
 from dlcli.report.figures import format_figures, shown_figures
+from dlcli.terminal_text import cell_width, pad, printable
 
 
 def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Lay out rows under a header: columns of numbers to the right, others to the left."""
-    lines = [list(header), *map(list, rows)]
-    widths = [max(len(line[index]) for line in lines) for index in range(len(header))]
+    lines = [[printable(cell) for cell in line] for line in (header, *rows)]
+    widths = [max(cell_width(line[index]) for line in lines) for index in range(len(header))]
     numeric = [all(_is_number(row[index]) for row in rows) for index in range(len(header))]
 
     def lay(line: Sequence[str]) -> str:
         cells = [
-            cell.rjust(width) if right else cell.ljust(width)
-            for cell, width, right in zip(line, widths, numeric, strict=True)
+            pad(cell, size, right=right)
+            for cell, size, right in zip(line, widths, numeric, strict=True)
         ]
         return "  ".join(cells).rstrip()
 
-    ruled = "  ".join("-" * width for width in widths)
+    ruled = "  ".join("-" * size for size in widths)
     return "\n".join([lay(lines[0]), ruled, *map(lay, lines[1:])])
 
 

@@ -1,5 +1,6 @@
 """Callbacks: where those that write files write, and what those that watch a figure may watch."""
 
+import importlib.util
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -16,6 +17,9 @@ RUN_PATHS = {
     "BackupAndRestore": ("backup_dir", "backup"),
 }
 """Callbacks that write: the argument that says where, and where in the run folder without it."""
+
+PACKAGES = {"TensorBoard": "tensorboard"}
+"""Callbacks that need a package which dlcli does not bring."""
 
 _WEIGHTS_ONLY = "checkpoints/best.weights.h5"
 _OWN_FILES = {
@@ -93,6 +97,14 @@ def check_callback(
 ) -> None:
     """Report a callback that Keras would refuse for its arguments or for the optimizer."""
     path = (*path, callback.alias or callback.name)
+    package = PACKAGES.get(callback.name)
+    if package is not None and importlib.util.find_spec(package) is None:
+        problems.add(
+            path,
+            f"{callback.name} needs the package {package}, which is not installed",
+            hint=f"pip install {package}",
+            on_key=True,
+        )
     if callback.name == "ModelCheckpoint":
         _check_suffix(callback, path, problems)
     has_averages = optimizer is None or optimizer.arguments.get("use_ema")

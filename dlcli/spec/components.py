@@ -165,6 +165,15 @@ class Component:
         if first is None:
             problems.add(path, f"{entry.name} takes no arguments, got {show_value(written)}")
             return INVALID
+        meant = _meant_argument(written, entry)
+        if not field_of(first).accepts(written) and meant is not None:
+            problems.add(
+                path,
+                f"a bare value is the first argument of {entry.name}, {first.name}: expected "
+                f"{field_of(first).expectation}, got {show_value(written)}",
+                hint=f"did you mean {name}: {{{meant}: {show_flow(written)}}}?",
+            )
+            return INVALID
         return self._with({first.name: written}, entry, name, path, problems, bare=True)
 
     def _with(
@@ -247,6 +256,22 @@ def _report_missing(
             hint=f"e.g. {entry.name}: {{{example}}}",
             on_key=True,
         )
+
+
+def _meant_argument(value: object, entry: Entry) -> str | None:
+    """Return the argument that a value was probably meant for: the first that takes no other kind."""
+    for argument in entry.arguments:
+        kind, problems = field_of(argument), Problems()
+        is_whole = isinstance(kind, Number) and kind.integer
+        if (
+            kind.accepts(value)
+            and is_whole == isinstance(value, int)
+            and argument.name not in ("name", "dtype")
+        ):
+            kind.check(value, (), problems)
+            if not problems:
+                return argument.name
+    return None
 
 
 def _is_first_argument(written: dict[str, object], entry: Entry) -> bool:

@@ -1,19 +1,28 @@
 """`--set KEY=VALUE`: one value of a config replaced from the command line."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 from dlcli.errors import SpecError
 from dlcli.spec import catalog
+from dlcli.spec.data import ColumnSpec
 from dlcli.spec.places import KeyPlace, Place, Source
 from dlcli.spec.problems import KeyPath, show_value
+from dlcli.spec.sections import Section
 from dlcli.spec.source import parse_source
+
+_ONE_KEY = r""" "([^"]+)" | '([^']+)' | ([^."']+) """.replace(" ", "")
+_KEY = re.compile(_ONE_KEY)
+_KEYS = re.compile(rf"(?:{_ONE_KEY})(?:\.(?:{_ONE_KEY}))*")
+_COLUMN_KEYS = Section(ColumnSpec).settings()
+_INDEX = re.compile(r"\[(\d+)\]")
 
 
 def apply_override(source: Source, text: str) -> Source:
     """Write `KEY=VALUE` into a source, whose values it changes; raises SpecError.
 
-    Keys are joined by dots; items of a list count from 0.
+    Keys are joined by dots, and one with a dot in it is quoted; items of a list count from 0.
     """
     name, equals, written = text.partition("=")
     if not equals or not name:
@@ -22,17 +31,44 @@ def apply_override(source: Source, text: str) -> Source:
             hint="e.g. --set optimizer.Adam.learning_rate=3e-4",
         )
     label = f"--set {name}"
-    if name.split(".")[0] == "extends":
+    keys = _split_keys(name, label)
+    if keys[:2] == ("data", "columns") and len(keys) > 4 and keys[3] not in _COLUMN_KEYS:
+        column = ".".join(keys[2:-1])
+        raise SpecError(
+            f"{label}: a column has no setting {keys[3]!r}",
+            hint=f"for a column called {column!r}: "
+            f"--set 'data.columns.\"{column}\".{keys[-1]}={written}'",
+        )
+    if keys[0] == "extends":
         raise SpecError(f"{label}: the config is merged already", hint="write it into the file")
     value = parse_source(written, file=Path(label)).values
-    path = _write(source.values, tuple(name.split(".")), value, label)
+    path = _write(source.values, keys, value, label)
     place = Place(file=label)
     places = {old: at for old, at in source.places.items() if old[: len(path)] != path}
+    # Mappings made on the way stand in no file either.
+    made = [path[:size] for size in range(1, len(path) + 1) if path[:size] not in places]
     return Source(
         values=source.values,
-        places={**places, path: KeyPlace(key=place, value=place)},
+        places={**places, **dict.fromkeys(made, KeyPlace(key=place, value=place))},
         file=source.file,
     )
+
+
+def _split_keys(name: str, label: str) -> tuple[str, ...]:
+    """Split at the dots that are not within quotes, as a column name may have some."""
+    keys = [found[1] or found[2] or found[3] or "" for found in _KEY.finditer(name)]
+    indexed = _INDEX.sub(r".\1", name)
+    if indexed != name:
+        raise SpecError(
+            f"{label}: items of a list are keys like any other",
+            hint=f"did you mean --set {indexed.lstrip('.')}?",
+        )
+    if not all(keys) or not _KEYS.fullmatch(name):
+        raise SpecError(
+            f"{label}: expected keys joined by dots",
+            hint="a key with a dot in it needs quotes: --set 'data.columns.\"a.b\".scale=none'",
+        )
+    return tuple(keys)
 
 
 def _write(values: Any, keys: tuple[str, ...], value: Any, label: str) -> KeyPath:

@@ -1,6 +1,6 @@
 """Problems to one error that shows each at its place in the file."""
 
-from dlcli.errors import SpecError
+from dlcli.errors import LocatedProblem, SpecError
 from dlcli.spec.places import Place, Source, format_problem
 from dlcli.spec.problems import Problem, Problems
 
@@ -18,10 +18,26 @@ def raise_problems(problems: Problems, source: Source) -> None:
     texts = list(dict.fromkeys(_format(place, problem) for place, problem in placed))
     if len(texts) > MAX_SHOWN:
         texts[MAX_SHOWN:] = [f"{source.file}: and {len(texts) - MAX_SHOWN} more problems"]
-    raise SpecError("\nerror: ".join(texts))
+    raise SpecError(
+        "\nerror: ".join(texts),
+        problems=list(dict.fromkeys(_located(place, problem) for place, problem in placed)),
+    )
+
+
+def _located(place: Place, problem: Problem) -> LocatedProblem:
+    return LocatedProblem(
+        file=place.file,
+        line=place.line or None,
+        column=place.column or None,
+        message=problem.message,
+        hint=problem.hint,
+    )
 
 
 def _place_of(problem: Problem, source: Source) -> Place:
+    if problem.missing is not None and (*problem.path, problem.missing) in source.places:
+        # An override took it out.
+        return source.place((*problem.path, problem.missing))
     if not problem.path:
         # What is wrong with the file as a whole stands on no line.
         return Place(file=str(source.file))

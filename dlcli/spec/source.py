@@ -8,7 +8,8 @@ from typing import Any
 
 import yaml
 
-from dlcli.errors import SpecError
+from dlcli.errors import LocatedProblem, SpecError
+from dlcli.files import refusal
 from dlcli.spec.places import KeyPlace, Place, Source, format_problem
 from dlcli.spec.problems import KeyPath, closest, join_names
 from dlcli.spec.scalars import parse_scalar
@@ -45,7 +46,7 @@ def _read_text(path: Path) -> str:
     except FileNotFoundError:
         raise SpecError(f"{path}: no such file", hint=neighbour_hint(path)) from None
     except OSError as error:
-        raise SpecError(f"{path}: cannot be read: {error.strerror}") from None
+        raise refusal(error, path, "cannot be read", SpecError) from None
     if size > MAX_BYTES:
         raise SpecError(
             f"{path}: {size:,} bytes; a config has at most {MAX_BYTES:,}",
@@ -291,4 +292,11 @@ class _Composer:
         )
 
     def _error(self, message: str, place: Place, *, hint: str | None = None) -> SpecError:
-        return SpecError(format_problem(message, place), hint=hint)
+        problem = LocatedProblem(
+            file=place.file,
+            line=place.line or None,
+            column=place.column or None,
+            message=message,
+            hint=hint,
+        )
+        return SpecError(format_problem(message, place), hint=hint, problems=[problem])

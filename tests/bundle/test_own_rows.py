@@ -9,7 +9,8 @@ from dlcli.bundle.store import Bundle
 from dlcli.commands.train import TrainOptions, train
 from dlcli.console import QuietDisplay
 from dlcli.errors import RunError
-from dlcli.runs import RunFolder, hash_bytes, write_json
+from dlcli.files import hash_file
+from dlcli.runs import RunFolder, write_json
 
 
 def _read(run):
@@ -71,7 +72,7 @@ def test_data_that_are_gone_are_named(trained_run, tmp_path):
     text = run.config.read_text(encoding="utf-8")
     source = next(line for line in text.splitlines() if "source:" in line)
     run.config.write_text(text.replace(source, "  source: gone.csv"), encoding="utf-8")
-    manifest["files"]["config.yaml"] = hash_bytes(run.config)
+    manifest["files"]["config.yaml"] = hash_file(run.config)
     write_json(run.manifest, manifest)
     with pytest.raises(RunError, match=r"the data file .*gone.csv is gone"):
         _read(run)

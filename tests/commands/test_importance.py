@@ -120,7 +120,7 @@ def test_what_is_wrong_is_said(linear_run, tmp_path):
         importance(run, ImportanceOptions(data=(unlabelled,)))
     (tmp_path / "file").write_text("", encoding="utf-8")
     options = ImportanceOptions(plot=tmp_path / "file" / "plots", repeats=1)
-    with pytest.raises(UsageError, match="cannot write a picture here"):
+    with pytest.raises(UsageError, match="cannot be written"):
         importance(run, options)
 
 

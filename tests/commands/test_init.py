@@ -274,15 +274,38 @@ def test_source_is_relative_to_the_config(tmp_path: Path, monkeypatch: pytest.Mo
 def test_an_existing_file_is_never_overwritten(tmp_path: Path) -> None:
     config = tmp_path / "iris.yaml"
     config.write_text("mine")
-    with pytest.raises(UsageError, match="exists and is never overwritten"):
+    with pytest.raises(UsageError, match="exists already") as caught:
         init(DATASETS / "iris.csv", ("species",), config)
+    assert "--force" in str(caught.value.hint)
     assert config.read_text() == "mine"
+    init(DATASETS / "iris.csv", ("species",), config, force=True)
+    assert "species" in config.read_text()
 
 
-@pytest.mark.parametrize("out", ["config.txt", "none/config.yaml"])
-def test_out_must_be_a_config_in_a_folder(out: str, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="--out"):
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [("config.txt", "--out "), ("none/config.yaml", "there is no folder")],
+)
+def test_out_must_be_a_config_in_a_folder(out: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=message):
         init(DATASETS / "iris.csv", ("species",), tmp_path / out)
+
+
+def test_quoted_decimal_commas_between_commas_are_numbers(tmp_path: Path) -> None:
+    rows = "".join(f'"{i},5","{2 * i},25"\n' for i in range(12))
+    (tmp_path / "a.csv").write_text(f"x,y\n{rows}")
+    text = init(tmp_path / "a.csv", ("y",), tmp_path / "a.yaml").read_text()
+    assert 'decimal: ","' in text
+    assert "a number from 0.25 to 22.25" in text
+
+
+def test_the_user_may_say_how_the_file_is_read(tmp_path: Path) -> None:
+    rows = "".join(f"{i * i}|{2 * i},25\n" for i in range(12))
+    (tmp_path / "a.csv").write_text(rows)
+    reading = {"header": "x,y", "separator": "|", "decimal": ","}
+    text = init(tmp_path / "a.csv", ("y",), tmp_path / "a.yaml", reading=reading).read_text()
+    for line in ('decimal: ","', 'separator: "|"', "header: [x, y]", "from 0.25 to 22.25"):
+        assert line in text
 
 
 def test_unknown_target_suggests_the_nearest(tmp_path: Path) -> None:

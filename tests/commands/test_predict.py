@@ -100,6 +100,39 @@ def test_predicting_a_predicted_table_again_is_refused(trained_run, concrete_csv
         predict(str(trained_run.path), tmp_path / "once.csv", tmp_path / "twice.csv")
 
 
+def test_files_that_are_there_are_written_over_only_with_force(trained_run, concrete_csv, tmp_path):
+    rows = concrete_csv.read_text(encoding="utf-8").splitlines()[:3]
+    given, out = tmp_path / "given.csv", tmp_path / "out.csv"
+    given.write_text("\n".join(rows), encoding="utf-8")
+    out.write_text("precious", encoding="utf-8")
+    with pytest.raises(UsageError, match="exists already"):
+        predict(str(trained_run.path), given, out)
+    assert out.read_text(encoding="utf-8") == "precious"
+    assert predict(str(trained_run.path), given, out, force=True).rows == 2
+    assert len(_rows(out)) == 2
+    with pytest.raises(UsageError, match="is what is read"):
+        predict(str(trained_run.path), given, given, force=True)
+    assert given.read_text(encoding="utf-8") == "\n".join(rows)
+
+
+def test_text_that_looks_like_a_formula_comes_back_when_it_is_read_again(
+    trained_run, concrete_csv, tmp_path
+):
+    rows = _rows(concrete_csv)[:2]
+    given, once, twice = (tmp_path / name for name in ("given.csv", "once.csv", "twice.csv"))
+    with given.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, ["=note", *rows[0]])
+        writer.writeheader()
+        writer.writerows(
+            [{**row, "=note": text} for row, text in zip(rows, ("-x", "'@x"), strict=True)]
+        )
+    predict(str(trained_run.path), given, once, ids=("=note", *rows[0]))
+    # An apostrophe that stands there already is one of those that reading takes off.
+    assert [row["'=note"] for row in _rows(once)] == ["'-x", "'@x"]
+    predict(str(trained_run.path), once, twice, ids=("=note",))
+    assert [row["'=note"] for row in _rows(twice)] == ["'-x", "'@x"]
+
+
 def test_a_table_without_rows_gives_one_without_rows(trained_run, concrete_csv, tmp_path):
     empty = tmp_path / "empty.csv"
     empty.write_text(concrete_csv.read_text(encoding="utf-8").splitlines()[0], encoding="utf-8")

@@ -14,8 +14,8 @@ import pytest
 from dlcli.data import download
 from dlcli.data.download import cache_folder, dataset_names, fetch, load_entry
 from dlcli.data.readers import ReadOptions, read_table
-from dlcli.data.sources import hash_file
 from dlcli.errors import DataError
+from dlcli.files import hash_file
 
 
 class Server:

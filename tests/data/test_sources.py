@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from dlcli.data.sources import fingerprint, hash_file, resolve_source
+from dlcli.data.sources import fingerprint, resolve_source
 from dlcli.errors import DataError
+from dlcli.files import hash_file
 
 
 @pytest.fixture

@@ -6,18 +6,30 @@ from typing import Any
 import pytest
 
 from dlcli.runs import RunFolder
+from dlcli.spec import callbacks
 from dlcli.spec.callbacks import _OWN_FILES, RUN_PATHS
 
 WATCHED = {"data": {"source": "a.csv", "target": "height", "split": {"validation": 0.1}}}
 
 
 @pytest.mark.parametrize("name", RUN_PATHS)
-def test_files_go_into_the_run_folder_unless_it_is_said_where(build, name: str) -> None:
+def test_files_go_into_the_run_folder_unless_it_is_said_where(
+    build, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(callbacks, "PACKAGES", {})
     argument, default = RUN_PATHS[name]
     (callback,) = build(callbacks=[name]).callbacks
     assert callback.arguments[argument] == default
     (callback,) = build(callbacks=[{name: {"verbose": 1} if "verbose" in name else None}]).callbacks
     assert callback.arguments[argument] == default
+
+
+def test_a_callback_whose_package_is_not_installed_is_refused(
+    complaints, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(callbacks, "PACKAGES", {"TensorBoard": "no_such_package"})
+    message = "TensorBoard needs the package no_such_package, which is not installed"
+    assert complaints(callbacks=["TensorBoard"]) == [message]
 
 
 def test_weights_only_checkpoint_has_the_suffix_that_keras_wants(build) -> None:

@@ -1,5 +1,6 @@
 """`extends`, `--set`, and file names made absolute."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,39 @@ def test_chain_of_configs_ends_in_an_error_where_it_loops(folder: Path) -> None:
 )  # fmt: skip
 def test_overrides_replace_one_value(folder: Path, override: str, value: Any) -> None:
     assert value(load(folder, "extends: base.yaml\n", override))
+
+
+def test_a_name_with_a_dot_is_quoted(folder: Path) -> None:
+    override = "data.columns.'a.b'.missing=median"
+    assert load(folder, "extends: base.yaml\n", override).data.columns["a.b"].missing == "median"
+
+
+@pytest.mark.parametrize(
+    ("override", "message", "hint"),
+    [
+        ("layers[0].Dense.units=3", "items of a list", "did you mean --set layers.0.Dense.units?"),
+        (
+            "data.columns.a.b.scale=none",
+            "has no setting 'b'",
+            '--set \'data.columns."a.b".scale=none',
+        ),
+        ("data..scale=none", "expected keys joined by dots", "needs quotes"),
+        ('data."scale=none', "expected keys joined by dots", "needs quotes"),
+    ],
+)
+def test_overrides_that_name_no_key(folder: Path, override: str, message: str, hint: str) -> None:
+    with pytest.raises(SpecError, match=re.escape(message)) as caught:
+        load(folder, "extends: base.yaml\n", override)
+    assert hint in str(caught.value.hint)
+
+
+def test_problems_of_an_override_are_told_at_the_override(folder: Path) -> None:
+    for override, message in (
+        ("data.columns.new.scala=none", "--set data.columns.new.scala: unknown key 'scala'"),
+        ("epochs=", "--set epochs: 'epochs' is missing"),
+    ):
+        with pytest.raises(SpecError, match=re.escape(message)):
+            load(folder, "extends: base.yaml\n", override)
 
 
 def test_overrides_come_one_after_the_other(folder: Path) -> None:

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from dlcli.data.cells import missing_mask
+from dlcli.data.formats.formulas import unescape, unescape_text
 from dlcli.data.formats.header import column_names, given_names
 from dlcli.data.formats.stream import Utf8Stream
 from dlcli.data.readers import STDIN, ReadOptions
@@ -63,7 +64,7 @@ def read(path: Path, options: ReadOptions) -> Table:
                 raise _explained(error, source, path, options) from error
             _check_closed(arrow, stream, path=path, row=layout.first_row + arrow.num_rows - 1)
         arrow = arrow.slice(0, arrow.num_rows - _count_empty_tail(arrow))
-        return _table(arrow, path, layout, start=0)
+        return _table(_unescaped(arrow, stream), path, layout, start=0)
     raise AssertionError("the last block size raises")
 
 
@@ -77,7 +78,7 @@ def read_blocks(path: Path, options: ReadOptions, *, rows: int) -> Iterator[Tabl
             return
         start = 0
         for arrow in _regroup(_parsed_blocks(stream, layout, path), layout, rows):
-            yield _table(arrow, path, layout, start=start)
+            yield _table(_unescaped(arrow, stream), path, layout, start=start)
             start += arrow.num_rows
         if start == 0:
             yield _empty(path, layout)
@@ -112,7 +113,7 @@ def read_layout(stream: Utf8Stream, options: ReadOptions, *, path: Path) -> Layo
             options.header, num_cells=len(first.cells), file=file, row=first.num_blank_lines + 1
         )
         return Layout(separator=separator, names=names, first_row=1, num_skipped_bytes=0)
-    names = column_names(first.cells, file=file)
+    names = column_names([unescape_text(cell) for cell in first.cells], file=file)
     num_bytes = len(text[: first.end].encode())
     stream.skip(num_bytes)
     first_row = first.num_blank_lines + 2
@@ -159,7 +160,7 @@ def _candidates(options: ReadOptions, path: Path) -> tuple[str, ...]:
         return (options.separator,)
     if ".tsv" in path.suffixes[-2:]:
         return ("\t",)
-    return tuple(mark for mark in SEPARATORS if mark != options.decimal)
+    return SEPARATORS
 
 
 def _choose_separator(parsed: dict[str, list[_Record]], options: ReadOptions, *, file: str) -> str:
@@ -174,6 +175,11 @@ def _choose_separator(parsed: dict[str, list[_Record]], options: ReadOptions, *,
         for mark, width in wide.items()
         if all(len(record.cells) == width for record in parsed[mark])
     }
+    mark = options.decimal
+    if mark in wide and (mark not in agreeing or agreeing.keys() - {mark}):
+        # It separates cells only where every number is quoted, so that nothing else fits.
+        del wide[mark]
+        agreeing.pop(mark, None)
     chosen = agreeing or wide
     best = [mark for mark, width in chosen.items() if width == max(chosen.values())]
     if len(best) > 1:
@@ -353,6 +359,14 @@ def _count_empty_tail(arrow: pa.Table) -> int:
         filled = np.flatnonzero(~missing_mask(column))
         tail = min(tail, int(arrow.num_rows) - 1 - int(filled[-1]) if len(filled) else tail)
     return tail
+
+
+def _unescaped(arrow: pa.Table, stream: Utf8Stream) -> pa.Table:
+    """Take off the apostrophes before formulas; most files have none anywhere."""
+    if not stream.holds_apostrophe:
+        return arrow
+    columns = [unescape(column) for column in arrow.columns]
+    return pa.Table.from_arrays(columns, names=arrow.column_names)
 
 
 def _empty_rows(layout: Layout, num_rows: int) -> pa.Table:

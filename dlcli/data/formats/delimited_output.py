@@ -6,10 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dlcli.data.cells import to_text
-
-_FORMULA = r"^[=+\-@\t\r]"
-# What begins like a formula and is a number, which spreadsheets read as one and we do again.
-_SIGNED_NUMBER = r"^[+\-][0-9.,]+([eE][+\-]?[0-9]+)?$"
+from dlcli.data.formats.formulas import escape
 
 
 class Writer:
@@ -48,10 +45,7 @@ class Writer:
     def _cells(self, column: pa.ChunkedArray) -> pa.ChunkedArray:
         if not pa.types.is_string(column.type):
             return to_text(column)
-        if self._escape:
-            escaped = pc.replace_substring_regex(column, _FORMULA, r"'\0")
-            is_number = pc.match_substring_regex(column, _SIGNED_NUMBER)
-            column = pc.if_else(is_number, column, escaped)
+        column = escape(column, formulas=self._escape)
         special = pc.match_substring_regex(column, self._special)
         if not pc.any(special).as_py():
             return column

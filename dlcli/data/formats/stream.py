@@ -32,6 +32,8 @@ class Utf8Stream:
         self._zipped = gzipped
         self._pending = b""
         self._tail = (b"", b"")
+        self.holds_apostrophe = False
+        """Whether one was among the bytes so far."""
         self._line = 1
         self._offset = 0
         first = self._read_raw(4)
@@ -113,6 +115,7 @@ class Utf8Stream:
             piece = text.encode("utf-8", "surrogatepass")
         if b"\0" in piece:
             raise self._nul(piece)
+        self.holds_apostrophe = self.holds_apostrophe or b"'" in piece
         self._line += piece.count(b"\n")
         self._offset += len(chunk)
         return piece

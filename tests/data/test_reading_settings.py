@@ -1,0 +1,61 @@
+"""How files are read: options of the command line, and what public data sets need."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dlcli.data.dataset import prepare_dataset
+from dlcli.data.reading_settings import parse_settings, registry_settings, with_registry
+from dlcli.errors import UsageError
+from dlcli.spec.data import DataSpec, SplitSpec
+
+
+@pytest.mark.parametrize(
+    ("options", "settings"),
+    [
+        ({}, {}),
+        ({"separator": ";", "decimal": None}, {"separator": ";"}),
+        ({"separator": r"\t"}, {"separator": "\t"}),
+        ({"decimal": ",", "thousands": "."}, {"decimal": ",", "thousands": "."}),
+        ({"header": 'a, "b, c"'}, {"header": ("a", "b, c")}),
+        ({"sheet": "2"}, {"sheet": 2}),
+        ({"sheet": "Sheet2", "encoding": "cp1252"}, {"sheet": "Sheet2", "encoding": "cp1252"}),
+    ],
+)
+def test_options_are_the_keys_of_a_config(
+    options: dict[str, str | None], settings: dict[str, Any]
+) -> None:
+    assert parse_settings(options) == settings
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"separator": "ab"}, "--separator: expected one character, got 'ab'"),
+        ({"decimal": ";"}, "--decimal: expected . or ,, got ';'"),
+        ({"encoding": "nix"}, "--encoding: unknown text encoding 'nix'"),
+        ({"sheet": "0"}, "--sheet: "),
+        ({"header": ""}, "--header: "),
+    ],
+)
+def test_wrong_options_are_told_as_in_a_config(options: dict[str, str], message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_settings(options)
+    assert caught.value.message.startswith(message)
+
+
+def test_a_data_set_brings_its_settings_and_the_config_wins() -> None:
+    spec = DataSpec(source="dataset:wine-quality-red", target="quality")
+    assert with_registry(spec).separator == ";"
+    assert with_registry(DataSpec(source="dataset:ccpp", target="PE", sheet="Sheet3")).sheet == (
+        "Sheet3"
+    )
+    assert registry_settings("wine.csv") == {}
+
+
+def test_the_source_alone_reads_a_file_without_header(shared_datasets: Path) -> None:
+    spec = DataSpec(source="dataset:pima-original", target="outcome", split=SplitSpec(test=0.2))
+    dataset = prepare_dataset(spec, folder=shared_datasets, seed=1)
+    assert dataset.train.num_rows + dataset.test.num_rows == 768
+    assert dataset.preprocessing.read_options.header[0] == "pregnancies"
