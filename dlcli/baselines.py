@@ -38,7 +38,10 @@ class Baseline:
     is_classifier: bool = False
 
     def predict(self, features: Array | None, *, num_rows: int) -> Array:
-        """Return predictions [rows] in the target's unit, or probabilities [rows, classes]."""
+        """Return predictions [rows] in the target's unit, or probabilities [rows, classes].
+
+        Predictions of several steps are [rows, steps].
+        """
         if self.kernel is None or features is None:
             given = np.tile(self.bias, (num_rows, 1))
         else:
@@ -46,7 +49,7 @@ class Baseline:
             for rows in _chunks(num_rows):
                 given[rows] = features[rows] @ self.kernel + self.bias
         if not self.is_classifier:
-            return given[:, 0]
+            return given[:, 0] if given.shape[1] == 1 else given
         return _softmax(given)
 
 
@@ -55,11 +58,11 @@ def fit_regression_baselines(
 ) -> dict[str, Baseline]:
     """Fit `mean` and `linear` (least squares with intercept) to training rows.
 
-    `features` [rows, features], `target` [rows] in its unit. `linear` is left out without
-    features or where fitting it would be out of proportion.
+    `features` [rows, features], `target` [rows] or [rows, steps] in its unit. `linear` is left
+    out without features or where fitting it would be out of proportion.
     """
-    target = np.asarray(target, np.float64).ravel()
-    fitted = {"mean": Baseline(bias=np.array([np.average(target, weights=weights)]))}
+    target = np.asarray(target, np.float64).reshape(len(target), -1)
+    fitted = {"mean": Baseline(bias=np.average(target, axis=0, weights=weights))}
     if features is not None and _is_worth(features, features.shape[1] ** 2, MOST_WORK):
         fitted["linear"] = _fit_linear(features, target, _weighting(target, weights))
     return fitted
@@ -90,9 +93,9 @@ def fit_classification_baselines(
 
 def _fit_linear(features: Array, target: Array, weights: Array) -> Baseline:
     mean, spread = _moments(features, weights)
-    middle = np.average(target, weights=weights)
+    middle = np.average(target, axis=0, weights=weights)
     size = features.shape[1]
-    squares, products = np.zeros((size, size)), np.zeros(size)
+    squares, products = np.zeros((size, size)), np.zeros((size, target.shape[1]))
     for rows in _chunks(len(target)):
         part = (features[rows] - mean) / spread
         weighted = part * weights[rows, np.newaxis]
@@ -101,8 +104,8 @@ def _fit_linear(features: Array, target: Array, weights: Array) -> Baseline:
     values, directions = np.linalg.eigh(squares)
     kept = values > SMALLEST_EIGENVALUE * max(values[-1], 1e-300)
     directions = directions[:, kept]
-    solved = directions @ ((directions.T @ products) / values[kept])
-    kernel = (solved / spread)[:, np.newaxis]
+    solved = directions @ ((directions.T @ products) / values[kept, np.newaxis])
+    kernel = solved / spread[:, np.newaxis]
     return Baseline(kernel=kernel, bias=middle - mean @ kernel)
 
 

@@ -24,6 +24,8 @@ class OutputReading:
     targets: tuple[str, ...]
     task: Task
     link: Link = "identity"
+    steps: int = 1
+    """How many values of each target it gives at once."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the state as JSON values."""
@@ -44,7 +46,7 @@ class TargetPrediction:
 
     target: str
     values: NDArray[np.float64] | None = None
-    """[rows], in the target's unit; regression only."""
+    """[rows], of several steps [rows, steps], in the target's unit; regression only."""
     probabilities: NDArray[np.float64] | None = None
     """[rows, classes]; classes only."""
     classes: tuple[str, ...] | None = None
@@ -63,15 +65,21 @@ def read_outputs(
     readings: tuple[OutputReading, ...],
     preprocessing: Preprocessing,
 ) -> dict[str, TargetPrediction]:
-    """Turn raw outputs by tensor name, [rows, units] each, into one prediction per target."""
+    """Turn raw outputs by tensor name, [rows, units] each, into one prediction per target.
+
+    Those of several steps are [rows, steps] or [rows, steps, targets].
+    """
     infos = {info.name: info for info in preprocessing.targets}
     read: dict[str, TargetPrediction] = {}
     for reading in readings:
         output = np.asarray(raw[tensor_name(reading.output)], np.float64)
-        output = output.reshape(len(output), output.shape[-1] if output.ndim > 1 else 1)
+        if reading.steps > 1:
+            output = output.reshape(len(output), reading.steps, len(reading.targets))
+        else:
+            output = output.reshape(len(output), output.shape[-1] if output.ndim > 1 else 1)
         for index, name in enumerate(reading.targets):
             if reading.task == "regression":
-                values = preprocessing.restore_target(name, output[:, index])
+                values = preprocessing.restore_target(name, output[..., index])
                 read[name] = TargetPrediction(target=name, values=values)
             else:
                 shares = output[:, index] if reading.task == "binary" else output

@@ -34,6 +34,13 @@ def predict(
         typer.Option("--id", metavar="COLUMN", help="Keep only these input columns; repeatable."),
     ] = None,
     force: Force = False,
+    latest: Annotated[
+        bool,
+        typer.Option(
+            "--latest",
+            help="Of a run that reads sequences: only what comes after the last row of each series.",
+        ),
+    ] = False,
     threads: Threads = None,
     quiet: Quiet = False,
 ) -> None:
@@ -49,6 +56,7 @@ def predict(
         out,
         ids=tuple(ids or ()),
         force=force,
+        latest=latest,
         threads=threads,
         on_rows=progress.show,
     )
@@ -58,5 +66,12 @@ def predict(
             f"{predicted.without_prediction:,} of {counted(predicted.rows, 'row')} without a "
             "prediction: the run's `drop` policies leave them out"
         )
+    if predicted.short_series:
+        shown = ", ".join(predicted.short_series[:5])
+        console.say(
+            f"{len(predicted.short_series):,} series have no prediction: their rows are fewer than "
+            f"a window takes ({shown}{', ...' if len(predicted.short_series) > 5 else ''})"
+        )
     if str(out) != "-" and not quiet:
-        console.say(f"{counted(predicted.rows, 'row')} predicted into {out}")
+        of = "" if predicted.windows is None else f" from {counted(predicted.windows, 'window')}"
+        console.say(f"{counted(predicted.rows, 'row')} predicted{of} into {out}")

@@ -7,10 +7,11 @@ from dlcli.bundle.store import Bundle, open_scorer
 from dlcli.commands.evaluate import Evaluation
 from dlcli.data.readers import read_table
 from dlcli.data.sources import resolve_source
+from dlcli.data.window_checks import check_holds_window
 from dlcli.errors import DataError
 from dlcli.files import hash_file
 from dlcli.runs import RunFolder
-from dlcli.scores import score_predictions
+from dlcli.scores import score_naive, score_predictions
 
 
 def evaluate_files(
@@ -23,6 +24,8 @@ def evaluate_files(
     table = read_table(files, preprocessing.read_options)
     applied = preprocessing.apply(table, with_targets=True)
     if len(applied.kept) == 0:
+        if applied.windows is not None:
+            check_holds_window(applied.windows.series, data[0].name)
         raise DataError(f"{data[0]}: no row is left to score")
     predictions = bundle.predict(applied, open_scorer(run, threads=threads))
     return Evaluation(
@@ -31,7 +34,7 @@ def evaluate_files(
         rows=len(applied.kept),
         targets=score_predictions(predictions, applied.targets, applied.sample_weight),
         keras={},
-        baselines={},
+        baselines={name: {"targets": figures} for name, figures in score_naive(applied).items()},
         counts=applied.counts,
         warnings=tuple(_trained_on(run, files)),
     )

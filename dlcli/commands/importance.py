@@ -112,6 +112,12 @@ def importance(
         raise UsageError(f"--repeats: expected 1 or more, got {options.repeats}")
     folder = open_run(run)
     bundle = Bundle.load(folder)
+    if bundle.preprocessing.window is not None:
+        raise UsageError(
+            f"{folder.path} reads sequences: an input is a row of a window there, and shuffling "
+            "single rows would break up their order",
+            hint="dlcli evaluate compares its windows with the seasonal and other baselines",
+        )
     if options.plot is not None:
         names = [info.name for info in bundle.preprocessing.targets]
         check_charts(options.plot, names, suffix=options.suffix, force=options.force)

@@ -98,6 +98,12 @@ def optimize(
     folder = open_run(run)
     bundle = Bundle.load(folder)
     preprocessing = bundle.preprocessing
+    if preprocessing.window is not None:
+        raise UsageError(
+            f"{folder.path} reads sequences: its inputs are {preprocessing.window.spec.length} rows "
+            "of the past, which nobody can choose",
+            hint="dlcli predict forecasts what comes after a table",
+        )
     names = readable_names(preprocessing)
     goals = read_goals(
         names,

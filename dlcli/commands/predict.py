@@ -1,6 +1,6 @@
 """Predict: a run and a raw table to a table with predictions, block by block."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,12 +11,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from dlcli.bundle.store import AnyScorer, Bundle, open_scorer
+from dlcli.commands.forecast import Forecast, forecast_blocks, open_forecast, read_history
+from dlcli.commands.prediction_columns import as_arrow, prediction_columns
 from dlcli.data.readers import STDIN, read_blocks, suffix_of
 from dlcli.data.sources import resolve_source
 from dlcli.data.table import Table
 from dlcli.data.writers import check_writable, open_writer
 from dlcli.errors import DataError, UsageError
-from dlcli.predictions import TargetPrediction
 from dlcli.runs import open_run
 from dlcli.spec.problems import suggest
 
@@ -34,6 +35,10 @@ class Predicted:
     rows: int
     without_prediction: int
     out: Path
+    windows: int | None = None
+    """Windows that were predicted, for a network that reads sequences."""
+    short_series: tuple[str, ...] = ()
+    """Series too short to be predicted."""
 
 
 def predict(
@@ -43,13 +48,16 @@ def predict(
     *,
     ids: tuple[str, ...] = (),
     force: bool = False,
+    latest: bool = False,
     threads: int | None = None,
     on_rows: Callable[[int], None] = lambda rows: None,
 ) -> Predicted:
     """Predict the rows of `data` (`-`: CSV on stdin) into `out` (`-`: CSV on stdout).
 
     The output has the input's own columns, or those of `ids`, in the input's order. A file that
-    is there is replaced only with `force`, and never the one that is read.
+    is there is replaced only with `force`, and never the one that is read. A network that reads
+    sequences gives a row for every step that a window predicts, series by series; with `latest`,
+    those of the last window of each series.
     """
     file = _one_file(data)
     check_writable(out, force=force, inputs=[file])
@@ -58,6 +66,15 @@ def predict(
     scorer = open_scorer(folder, threads=threads)
     # A text file gets the input's cells as they were written, others their types.
     options = replace(bundle.preprocessing.read_options, as_written=suffix_of(out) in TEXT_SUFFIXES)
+    if bundle.preprocessing.window is not None:
+        table = read_history(file, options)
+        _check_ids(ids, table)
+        return _write(out, open_forecast(bundle, table, latest=latest), scorer, ids, on_rows)
+    if latest:
+        raise UsageError(
+            "--latest is for networks that read sequences, and this one reads single rows",
+            hint="leave it out",
+        )
     blocks = read_blocks(file, options, rows=BLOCK_ROWS)
     rows = skipped = 0
     with _Output(out) as output:
@@ -68,6 +85,28 @@ def predict(
             skipped += block.num_rows - kept
             on_rows(rows)
     return Predicted(rows=rows, without_prediction=skipped, out=out)
+
+
+def _write(
+    out: Path,
+    forecast: Forecast,
+    scorer: AnyScorer,
+    ids: tuple[str, ...],
+    on_rows: Callable[[int], None],
+) -> Predicted:
+    rows = 0
+    with _Output(out) as output:
+        for block in forecast_blocks(forecast, scorer, ids):
+            output.write(block)
+            rows += block.num_rows
+            on_rows(rows)
+    return Predicted(
+        rows=rows,
+        without_prediction=0,
+        out=out,
+        windows=len(forecast.windows),
+        short_series=tuple(forecast.short),
+    )
 
 
 def _one_file(data: Path) -> Path:
@@ -135,34 +174,11 @@ def _check_ids(ids: tuple[str, ...], block: Table) -> None:
             )
 
 
-def prediction_columns(
-    predictions: dict[str, TargetPrediction],
-) -> Iterator[tuple[str, NDArray[Any] | pa.Array]]:
-    """Yield the columns of a predictions table: the prediction, and each class's probability."""
-    for target, prediction in predictions.items():
-        if prediction.values is not None:
-            yield f"predicted_{target}", prediction.values
-            continue
-        assert prediction.probabilities is not None
-        assert prediction.classes is not None
-        names = pa.array(prediction.classes, pa.string())
-        yield f"predicted_{target}", names.take(pa.array(prediction.codes))
-        prefix = f"{target}_" if len(predictions) > 1 else ""
-        for index, label in enumerate(prediction.classes):
-            yield f"probability_{prefix}{label}", prediction.probabilities[:, index]
-
-
 def _spread(values: NDArray[Any] | pa.Array, kept: NDArray[np.int64], rows: int) -> pa.Array:
     """Lay the predictions of the kept rows out over all rows; the others stay empty."""
-    array = values if isinstance(values, pa.Array) else _as_arrow(values)
+    array = values if isinstance(values, pa.Array) else as_arrow(values)
     if len(kept) == rows:
         return array
     positions = np.full(rows, -1, np.int64)
     positions[kept] = np.arange(len(kept))
     return array.take(pa.array(positions, mask=positions < 0))
-
-
-def _as_arrow(values: NDArray[Any]) -> pa.Array:
-    # `pa.array` would import numpy.ma, a fifth of the time that 100 rows take.
-    numbers = np.ascontiguousarray(values, np.float64)
-    return pa.Array.from_buffers(pa.float64(), len(numbers), [None, pa.py_buffer(numbers)])

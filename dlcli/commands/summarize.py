@@ -77,12 +77,15 @@ def run_text(run: RunFolder) -> str:
     epochs, sizes = manifest["epochs"], manifest["data"]["split"]["sizes"]
     done = f"{epochs['done']} of {epochs['asked']} epochs in {manifest['seconds']['loop']:.2f} s"
     rows = ", ".join(f"{count:,} {part}" for part, count in sizes.items())
+    unit = "window" if "windows" in manifest["data"] else "row"
     lines = [
         f"run         {run.path}" + ("  (interrupted)" if manifest["status"] != "complete" else ""),
-        f"data        {rows} rows",
+        f"data        {rows} {unit}s",
         f"network     {manifest['num_parameters']:,} parameters",
         f"training    {done}, {_path_text(manifest)}",
     ]
+    if "windows" in manifest["data"]:
+        lines.insert(2, f"windows     {_windows_text(manifest['data']['windows'])}")
     lines += [f"policies    {text}" for text in _policies(manifest["data"]["counts"])]
     lines += [f"warning     {text}" for text in manifest["data"]["warnings"]]
     if manifest["data"]["validation_is_test"]:
@@ -95,8 +98,22 @@ def run_text(run: RunFolder) -> str:
         evaluation = stored_evaluation(run)
     except RunError as error:
         return "\n".join([*lines, "", error.message])
-    lines += ["", f"{evaluation.what}, {counted(evaluation.rows, 'row')}"]
+    lines += ["", f"{evaluation.what}, {counted(evaluation.rows, unit)}"]
     return "\n".join([*lines, format_scores(evaluation.targets, evaluation.baselines)])
+
+
+def _windows_text(record: dict[str, Any]) -> str:
+    """Say what a window is, and what the split and gaps cost."""
+    step = "" if record["step"] is None else f" by {record['step']}"
+    text = f"{record['length']} rows{step}, {record['horizon']} predicted"
+    if record["series"] > 1:
+        text += f", in {record['series']:,} series"
+    lost = [
+        f"{record[key]:,} across {where}"
+        for key, where in (("across_parts", "parts"), ("across_gaps", "gaps"))
+        if record[key]
+    ]
+    return f"{text}; left out {' and '.join(lost)}" if lost else text
 
 
 def _policies(counts: dict[str, Any]) -> Iterator[str]:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from dlcli import __version__
 from dlcli.bundle.store import Bundle
 from dlcli.data.dataset import Dataset, Part, prepare_dataset
+from dlcli.data.windows import predicted_rows
 from dlcli.engines import load_engine
 from dlcli.errors import UsageError
 from dlcli.predictions import read_outputs
@@ -227,10 +228,14 @@ def _write_predictions(
     part = _parts(dataset)[name]
     read = read_outputs(outcome.predictions[name], bundle.readings, bundle.preprocessing)
     columns: dict[str, Any] = {"row": part.rows + 1}
+    if part.windows is not None:
+        columns = predicted_rows(part.windows)
     for target, prediction in read.items():
         actual = part.targets[target]
         if prediction.values is not None:
-            columns[target], columns[f"predicted_{target}"] = actual, prediction.values
+            # Several steps of a window are rows of their own.
+            columns[target] = actual.ravel()
+            columns[f"predicted_{target}"] = prediction.values.ravel()
             continue
         classes = prediction.classes or ()
         columns[target] = [classes[code] if code >= 0 else "" for code in actual]
@@ -284,6 +289,7 @@ def _manifest(job: TrainingJob, outcome: TrainingOutcome, options: TrainOptions)
             "validation_is_test": dataset.validation_is_test,
             "counts": dataset.counts,
             "warnings": list(dataset.warnings),
+            **({} if dataset.window_record is None else {"windows": dataset.window_record}),
         },
         "onnx": asdict(outcome.onnx),
         "num_parameters": outcome.num_parameters,

@@ -17,6 +17,8 @@ class Checked:
     spec: RunSpec | None
     error: DlcliError | None
     rows: dict[str, int] | None = None
+    unit: str = "rows"
+    """What is counted: `windows` where the network reads sequences."""
     warnings: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -57,5 +59,11 @@ def _check_data(path: Path, spec: RunSpec) -> Checked:
     parts = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
     rows = {name: part.num_rows for name, part in parts.items() if part is not None}
     advice: Any = import_module("dlcli.training.advice")
-    warnings = (*dataset.warnings, *advice.training_warnings(spec, dataset))
-    return Checked(path=path, spec=spec, error=None, rows=rows, warnings=warnings)
+    return Checked(
+        path=path,
+        spec=spec,
+        error=None,
+        rows=rows,
+        unit="rows" if spec.data.window is None else "windows",
+        warnings=(*dataset.warnings, *advice.training_warnings(spec, dataset)),
+    )

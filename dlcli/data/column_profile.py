@@ -22,6 +22,7 @@ from dlcli.data.suspects import (
     is_row_number,
 )
 from dlcli.data.table import Table
+from dlcli.data.time_steps import find_step
 from dlcli.data.types import InferredType, infer_type
 from dlcli.spec.data import ColumnType
 
@@ -31,6 +32,8 @@ MOST_TOP = 8
 """Most frequent values that a profile keeps."""
 _MOST_COUNTED = 20_000
 """Texts that are looked at one by one."""
+_FEWEST_DATES = 3
+"""Fewer dates have no step to speak of."""
 _MOST_INFERRED = 40_000
 """Cells of a text column that its type is inferred from."""
 
@@ -67,6 +70,12 @@ class ColumnProfile:
     """Cells that the type cannot read, `markers` left out."""
     first_unreadable: str = ""
     """Where the first of them stands, and what it holds."""
+    step: str | None = None
+    """How far apart most dates that follow each other are, e.g. `1 month`."""
+    gaps: int = 0
+    """Places where dates are missing between two."""
+    first_gap: str = ""
+    """The dates around the first of them."""
     date_format: str | None = None
     """How dates are written, in strptime codes; None is ISO 8601."""
     words: int | None = None
@@ -188,7 +197,18 @@ def _profile_dates(dates: NDArray[np.datetime64], format: str | None) -> dict[st
         "maximum": _date_text(moments[-1]),
         "histogram": _histogram(moments.astype(np.float64)),
         "nature": "constant" if distinct == 1 else None,
+        **_profile_step(np.unique(moments)),
     }
+
+
+def _profile_step(moments: NDArray[np.int64]) -> dict[str, Any]:
+    """Describe how distinct dates, in order, follow each other."""
+    step = find_step([moments], is_date=True) if len(moments) >= _FEWEST_DATES else None
+    if step is None:
+        return {}
+    gaps = np.flatnonzero(~step.are_next(moments))
+    around = [_date_text(moment) for moment in moments[gaps[0] : gaps[0] + 2]] if len(gaps) else []
+    return {"step": str(step), "gaps": len(gaps), "first_gap": " to ".join(around)}
 
 
 def _profile_texts(column: pa.ChunkedArray, inferred: InferredType) -> dict[str, Any]:
@@ -270,6 +290,10 @@ def _with_note(profile: ColumnProfile, *, num_rows: int) -> ColumnProfile:
         notes = [f"free text, mostly up to {profile.words} words"]
     elif profile.nature is None and profile.distinct > MOST_TOP and _is_named_code(profile):
         notes.append("is named like an identifier")
+    if profile.step is not None:
+        gaps = f"{profile.gaps:,} gap{'s' * (profile.gaps > 1)}" if profile.gaps else "no gap"
+        first = f", the first {profile.first_gap}" if profile.gaps else ""
+        notes.append(f"dates go on by {profile.step}, with {gaps}{first}")
     if profile.date_format is not None:
         notes.append(f"dates written as {profile.date_format}")
     if profile.unreadable:

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,14 @@ from dlcli.data.roles import plan_columns, resolve_roles
 from dlcli.data.sources import OnStage, SourceFile, fingerprint, resolve_source
 from dlcli.data.split import Rows
 from dlcli.data.table import Table
+from dlcli.data.window_fitting import (
+    check_windows,
+    fit_step,
+    plan_windows,
+    window_record,
+    window_warnings,
+)
+from dlcli.data.windows import Windows
 from dlcli.errors import DataError
 from dlcli.spec.data import DataSpec
 from dlcli.spec.problems import join_names
@@ -44,7 +52,12 @@ class Part:
     """As trained on: float32 [rows]; class codes, int32 [rows]."""
     sample_weight: NDArray[np.float32] | None
     rows: NDArray[np.int64]
-    """Positions in the table as read (of the part's own files, where it has some)."""
+    """Positions in the table as read (of the part's own files, where it has some); of windows the
+    first rows that they predict."""
+    windows: Windows | None = None
+    """The windows that the entries are, where the network reads sequences."""
+    naive: dict[str, dict[str, NDArray[np.float64]]] = field(default_factory=dict)
+    """Baselines that repeat a window's past: their predictions by target, shaped like `targets`."""
 
     @property
     def num_rows(self) -> int:
@@ -69,6 +82,8 @@ class Dataset:
     tables: dict[str, Table]
     """The table that the rows of each part are positions in, as read; empty where holding it on
     would take more than MOST_KEPT_BYTES."""
+    window_record: dict[str, Any] | None = None
+    """JSON-ready: how rows became windows, and how many each part holds."""
 
 
 def prepare_dataset(
@@ -95,9 +110,12 @@ def prepare_dataset(
     planned = plan_columns(spec, table, roles, class_targets=class_targets)
     cells = _checked(read_cells(table, planned))
     split_seed = seed if spec.split.seed is None else spec.split.seed
-    split = split_cells(spec.split, planned, cells, seed=split_seed)
+    window = plan_windows(spec, planned, cells)
+    split = split_cells(spec.split, planned, cells, seed=split_seed, window=window)
     train_rows = cells.kept[split.train]
-    preprocessing = fit_columns(spec, planned, cells, train_rows)
+    if window is not None:
+        window = fit_step(window, cells, train_rows)
+    preprocessing = fit_columns(spec, planned, cells, train_rows, window=window)
 
     origins = {"train": (cells, train_rows)}
     for name, rows in (("validation", split.validation), ("test", split.test)):
@@ -106,7 +124,9 @@ def prepare_dataset(
                 origins[name] = _read_part(files[name], preprocessing)
         elif len(rows):
             origins[name] = (cells, cells.kept[rows])
+    short = {} if window is None else check_windows(window, origins, cells)
     parts = {name: _part(preprocessing.encode(*origin)) for name, origin in origins.items()}
+    windows = {name: part.windows for name, part in parts.items() if part.windows is not None}
     sizes = {name: part.num_rows for name, part in parts.items()}
     watches_test = spec.split.validation == "test"
     every_path = [*paths, *(path for own in files.values() for path in own)]
@@ -119,10 +139,16 @@ def prepare_dataset(
         counts=_counts(preprocessing, origins, sizes),
         sources=tuple(fingerprint(path) for path in every_path),
         split_record=_split_record(split.kind, parts, seed=split_seed, files=files),
-        warnings=dataset_warnings(
-            preprocessing, cells, train_rows, sizes=sizes, roles=roles, columns=spec.columns
-        ),
         tables=_kept_tables({name: origin[0].table for name, origin in origins.items()}),
+        warnings=(
+            *dataset_warnings(
+                preprocessing, cells, train_rows, sizes=sizes, roles=roles, columns=spec.columns
+            ),
+            *(() if window is None else window_warnings(window, windows, short)),
+        ),
+        window_record=None
+        if window is None
+        else window_record(window, cells, windows, short, own_files=files),
     )
 
 
@@ -174,6 +200,8 @@ def _part(applied: Applied) -> Part:
         scaled_targets=applied.scaled_targets,
         sample_weight=applied.sample_weight,
         rows=applied.kept,
+        windows=applied.windows,
+        naive=applied.naive,
     )
 
 

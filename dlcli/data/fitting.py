@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from dlcli.data.columns.inputs import fit_input, own_tensor
 from dlcli.data.columns.policies import Cells, PlannedColumn, read_cells
 from dlcli.data.columns.targets import fit_target
-from dlcli.data.columns.tensor import FEATURES
 from dlcli.data.columns.weight import fit_weight
 from dlcli.data.preprocessing import Preprocessing
 from dlcli.data.readers import ReadOptions
 from dlcli.data.roles import plan_columns, resolve_roles
 from dlcli.data.table import Table
+from dlcli.data.windows import WindowPlan
 from dlcli.errors import DataError
 from dlcli.spec.data import DataSpec
 
@@ -36,7 +36,12 @@ def fit_preprocessing(
 
 
 def fit_columns(
-    spec: DataSpec, planned: Sequence[PlannedColumn], cells: Cells, train_rows: NDArray[np.int64]
+    spec: DataSpec,
+    planned: Sequence[PlannedColumn],
+    cells: Cells,
+    train_rows: NDArray[np.int64],
+    *,
+    window: WindowPlan | None = None,
 ) -> Preprocessing:
     """Fit every planned column on `train_rows` of cells that are read and settled."""
     inputs = [
@@ -56,6 +61,7 @@ def fit_columns(
         target_columns=tuple(targets),
         weight=weights[0] if weights else None,
         filters=tuple(plan.settings for plan in planned if plan.role == "filter"),
+        window=window,
     )
     _check_tensor_names(preprocessing)
     return preprocessing
@@ -92,7 +98,7 @@ def _prediction_options(
 def _check_tensor_names(preprocessing: Preprocessing) -> None:
     for column in preprocessing.input_columns:
         name = column.settings.name
-        if name == FEATURES and own_tensor(column) is not None and preprocessing.feature_names:
+        if name in preprocessing.shared_tensors and own_tensor(column) is not None:
             raise DataError(
                 f"column {name!r} would arrive under the name that numbers and one-hot categories "
                 "share",

@@ -12,6 +12,8 @@ from dlcli.data.columns.settings import column_hint
 from dlcli.data.readers import READERS, suffix_of
 from dlcli.data.sources import DATASET_PREFIX, resolve_source
 from dlcli.data.split import RowSplit, split_rows
+from dlcli.data.window_fitting import split_in_time
+from dlcli.data.windows import WindowPlan
 from dlcli.errors import DataError
 from dlcli.spec.data import SplitSpec
 
@@ -42,9 +44,16 @@ def part_files(split: SplitSpec, sources: Sequence[Path], *, folder: Path) -> di
 
 
 def split_cells(
-    split: SplitSpec, planned: Sequence[PlannedColumn], cells: Cells, *, seed: int
+    split: SplitSpec,
+    planned: Sequence[PlannedColumn],
+    cells: Cells,
+    *,
+    seed: int,
+    window: WindowPlan | None = None,
 ) -> RowSplit:
     """Split the kept rows; positions are into `cells.kept`."""
+    if window is not None and split.group is None:
+        return split_in_time(window, split, cells, seed=seed)
     return split_rows(
         len(cells.kept),
         split,

@@ -1,7 +1,7 @@
 """Preprocessing fitted on the training part: tables to arrays, and predictions back to targets."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -29,10 +29,14 @@ from dlcli.data.columns.targets import (
 from dlcli.data.columns.tensor import FEATURES, InputSpec
 from dlcli.data.columns.weight import WeightColumn
 from dlcli.data.counting import CellCounts, count_cells, count_table
+from dlcli.data.gathering import gather_ahead, gather_inputs
 from dlcli.data.readers import ReadOptions
 from dlcli.data.roles import unknown_column
 from dlcli.data.table import Table
+from dlcli.data.window_checks import check_cells, check_gaps, check_order
+from dlcli.data.windows import Series, WindowPlan, Windows, form_windows, lay_out
 from dlcli.errors import DataError, RunError
+from dlcli.spec.windows import WINDOW
 
 __all__ = ["FEATURES", "FORMAT", "Applied", "InputSpec", "Preprocessing", "TargetInfo"]
 
@@ -66,6 +70,10 @@ class Applied:
     """Positions in the table of the rows that no `drop` policy removed."""
     counts: dict[str, Any]
     """JSON-ready: rows read, dropped and kept, and what each policy did to each column."""
+    windows: Windows | None = None
+    """The windows that the entries are, where they are no rows."""
+    naive: dict[str, dict[str, NDArray[np.float64]]] = field(default_factory=dict)
+    """Baselines that only repeat the past of a window: their predictions by target."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,21 +86,48 @@ class Preprocessing:
     weight: WeightColumn | None
     filters: tuple[ColumnSettings, ...]
     """Columns that only drop or refuse rows; a table to predict on may lack them."""
+    window: WindowPlan | None = None
+    """How rows become windows, where the network reads sequences."""
 
     @cached_property
     def input_specs(self) -> dict[str, InputSpec]:
         """The network's input tensors; `features` first, then columns that have their own."""
+        shared = {
+            name: InputSpec(shape=(len(entries),), dtype="float32")
+            for name, entries in self.shared_tensors.items()
+        }
         own = {c.settings.name: own_tensor(c) for c in self.input_columns}
-        specs = {name: tensor for name, tensor in own.items() if tensor is not None}
-        if not self.feature_names:
+        specs = shared | {name: tensor for name, tensor in own.items() if tensor is not None}
+        if self.window is None:
             return specs
-        features = InputSpec(shape=(len(self.feature_names),), dtype="float32")
-        return {FEATURES: features, **specs}
+        length = self.window.spec.length
+        return {
+            name: item if name in self.static else replace(item, shape=(length, *item.shape))
+            for name, item in specs.items()
+        }
+
+    @cached_property
+    def shared_tensors(self) -> dict[str, tuple[str, ...]]:
+        """The tensors that several columns share, with one name for each of their entries.
+
+        Names are such as `age`, `job=student`, `Date.month`.
+        """
+        entries: dict[str, list[str]] = {WINDOW: [], FEATURES: []}
+        for column in self.input_columns:
+            entries[self._shared_by(column)] += column.feature_names
+        return {name: tuple(names) for name, names in entries.items() if names}
 
     @cached_property
     def feature_names(self) -> tuple[str, ...]:
-        """One name per entry of `features`, e.g. `age`, `job=student`, `Date.month`."""
-        return tuple(name for column in self.input_columns for name in column.feature_names)
+        """One name per entry of the tensors that columns share."""
+        return tuple(name for names in self.shared_tensors.values() for name in names)
+
+    @cached_property
+    def static(self) -> frozenset[str]:
+        """The tensors that hold one row of a window instead of all of them."""
+        if self.window is None:
+            return frozenset()
+        return frozenset({FEATURES, *self.window.spec.static_names})
 
     @cached_property
     def targets(self) -> tuple[TargetInfo, ...]:
@@ -101,7 +136,10 @@ class Preprocessing:
     @cached_property
     def needed_columns(self) -> tuple[str, ...]:
         """The columns a table must have to be predicted on."""
-        return tuple(column.settings.name for column in self.input_columns)
+        names = [column.settings.name for column in self.input_columns]
+        if self.window is not None:
+            names += self.window.names.values()
+        return tuple(dict.fromkeys(names))
 
     @cached_property
     def ranges(self) -> dict[str, tuple[float, float]]:
@@ -131,7 +169,48 @@ class Preprocessing:
     def encode(
         self, cells: Cells, rows: NDArray[np.int64], *, with_targets: bool = True
     ) -> Applied:
-        """Return the arrays of `rows`, positions in the table of `cells` that are kept there."""
+        """Return the arrays of `rows`, positions in the table of `cells` that are kept there.
+
+        Of a network that reads sequences, these are the arrays of the windows among them.
+        """
+        if self.window is None:
+            return self._encode_rows(cells, rows, with_targets=with_targets)
+        series = self.lay_out(cells, rows)
+        applied = self._encode_rows(cells, series.rows, with_targets=with_targets)
+        windows = form_windows(series)
+        naive: dict[str, dict[str, NDArray[np.float64]]] = {}
+        for target, values in applied.targets.items():
+            if values.dtype != np.float64:
+                continue
+            for baseline, repeated in windows.naive(values).items():
+                of_steps = repeated[:, 0] if windows.spec.horizon == 1 else repeated
+                naive.setdefault(baseline, {})[target] = of_steps
+        weight = applied.sample_weight
+        return replace(
+            applied,
+            inputs=gather_inputs(applied.inputs, windows, self.static),
+            targets=gather_ahead(applied.targets, windows),
+            scaled_targets=gather_ahead(applied.scaled_targets, windows),
+            sample_weight=None if weight is None else weight[windows.predicted[:, 0]],
+            kept=windows.rows,
+            windows=windows,
+            naive=naive,
+        )
+
+    def lay_out(self, cells: Cells, rows: NDArray[np.int64]) -> Series:
+        """Lay rows out in the order of their series and times; raises DataError for gaps in them."""
+        assert self.window is not None
+        check_cells(self.window, cells)
+        series = lay_out(self.window, cells, rows)
+        check_order(series, cells.table)
+        check_gaps(series, cells.table)
+        return series
+
+    def encode_history(self, series: Series, cells: Cells) -> dict[str, NDArray[Any]]:
+        """Return the inputs along a series, [rows, ...], for `gather_inputs`."""
+        return self._encode_inputs(cells, series.rows)
+
+    def _encode_rows(self, cells: Cells, rows: NDArray[np.int64], *, with_targets: bool) -> Applied:
         targets: dict[str, NDArray[Any]] = {}
         scaled: dict[str, NDArray[Any]] = {}
         for target in self.target_columns if with_targets else ():
@@ -183,6 +262,7 @@ class Preprocessing:
             "targets": [column.to_json() for column in self.target_columns],
             "sample_weight": None if self.weight is None else self.weight.to_json(),
             "filters": [settings.to_json() for settings in self.filters],
+            **({} if self.window is None else {"window": self.window.to_json()}),
         }
 
     @classmethod
@@ -215,14 +295,23 @@ class Preprocessing:
             target_columns=tuple(target_from_json(column) for column in state["targets"]),
             weight=None if weight is None else WeightColumn.from_json(weight),
             filters=tuple(ColumnSettings.from_json(settings) for settings in state["filters"]),
+            window=WindowPlan.from_json(state["window"]) if "window" in state else None,
         )
 
     def _plan(self, table: Table, *, with_targets: bool) -> list[PlannedColumn]:
         weight = [self.weight.settings] if self.weight is not None and with_targets else []
         targets = [column.settings for column in self.target_columns if with_targets]
+        inputs = [column.settings for column in self.input_columns]
+        if self.window is not None and not with_targets:
+            # After the last value of a target comes what is to be predicted.
+            lags = self.window.lags
+            inputs = [replace(s, missing="drop") if s.name in lags else s for s in inputs]
+        read = {settings.name for settings in inputs}
+        ordering = () if self.window is None else self.window.columns
         by_role: list[tuple[Role, Sequence[ColumnSettings]]] = [
-            ("input", [column.settings for column in self.input_columns]),
+            ("input", inputs),
             ("target", targets),
+            ("split", [settings for settings in ordering if settings.name not in read]),
             ("weight", [settings for settings in weight if settings.name in table.names]),
             ("filter", [settings for settings in self.filters if settings.name in table.names]),
         ]
@@ -233,11 +322,11 @@ class Preprocessing:
         ]
 
     def _encode_inputs(self, cells: Cells, rows: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
-        tensors: dict[str, NDArray[Any]] = {}
-        features = np.empty((len(rows), len(self.feature_names)), dtype=np.float32)
-        if self.feature_names:
-            tensors[FEATURES] = features
-        start = 0
+        tensors: dict[str, NDArray[Any]] = {
+            name: np.empty((len(rows), len(entries)), dtype=np.float32)
+            for name, entries in self.shared_tensors.items()
+        }
+        filled = dict.fromkeys(tensors, 0)
         for column in self.input_columns:
             name = column.settings.name
             read = cells.columns[name].take(rows)
@@ -248,9 +337,15 @@ class Preprocessing:
                 tensors[name] = encoded
                 continue
             _check_finite(cells, rows, name, encoded, setting="scale")
-            features[:, start : start + encoded.shape[1]] = encoded
-            start += encoded.shape[1]
+            shared, width = self._shared_by(column), encoded.shape[1]
+            tensors[shared][:, filled[shared] : filled[shared] + width] = encoded
+            filled[shared] += width
         return tensors
+
+    def _shared_by(self, column: InputColumn) -> str:
+        """Return the tensor that the column's features stand in."""
+        is_moving = self.window is not None and column.settings.name not in self.static
+        return WINDOW if is_moving else FEATURES
 
 
 def _encode_target(target: TargetColumn, cells: Cells, rows: NDArray[np.int64]) -> NDArray[Any]:

@@ -1,7 +1,7 @@
 """What each column of a table is for: input, target, row weight, or a column of the split."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dlcli.data.columns.policies import PlannedColumn, Role
 from dlcli.data.columns.settings import resolve_settings
@@ -21,11 +21,13 @@ class Roles:
     targets: tuple[str, ...]
     weight: str | None
     split: tuple[str, ...]
-    """Group, time and stratify columns that have no other role."""
+    """Columns of the split and of the windows' order that have no other role."""
     filters: tuple[str, ...]
     """Columns with no other role whose own settings drop or refuse rows."""
     idle: tuple[str, ...]
     """Columns with no other role whose settings do nothing."""
+    lags: tuple[str, ...] = ()
+    """Targets whose own past is an input too."""
 
 
 def resolve_roles(spec: DataSpec, table: Table) -> Roles:
@@ -35,9 +37,15 @@ def resolve_roles(spec: DataSpec, table: Table) -> Roles:
     split = tuple(dict.fromkeys(name for _, name in _split_columns(spec)))
     if spec.inputs is None:
         kept_out = {*targets, *drop, spec.sample_weight, spec.split.group, spec.split.time}
-        inputs = tuple(name for name in table.names if name not in kept_out)
+        static = set()
+        if spec.window is not None:
+            kept_out |= {spec.window.time, spec.window.group}
+            static = set(spec.window.static_names)
+        inputs = tuple(name for name in table.names if name in static or name not in kept_out)
     else:
-        inputs = as_names(spec.inputs)
+        listed = tuple(name for name in as_names(spec.inputs) if name not in spec.lag_names)
+        static_names = () if spec.window is None else spec.window.static_names
+        inputs = (*listed, *(name for name in static_names if name not in listed))
     _check_roles(spec, inputs, targets, drop)
     used = {*inputs, *targets, spec.sample_weight}
     others = [name for name in spec.columns if name not in {*used, *split}]
@@ -48,6 +56,7 @@ def resolve_roles(spec: DataSpec, table: Table) -> Roles:
         split=tuple(name for name in split if name not in used),
         filters=tuple(name for name in others if _is_filter(spec.columns[name])),
         idle=tuple(name for name in others if not _is_filter(spec.columns[name])),
+        lags=spec.lag_names,
     )
 
 
@@ -55,9 +64,11 @@ def plan_columns(
     spec: DataSpec, table: Table, roles: Roles, *, class_targets: frozenset[str] = frozenset()
 ) -> tuple[PlannedColumn, ...]:
     """Settle the type and the policies of every column that is read; raises DataError."""
+    targets = [_plan_target(spec, table, n, n in class_targets) for n in roles.targets]
     return (
         *(_plan(spec, table, name, "input") for name in roles.inputs),
-        *(_plan_target(spec, table, name, name in class_targets) for name in roles.targets),
+        *(_plan_lag(spec, plan) for plan in targets if plan.name in roles.lags),
+        *targets,
         *([] if roles.weight is None else [_plan_weight(spec, roles.weight)]),
         *(_plan(spec, table, name, "split") for name in roles.split),
         *(_plan(spec, table, name, "filter") for name in roles.filters),
@@ -80,7 +91,8 @@ def _check_names(spec: DataSpec, table: Table) -> None:
         *(("drop", name) for name in as_names(spec.drop)),
         *(("columns", name) for name in spec.columns),
         *([("sample_weight", spec.sample_weight)] if spec.sample_weight is not None else []),
-        *((f"split.{key}", name) for key, name in _split_columns(spec)),
+        *_split_columns(spec),
+        *(("window.static", name) for name in (spec.window.static_names if spec.window else ())),
     ]
     for where, name in named:
         if name not in table.names:
@@ -88,7 +100,13 @@ def _check_names(spec: DataSpec, table: Table) -> None:
 
 
 def _split_columns(spec: DataSpec) -> list[tuple[str, str]]:
-    keys = {"group": spec.split.group, "time": spec.split.time, "stratify": spec.split.stratify}
+    keys: dict[str, object] = {
+        "split.group": spec.split.group,
+        "split.time": spec.split.time,
+        "split.stratify": spec.split.stratify,
+    }
+    if spec.window is not None:
+        keys |= {"window.time": spec.window.time, "window.group": spec.window.group}
     return [(key, name) for key, name in keys.items() if isinstance(name, str)]
 
 
@@ -115,7 +133,7 @@ def _check_roles(
                 f"column {both[0]!r} is both in `data.{one}` and in `data.{other}`",
                 hint="keep it in one of them",
             )
-    if not inputs:
+    if not inputs and not spec.lag_names:
         raise DataError(
             "no column is left as an input",
             hint="name fewer columns under `data.drop` or `data.target`",
@@ -146,6 +164,15 @@ def _plan_target(spec: DataSpec, table: Table, name: str, is_classes: bool) -> P
     if is_classes and kind == "number":
         kind = "category"
     return PlannedColumn(settings=resolve_settings(spec, name, kind, is_target=True), role="target")
+
+
+def _plan_lag(spec: DataSpec, target: PlannedColumn) -> PlannedColumn:
+    """Plan a target's own past, which is scaled as an input is."""
+    own = spec.columns.get(target.name, ColumnSpec())
+    scale = own.scale or spec.scale
+    is_number = target.settings.type == "number"
+    settings = replace(target.settings, scale=scale if is_number else "none")
+    return PlannedColumn(settings=settings, role="input")
 
 
 def _plan_weight(spec: DataSpec, name: str) -> PlannedColumn:

@@ -10,6 +10,7 @@ import keras
 from dlcli.data.preprocessing import InputSpec
 from dlcli.spec import catalog
 from dlcli.spec.components import ComponentSpec
+from dlcli.spec.heads import Head, steps_hint
 from dlcli.spec.layers import layer_path
 from dlcli.spec.names import tensor_name
 from dlcli.spec.problems import KeyPath, Problems, join_names
@@ -167,13 +168,40 @@ def _check_all_used(spec: RunSpec, network: Network, inputs: list[str]) -> None:
 def _check_output_shapes(spec: RunSpec, network: Network, outputs: dict[str, Any]) -> None:
     for head in network.heads:
         shape = tuple(outputs[head.output].shape)
-        if len(shape) != 2:
+        if head.steps > 1:
+            _check_steps(spec, head, shape)
+        elif len(shape) != 2:
+            hint = "a Flatten or pooling layer before the last Dense makes one row of numbers"
+            if spec.data.window is not None:
+                hint += ", and so does a recurrent layer without return_sequences"
             _raise_at(
                 spec,
                 head.layer,
-                f"the output has shape {shape}, expected (rows, units)",
-                hint="a Flatten or pooling layer before the last Dense makes one row of numbers",
+                f"the output has shape {_shown(shape)}, expected (rows, units)",
+                hint=hint,
             )
+
+
+def _check_steps(spec: RunSpec, head: Head, shape: tuple[int | None, ...]) -> None:
+    steps, count = head.steps, len(head.targets)
+    fits: list[tuple[int | None, ...]] = [(None, steps, count)]
+    if count == 1:
+        fits.insert(0, (None, steps))
+    if shape in fits:
+        return
+    wanted = " or ".join(map(_shown, fits))
+    targets = f"{count} targets" if count > 1 else f"the target {head.targets[0]!r}"
+    _raise_at(
+        spec,
+        head.layer,
+        f"the output has shape {_shown(shape)}, expected {wanted} for {steps} steps of {targets}",
+        hint=steps_hint(head),
+    )
+
+
+def _shown(shape: tuple[int | None, ...]) -> str:
+    sizes = ("any" if size is None else str(size) for size in shape[1:])
+    return f"({', '.join(['rows', *sizes])})"
 
 
 def _raise_at(spec: RunSpec, index: int, message: str, *, hint: str | None = None) -> Any:

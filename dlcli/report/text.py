@@ -54,10 +54,23 @@ def _format_target(name: str, figures: dict[str, Any], baselines: dict[str, Any]
         for key in shown_figures(figures)
     ]
     text = format_table([name, *columns], rows)
+    if "Steps" in figures:
+        text += "\n\n" + _format_steps(columns)
     matrix = figures.get("ConfusionMatrix")
     if matrix is not None and len(matrix) <= 12:
         text += "\n\n" + _format_confusion(figures, matrix)
     return text
+
+
+def _format_steps(columns: dict[str, dict[str, Any]]) -> str:
+    """Lay out the error of every step ahead, the network's beside its baselines'."""
+    key = "RootMeanSquaredError"
+    steps = [[step[key] for step in item["Steps"]] for item in columns.values()]
+    rows = [
+        [str(step), *format_figures(key, values)]
+        for step, values in enumerate(zip(*steps, strict=True), 1)
+    ]
+    return format_table([f"{key}, step", *columns], rows)
 
 
 def _format_confusion(figures: dict[str, Any], matrix: list[list[float]]) -> str:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from dlcli.spec.containers import ListOf, MapOf, OneOf
 from dlcli.spec.fields import Boolean, Choice, Integer, Number, Text
 from dlcli.spec.sections import Section, setting
+from dlcli.spec.windows import WindowSpec
 
 ColumnType = Literal["number", "category", "boolean", "date", "text"]
 Scale = Literal["none", "standard", "minmax", "robust", "quantile"]
@@ -222,6 +223,12 @@ class DataSpec:
     sample_weight: str | None = setting(
         Text("a column name"), "A column of row weights for the loss; it is no input.", default=None
     )
+    window: WindowSpec | None = setting(
+        Section(WindowSpec),
+        "For sequences: several rows in a row, in time order, predict what comes after them. Rows "
+        "are then split in time order.",
+        default=None,
+    )
     split: SplitSpec = setting(
         Section(SplitSpec), "How the rows are split into parts.", default_factory=SplitSpec
     )
@@ -229,6 +236,21 @@ class DataSpec:
     @property
     def target_names(self) -> tuple[str, ...]:
         return as_names(self.target)
+
+    @property
+    def steps(self) -> int:
+        """How many values of each target a row of the network's output holds."""
+        return 1 if self.window is None else self.window.horizon
+
+    @property
+    def lag_names(self) -> tuple[str, ...]:
+        """The targets whose own past is an input."""
+        window = self.window
+        if window is None or window.offset == 0 or window.lags is False:
+            return ()
+        if window.lags or self.inputs is None:
+            return self.target_names
+        return tuple(name for name in self.target_names if name in as_names(self.inputs or ()))
 
 
 def as_names(value: Any) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from dlcli.spec.data import ColumnSpec, DataSpec, SplitSpec, as_names
 from dlcli.spec.fields import number_hint
 from dlcli.spec.problems import KeyPath, Problems, closest
+from dlcli.spec.window_rules import check_window
 
 _DEFAULTS = ColumnSpec()
 _OF_TYPE = {
@@ -24,6 +25,8 @@ def check_data(data: DataSpec, problems: Problems) -> None:
         _check_column(column, ("data", "columns", name), problems)
     if not problems.within(("data", "split")):
         _check_split(data.split, problems)
+    if not problems.within(("data", "window")):
+        check_window(data, problems)
 
 
 def _check_roles(data: DataSpec, problems: Problems) -> None:
@@ -42,7 +45,7 @@ def _check_roles(data: DataSpec, problems: Problems) -> None:
             if isinstance(getattr(data, key), tuple):
                 path = (*path, index)
             first = roles.setdefault(name, key)
-            if first != key:
+            if first != key and (first, key) != ("target", "inputs" if data.window else None):
                 message = f"column {name!r} stands under both {first} and {key}"
                 problems.add(path, message, hint="keep it in one of them")
             elif names.index(name) != index:

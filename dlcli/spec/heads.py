@@ -18,6 +18,9 @@ _SAME_UNITS = {
     "UnitNormalization", "ActivityRegularization", "Identity", "Rescaling",
 }  # fmt: skip
 
+_RECURRENT = {"LSTM", "GRU", "SimpleRNN"}
+_ENDS_SEQUENCE = {"Flatten", "GlobalAveragePooling1D", "GlobalMaxPooling1D"}
+
 BINARY_LOSSES = {"BinaryCrossentropy", "BinaryFocalCrossentropy", "Hinge", "SquaredHinge"}
 ONEHOT_LOSSES = {"CategoricalCrossentropy", "CategoricalFocalCrossentropy", "CategoricalHinge"}
 INDEX_LOSSES = {"SparseCategoricalCrossentropy", "CategoricalGeneralizedCrossEntropy"}
@@ -43,6 +46,10 @@ class Head:
     units_layer: int
     activation: str | None
     activation_path: KeyPath
+    steps: int = 1
+    """How many values of each target it gives at once."""
+    ends_sequence: bool = False
+    """Whether a layer before it surely ends the sequence, so that its units are all it gives."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +61,8 @@ class Objective:
     task: Task
     labels: Labels
     loss: ComponentSpec
+    steps: int = 1
+    """How many values of each target a row of it holds."""
 
     @property
     def from_logits(self) -> bool:
@@ -66,17 +75,24 @@ class Objective:
         return "Hinge" in self.loss.name
 
 
-def find_heads(layers: tuple[LayerSpec, ...], graph: Graph, targets: tuple[str, ...]) -> list[Head]:
+def find_heads(
+    layers: tuple[LayerSpec, ...], graph: Graph, targets: tuple[str, ...], *, steps: int = 1
+) -> list[Head]:
     """Describe every output layer as far as the config alone tells."""
     named = set(graph.outputs) <= set(targets)
     return [
-        _head(output, index, (output,) if named else targets, layers, graph)
+        _head(output, index, (output,) if named else targets, layers, graph, steps)
         for output, index in graph.outputs.items()
     ]
 
 
 def _head(
-    output: str, index: int, targets: tuple[str, ...], layers: tuple[LayerSpec, ...], graph: Graph
+    output: str,
+    index: int,
+    targets: tuple[str, ...],
+    layers: tuple[LayerSpec, ...],
+    graph: Graph,
+    steps: int,
 ) -> Head:
     activation: str | None = "linear"
     activation_path = layer_path(index, layers[index])
@@ -101,7 +117,22 @@ def _head(
         units_layer=units_layer,
         activation=activation,
         activation_path=activation_path,
+        steps=steps,
+        ends_sequence=_ends_sequence(units_layer, layers, graph),
     )
+
+
+def _ends_sequence(index: int, layers: tuple[LayerSpec, ...], graph: Graph) -> bool:
+    """Tell whether what a layer takes is certainly one row of numbers instead of a sequence."""
+    before = graph.sources[index]
+    if before is None or len(before) != 1 or not isinstance(before[0], int):
+        return False
+    layer = layers[before[0]]
+    if layer.component.name in _RECURRENT:
+        return not layer.argument("return_sequences")
+    if layer.component.name in _SAME_UNITS | {"Dense"}:
+        return _ends_sequence(before[0], layers, graph)
+    return layer.component.name in _ENDS_SEQUENCE
 
 
 def _activation_of(layer: LayerSpec) -> str | None:
@@ -160,6 +191,17 @@ def check_head(
     """Report what cannot fit whatever the data holds: units, activation and loss."""
     units_path = layer_path(head.units_layer, layers[head.units_layer], "units")
     _HeadCheck(head, loss, path, units_path, problems).run()
+
+
+def steps_hint(head: Head) -> str:
+    """Say which layers end in the shape that several steps of the head's targets need."""
+    steps, count = head.steps, len(head.targets)
+    if count == 1:
+        return f"units: {steps}, one for each step of data.window.horizon"
+    return (
+        f"Dense: {steps * count} and then Reshape: [{steps}, {count}] give {steps} steps of "
+        f"{count} targets; or give each target an output layer named like it, with {steps} units"
+    )
 
 
 @dataclass(frozen=True)
@@ -231,6 +273,8 @@ class _HeadCheck:
                 hint="for classes use sparse_categorical_crossentropy; for a number leave the "
                 "activation out",
             )
+        elif head.steps > 1 and not may_be_classes:
+            self._check_steps()
         elif head.units not in (None, count) and not may_be_classes:
             target = f"the target {head.targets[0]!r}" if count == 1 else f"{count} targets"
             self.problems.add(
@@ -239,6 +283,21 @@ class _HeadCheck:
                 f"expected {count}",
                 hint=f"units: {count}; for classes, softmax with sparse_categorical_crossentropy",
             )
+
+    def _check_steps(self) -> None:
+        """Report units that no shape of several steps can have; the network is not built yet."""
+        head, count = self.head, len(self.head.targets)
+        # Over a sequence, a Dense has one unit for each target.
+        fits = {None} if head.ends_sequence else {None, count}
+        if head.units in (fits | {head.steps} if count == 1 else fits):
+            return
+        target = f"the target {head.targets[0]!r}" if count == 1 else f"{count} targets"
+        units = f"{head.units} unit{'s' * (head.units != 1)}"
+        self.problems.add(
+            self.units_path,
+            f"the output has {units} for {head.steps} steps of {target}",
+            hint=steps_hint(head),
+        )
 
     def _check_activation(self, allowed: set[str]) -> None:
         activation = self.head.activation

@@ -39,12 +39,21 @@ def objective_for(
             task="regression",
             labels="numbers",
             loss=chosen,
+            steps=head.steps,
         )
     if len(with_classes) < len(head.targets):
         problems.add(
             ("data", "target"),
             f"target {with_classes[0]!r} has classes and others of this output have numbers",
             hint="give each target an output layer named like it",
+        )
+        return None
+    if head.steps > 1:
+        problems.add(
+            ("data", "window", "horizon"),
+            f"target {with_classes[0]!r} has classes, which are predicted one step ahead, got "
+            f"{head.steps}",
+            hint="horizon: 1; offset says how far ahead the step is",
         )
         return None
     units_path = layer_path(head.units_layer, layers[head.units_layer], "units")

@@ -7,6 +7,7 @@ from dlcli.spec.components import Component, ComponentSpec
 from dlcli.spec.data import NAMES, DataSpec, as_names
 from dlcli.spec.fields import INVALID, JsonSchema, report_unexpected
 from dlcli.spec.problems import KeyPath, Problems, closest, join_names, suggest
+from dlcli.spec.windows import WINDOW
 
 FEATURES = "features"
 """The input that holds numbers and one-hot categories, in one tensor."""
@@ -107,6 +108,14 @@ def own_inputs(data: DataSpec) -> tuple[str, ...]:
     )
 
 
+def input_names(data: DataSpec) -> tuple[str, ...]:
+    """Return the names under which inputs may arrive, as far as the config alone tells."""
+    if data.window is None:
+        return (FEATURES, *own_inputs(data))
+    shared = (WINDOW, FEATURES) if data.window.static_names else (WINDOW,)
+    return (*shared, *own_inputs(data))
+
+
 def connect(layers: tuple[LayerSpec, ...], data: DataSpec, problems: Problems) -> Graph:
     """Resolve every layer's inputs and find the outputs, reporting names that cannot be resolved."""
     before = len(problems.found)
@@ -129,7 +138,7 @@ def layer_path(index: int, layer: LayerSpec, *keys: str) -> KeyPath:
 
 def _names(layers: tuple[LayerSpec, ...], data: DataSpec, problems: Problems) -> dict[str, int]:
     named: dict[str, int] = {}
-    taken = {FEATURES, *own_inputs(data)}
+    taken = {FEATURES, *input_names(data)}
     for index, layer in enumerate(layers):
         if layer.name is None:
             continue
@@ -173,11 +182,11 @@ def _resolve(
         where = "is this layer itself" if named[name] == index else "comes later in the list"
         problems.add(path, f"{name!r} {where}", hint="a layer takes from layers above it")
         return None
-    inputs = (FEATURES, *own_inputs(data))
+    inputs = input_names(data)
     if name in inputs:
         return name
     if name in data.columns or name in as_names(data.inputs or ()):
-        hint = f"it is part of {FEATURES!r}; encode: ordinal gives a category an input of its own"
+        hint = f"it is part of {inputs[0]!r}; encode: ordinal gives a category an input of its own"
         problems.add(path, f"column {name!r} is no input of its own", hint=hint)
         return None
     problems.add(

@@ -22,7 +22,7 @@ class Network:
 def resolve_network(spec: RunSpec, problems: Problems | None = None) -> Network:
     """Connect the layers and find the outputs."""
     graph = connect(spec.layers, spec.data, problems if problems is not None else Problems())
-    heads = find_heads(spec.layers, graph, spec.data.target_names)
+    heads = find_heads(spec.layers, graph, spec.data.target_names, steps=spec.data.steps)
     return Network(graph=graph, heads=tuple(heads))
 
 

@@ -43,7 +43,7 @@ def fit(job: TrainingJob, watcher: Watcher) -> TrainingOutcome:
     watcher.on_stage("building the network")
     _start_afresh(job.spec.seed, backend=job.spec.backend)
     model = _compiled_model(job)
-    parts = _parts(job)
+    parts = _parts(job, model)
     clock.lap("build")
     result = _train(job, model, parts, watcher)
     clock.lap("train")
@@ -129,7 +129,7 @@ def _compiled_model(job: TrainingJob) -> Any:
     return model
 
 
-def _parts(job: TrainingJob) -> dict[str, Arrays]:
+def _parts(job: TrainingJob, model: Any) -> dict[str, Arrays]:
     """Return the arrays of every part, under the names of the network's tensors."""
     dataset = job.dataset
     found: dict[str, Part | None] = {
@@ -137,15 +137,24 @@ def _parts(job: TrainingJob) -> dict[str, Arrays]:
         "validation": dataset.validation,
         "test": dataset.test,
     }
-    return {name: _arrays(job, part) for name, part in found.items() if part is not None}
+    shapes = model.output_shape
+    if not isinstance(shapes, dict):
+        shapes = {tensor_name(job.objectives[0].output): shapes}
+    ranks = {name: len(shape) for name, shape in shapes.items()}
+    return {name: _arrays(job, part, ranks) for name, part in found.items() if part is not None}
 
 
-def _arrays(job: TrainingJob, part: Part) -> Arrays:
+def _arrays(job: TrainingJob, part: Part, ranks: dict[str, int]) -> Arrays:
     infos = {info.name: info for info in job.dataset.preprocessing.targets}
     first = infos[job.objectives[0].targets[0]]
     return Arrays(
         inputs={tensor_name(name): array for name, array in part.inputs.items()},
-        targets={tensor_name(each.output): labels_of(part, each, infos) for each in job.objectives},
+        targets={
+            tensor_name(each.output): labels_of(
+                part, each, infos, rank=ranks[tensor_name(each.output)]
+            )
+            for each in job.objectives
+        },
         sample_weight=row_weights(part, first, job.spec.class_weight),
     )
 

@@ -10,8 +10,13 @@ from dlcli.data.preprocessing import TargetInfo
 from dlcli.spec.heads import Objective
 
 
-def labels_of(part: Part, objective: Objective, targets: dict[str, TargetInfo]) -> NDArray[Any]:
-    """Return the labels of one output: [rows, units] float32, or class codes [rows] int32."""
+def labels_of(
+    part: Part, objective: Objective, targets: dict[str, TargetInfo], *, rank: int = 2
+) -> NDArray[Any]:
+    """Return the labels of one output: [rows, units] float32, or class codes [rows] int32.
+
+    Several steps are [rows, steps], or [rows, steps, targets] for an output of `rank` 3.
+    """
     columns = [part.scaled_targets[name] for name in objective.targets]
     if objective.labels == "index":
         return columns[0]
@@ -19,7 +24,9 @@ def labels_of(part: Part, objective: Objective, targets: dict[str, TargetInfo]) 
         classes = targets[objective.targets[0]].classes
         assert classes is not None
         return np.asarray(np.eye(len(classes), dtype=np.float32)[columns[0]])
-    return np.stack(columns, axis=1).astype(np.float32)
+    if objective.steps > 1 and rank == 2:
+        return columns[0].astype(np.float32)
+    return np.stack(columns, axis=-1).astype(np.float32)
 
 
 def row_weights(

@@ -15,5 +15,9 @@ def reading_of(objective: Objective, activation: str | None) -> OutputReading:
         elif activation == "log_softmax":
             link = "exp"
     return OutputReading(
-        output=objective.output, targets=objective.targets, task=objective.task, link=link
+        output=objective.output,
+        targets=objective.targets,
+        task=objective.task,
+        link=link,
+        steps=objective.steps,
     )

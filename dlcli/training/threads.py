@@ -1,7 +1,8 @@
 """How many threads a training profits from, judged by its layers before Keras is loaded."""
 
+import math
+
 from dlcli.data.dataset import Dataset
-from dlcli.spec.layers import FEATURES
 from dlcli.spec.run import RunSpec
 
 # Layers whose work grows with rows and units alone.
@@ -17,8 +18,10 @@ def largest_product(spec: RunSpec, dataset: Dataset) -> int | None:
 
     None where the network has layers other than dense ones, whose work depends on more.
     """
-    features = dataset.preprocessing.input_specs.get(FEATURES)
-    widths = [features.shape[0] if features is not None else 1]
+    inputs = dataset.preprocessing.input_specs
+    # Flatten may lay the rows of a window side by side.
+    shared = [inputs[name].shape for name in dataset.preprocessing.shared_tensors]
+    widths = [1, *(math.prod(shape) for shape in shared)]
     for layer in spec.layers:
         if layer.component.name == "Dense":
             widths.append(int(layer.argument("units")))
