@@ -102,7 +102,7 @@ def test_a_layer_that_does_not_fit_is_named_with_its_place():
 
 
 def test_an_output_that_is_no_row_of_numbers_is_refused():
-    with pytest.raises(SpecError, match=r"the output has shape \(None, 4, 1\)"):
+    with pytest.raises(SpecError, match=r"the output has shape \(rows, 4, 1\)"):
         _build("- Reshape: [4, 1]\n- Dense: 1\n")
 
 

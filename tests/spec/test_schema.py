@@ -23,7 +23,10 @@ ABOUT_SEVERAL_KEYS = {
     "data_column_settings", "data_marks", "data_split_followers", "data_split_sizes",
     "data_split_unshuffled", "data_split_watches_nothing", "data_two_roles", "metric_twice",
     "monitor_unknown", "monitor_without_validation", "outputs_loss_incomplete", "outputs_unknown",
-    "outputs_weights_for_one",
+    "outputs_weights_for_one", "window_lags_of_the_answer", "window_lags_twice_said",
+    "window_names_are_not_known", "window_output_misses_steps",
+    "window_output_of_several_targets", "window_season_too_long", "window_split_by_another_time",
+    "window_split_by_classes", "window_static_target",
 }  # fmt: skip
 ABOUT_GRAPH_AND_HEADS = {path.stem for path in GOLDEN.glob("*.yaml")} & {
     *(path.stem for path in GOLDEN.glob("graph_*.yaml")),
