@@ -7,7 +7,6 @@ import numpy as np
 from dlcli.data.columns.number import NumberInput
 from dlcli.data.columns.text import TextInput
 from dlcli.data.dataset import Dataset
-from dlcli.data.preprocessing import FEATURES
 from dlcli.spec.run import RunSpec, resolve_network
 
 LARGE_RATIO = 100.0
@@ -57,7 +56,8 @@ def _input_warnings(dataset: Dataset, consumers: dict[str, list[str]]) -> Iterat
         if isinstance(column, NumberInput) and column.settings.scale == "none"
     }
     sizes = {name: size for name, size in sizes.items() if size > 0}
-    if not sizes or set(consumers.get(FEATURES, ())) <= _SCALES:
+    shared = dataset.preprocessing.shared_tensors
+    if not sizes or {layer for name in shared for layer in consumers[name]} <= _SCALES:
         return
     small, large = min(sizes, key=sizes.__getitem__), max(sizes, key=sizes.__getitem__)
     if sizes[large] >= LARGE_RATIO * sizes[small]:
