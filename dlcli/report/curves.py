@@ -39,9 +39,12 @@ def roc_curve(positive: NDArray[np.bool_], scores: Array) -> tuple[Array, Array]
         return None
     truths, falses = found
     grid = np.linspace(0.0, 1.0, STEPS + 1)
-    # Of the points at one false positive rate, the upper one.
-    rates, places = np.unique(falses[::-1] / falses[-1], return_index=True)
-    return grid, np.interp(grid, rates, (truths[::-1] / truths[-1])[places])
+    true, false = truths / truths[-1], falses / falses[-1]
+    # From the upper point at one false positive rate straight to the lower one at the next.
+    before = np.minimum(np.searchsorted(false, grid + 1e-12, side="right") - 1, len(false) - 2)
+    width = false[before + 1] - false[before]
+    share = np.divide(grid - false[before], width, out=np.ones_like(grid), where=width > 0)
+    return grid, true[before] + np.clip(share, 0.0, 1.0) * (true[before + 1] - true[before])
 
 
 def precision_recall_curve(

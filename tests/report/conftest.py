@@ -17,7 +17,7 @@ HOSTILE = (
     "<script>document.title='owned'</script>",
     "</script><img src=x onerror=\"document.title='owned'\">",
     "a \"quoted\" & 'single' name",
-    "温度（摄氏度）",
+    "温度 °C",
     "a_very_long_column_name_without_any_place_to_break_it_" * 3,
 )
 """Column names that a page must show and not obey."""

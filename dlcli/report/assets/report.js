@@ -3,6 +3,7 @@
   const root = document.documentElement;
   const charts = [];
   const HEIGHT = 280;
+  const WHOLE = [1, 2, 5].flatMap((step) => [...Array(12).keys()].map((power) => step * 10 ** power)).sort((a, b) => a - b);
 
   // ---- colours -------------------------------------------------------------------------------
 
@@ -51,7 +52,7 @@
 
   // ---- one chart -----------------------------------------------------------------------------
 
-  function axis(label, side) {
+  function axis(label, side, isWhole) {
     return {
       side,
       label,
@@ -66,6 +67,7 @@
       grid: { stroke: () => colour("grid"), width: 1 },
       ticks: { stroke: () => colour("grid"), width: 1, size: 5 },
       values: ticks,
+      ...(isWhole ? { incrs: WHOLE } : {}),
     };
   }
 
@@ -448,7 +450,7 @@
           points: { size: 8 },
           bind: { dblclick: () => () => { whole(entry); return null; } },
         },
-        axes: [axis(chart.xLabel, 2), axis(chart.yLabel, 3)],
+        axes: [axis(chart.xLabel, 2, chart.xLabel === "epoch"), axis(chart.yLabel, 3, chart.kind === "bars")],
         hooks: {
           drawAxes: [line(chart)],
           draw: [marks(chart)],

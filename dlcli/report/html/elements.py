@@ -88,13 +88,13 @@ def code(text: str) -> Markup:
 
 
 LONG = 28
-"""Letters of a cell that may be broken anywhere."""
+"""Letters of a cell that may be broken anywhere, and is cut after four lines."""
 
 
 def _wrapped(cell: Cell) -> Markup:
     if isinstance(cell, Markup) or len(cell) <= LONG:
         return escape(cell)
-    return element("span", cell, class_="long")
+    return element("span", cell, class_="long", title=cell)
 
 
 def _cell(cell: Cell, place: int, numeric: Collection[int]) -> Markup:

@@ -76,10 +76,8 @@ def _numbers(tested: TestedTarget, charts: Charts) -> Markup:
 def _classes(tested: TestedTarget, charts: Charts, figures: Mapping[str, Any]) -> Markup:
     assert tested.classes is not None
     matrix = np.asarray(figures.get("ConfusionMatrix") or _count(tested), np.float64)
-    if len(tested.classes) <= MOST_CLASSES:
-        confusion = _confusion_table(tested.classes, matrix)
-    else:
-        confusion = _confusions_table(tested.classes, matrix)
+    is_small = len(tested.classes) <= MOST_CLASSES
+    confusion = (_confusion_table if is_small else _confusions_table)(tested.classes, matrix)
     figure = element("figure", confusion, class_="chart confusion")
     curves = [
         _ranking(tested, charts, "roc", "ROC curve"),
@@ -90,6 +88,8 @@ def _classes(tested: TestedTarget, charts: Charts, figures: Mapping[str, Any]) -
             calibration(tested),
         ),
     ]
+    if len(tested.classes) > _FEW_CLASSES * 2:
+        return join([figure, chart_grid(curves)])
     return chart_grid([figure, *curves])
 
 

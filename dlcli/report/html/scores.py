@@ -12,7 +12,7 @@ from dlcli.report.figures import (
     short_name,
     shown_figures,
 )
-from dlcli.report.html.elements import Markup, element, join, note, section, table
+from dlcli.report.html.elements import Markup, details, element, join, note, section, table
 from dlcli.report.record import RunRecord
 from dlcli.report.verdict import Rival, Verdict
 
@@ -161,6 +161,8 @@ def _figures_table(record: RunRecord, target: str, figures: Mapping[str, Any]) -
 
 MOST_CLASSES = 30
 """Classes listed one by one; of more, the ones with the lowest F1."""
+_OPEN_CLASSES = 12
+"""Classes of a table that is not folded away."""
 
 
 def _classes_table(figures: Mapping[str, Any]) -> Markup | None:
@@ -180,6 +182,8 @@ def _classes_table(figures: Mapping[str, Any]) -> Markup | None:
         for name, scores in shown
     ]
     listed = table(["class", "precision", "recall", "F1", "rows"], rows, numeric=range(1, 5))
+    if len(shown) > _OPEN_CLASSES:
+        listed = details(f"{len(shown)} classes", listed)
     if len(classes) == len(shown):
         return listed
     left = f"The {len(shown)} of {len(classes):,} classes with the lowest F1; metrics.json has all."

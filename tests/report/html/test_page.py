@@ -118,7 +118,7 @@ def test_names_and_cells_are_text_wherever_they_stand(hostile_run: RunFolder) ->
     assert "<img" not in page
     assert "<b>" not in page
     assert "<i>no" not in page
-    assert "温度（摄氏度）" in page
+    assert "温度 °C" in page
     labels = [each["label"] for chart in chart_data(page) for each in chart.get("series", [])]
     assert "<i>no</i>" in labels
 
