@@ -13,7 +13,8 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from dlcli.errors import DlcliError
+from dlcli.errors import CheckError, DlcliError
+from dlcli.github import annotations_of, is_github
 
 MAX_PLAIN_LINES = 200
 """Epoch lines in a log that is no terminal; longer trainings show every n-th."""
@@ -41,6 +42,9 @@ def show_error(error: DlcliError) -> None:
     lines = [f"error: {error.message}"]
     if error.hint is not None:
         lines.append(f"hint: {error.hint}")
+    if is_github() and not isinstance(error, CheckError):
+        # What a check fell short of is marked where the check is written.
+        say("\n".join(annotations_of(error.message, hint=error.hint)))
     if not _errors.is_terminal:
         say("\n".join(lines))
         return

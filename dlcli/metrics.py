@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from dlcli.spec.figures import CLASS_METRICS, CLASSIFICATION_METRICS, REGRESSION_METRICS
+
 Array = np.ndarray[Any, Any]
 Score = float | None
 
@@ -63,7 +65,7 @@ def classification_metrics(
         raise ValueError(f"probabilities are {list(probabilities.shape)}, expected {expected}")
     _check_rows(codes, codes, weights)
     if not len(codes):
-        return dict.fromkeys(CLASSIFICATION_METRICS)
+        return dict.fromkeys((*CLASSIFICATION_METRICS, *STRUCTURES))
     weighting = np.ones(len(codes)) if weights is None else np.asarray(weights, np.float64)
     matrix = confusion_matrix(codes, probabilities.argmax(axis=1), len(classes), weighting)
     by_class = _class_scores(matrix, classes)
@@ -82,15 +84,6 @@ def classification_metrics(
         figures["AveragePrecision"] = average_precision(codes == 1, probabilities[:, 1], weighting)
     counts = matrix if weights is not None else matrix.astype(np.int64)
     return {**_finite(figures), "ConfusionMatrix": counts.tolist(), "Classes": by_class}
-
-
-def undefined_reasons(figures: Mapping[str, Any]) -> dict[str, str]:
-    """Return, for every score that is None, why it is not defined."""
-    return {
-        name: REASONS.get(name, "there are no rows, or a prediction is not a number")
-        for name, value in figures.items()
-        if value is None
-    }
 
 
 def confusion_matrix(
@@ -199,29 +192,5 @@ def _check_rows(actual: Array, predicted: Array, weights: Array | None) -> None:
         raise ValueError(f"different numbers of rows: {sorted(lengths)}")
 
 
-CLASS_METRICS = ("Precision", "Recall", "F1Score")
-
-REGRESSION_METRICS = (
-    "MeanSquaredError",
-    "RootMeanSquaredError",
-    "MeanAbsoluteError",
-    "R2Score",
-    "MeanAbsolutePercentageError",
-)
-CLASSIFICATION_METRICS = (
-    "Accuracy",
-    "LogLoss",
-    *CLASS_METRICS,
-    "AUC",
-    "BalancedAccuracy",
-    "AveragePrecision",
-    "ConfusionMatrix",
-    "Classes",
-)
-
-REASONS = {
-    "R2Score": "every target value is the same",
-    "MeanAbsolutePercentageError": "a target value is 0",
-    "AUC": "a class has no rows",
-    "AveragePrecision": "the last class has no rows",
-}
+STRUCTURES = ("ConfusionMatrix", "Classes")
+"""What classes are scored with that is no single number."""

@@ -6,13 +6,8 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from dlcli.metrics import (
-    CLASSIFICATION_METRICS,
-    REGRESSION_METRICS,
-    classification_metrics,
-    regression_metrics,
-    undefined_reasons,
-)
+from dlcli.metrics import STRUCTURES, classification_metrics, regression_metrics
+from dlcli.spec.figures import CLASSIFICATION_METRICS, REGRESSION_METRICS, undefined_reasons
 
 RNG = np.random.default_rng(7)
 WEIGHTS = [None, RNG.uniform(0, 3, 200)]
@@ -75,7 +70,7 @@ def test_classification_equals_scikit_learn(num_classes: int, weights: np.ndarra
     if num_classes == 2:
         expected["AveragePrecision"] = reference.average_precision_score(codes, judged, **options)
     assert {name: scores[name] for name in expected} == pytest.approx(expected, rel=1e-9)
-    assert set(scores) <= set(CLASSIFICATION_METRICS)
+    assert set(scores) <= {*CLASSIFICATION_METRICS, *STRUCTURES}
     matrix = reference.confusion_matrix(codes, chosen, **options)
     np.testing.assert_allclose(scores["ConfusionMatrix"], matrix)
     each = reference.precision_recall_fscore_support(codes, chosen, zero_division=0, **options)

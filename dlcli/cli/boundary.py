@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 
 from dlcli import __version__
 from dlcli.cli.lazy import dump_json, import_console
-from dlcli.errors import DlcliError, ExitCode, Interrupted
+from dlcli.errors import CheckError, DlcliError, ExitCode, Interrupted
 from dlcli.files import refusal
 
 
@@ -56,7 +56,8 @@ def _told(error: DlcliError, *, as_json: bool) -> typer.Exit:
     """Write an error to stderr, and where a script reads stdout, there as JSON too."""
     console = import_console()
     console.show_error(error)
-    if as_json:
+    # A check is judged after its run was written out.
+    if as_json and not isinstance(error, CheckError):
         # Standard output may be what failed.
         with suppress(DlcliError):
             console.write_result(dump_json({"error": error.to_json()}))

@@ -1,15 +1,15 @@
 """The `evaluate` command."""
 
-import importlib
-
 from dlcli.cli.lazy import dump_json, import_command, import_console
-from dlcli.cli.options import AsJson, LabelledData, Run, Threads
-from dlcli.terminal_text import counted
+from dlcli.cli.options import AsJson, Checks, JUnit, LabelledData, Previous, Run, Threads
 
 
 def evaluate(
     run: Run,
     data: LabelledData = None,
+    checks: Checks = None,
+    previous: Previous = None,
+    junit: JUnit = None,
     threads: Threads = None,
     as_json: AsJson = False,
 ) -> None:
@@ -17,14 +17,16 @@ def evaluate(
 
     Example: dlcli evaluate concrete --data new.csv
     """
-    evaluation = import_command("evaluate").evaluate(run, tuple(data or ()), threads=threads)
-    for warning in evaluation.warnings:
-        import_console().say(f"warning: {warning}")
-    if as_json:
-        import_console().write_result(dump_json(evaluation.to_json()))
-        return
-    report = importlib.import_module("dlcli.report")
-    import_console().write_result(
-        f"{evaluation.run.path} on {evaluation.what}, {counted(evaluation.rows, 'row')}\n\n"
-        + report.format_scores(evaluation.targets, evaluation.baselines)
-    )
+    with import_command("gate").open_gate(junit, run) as gate:
+        evaluation = import_command("evaluate").evaluate(
+            run,
+            tuple(data or ()),
+            threads=threads,
+            checks=tuple(checks or ()),
+            previous=previous,
+        )
+        console = import_console()
+        for warning in evaluation.warnings:
+            console.say(f"warning: {warning}")
+        console.write_result(dump_json(evaluation.to_json()) if as_json else evaluation.to_text())
+        gate.take(evaluation.run, evaluation.verdicts, evaluation=evaluation)

@@ -50,6 +50,27 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the config; repeatable."),
 ]
+Checks = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--check",
+        metavar="CHECK",
+        help="A figure and its limit, as in 'test.R2Score >= 0.85', beside the config's `checks`; "
+        "exit code 7 where it falls short; repeatable.",
+    ),
+]
+Previous = Annotated[
+    str | None,
+    typer.Option(
+        "--previous",
+        metavar="RUN",
+        help="The run that checks call `previous`; the one before of the same name without it.",
+    ),
+]
+JUnit = Annotated[
+    Path | None,
+    typer.Option("--junit", metavar="FILE", help="Write the checks as JUnit XML for a CI server."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 Threads = Annotated[

@@ -8,7 +8,18 @@ from typing import Annotated, Any
 import typer
 
 from dlcli.cli.lazy import dump_json, import_command, import_console
-from dlcli.cli.options import AsJson, Backend, Configs, Debug, Overrides, Quiet, Threads
+from dlcli.cli.options import (
+    AsJson,
+    Backend,
+    Checks,
+    Configs,
+    Debug,
+    JUnit,
+    Overrides,
+    Previous,
+    Quiet,
+    Threads,
+)
 from dlcli.errors import DataError, DlcliError, Interrupted, RunError, TrainingError, UsageError
 
 
@@ -34,6 +45,9 @@ def train(
             help="Larger data, as in 512MB or 2GB, train in blocks; a quarter of RAM without.",
         ),
     ] = None,
+    checks: Checks = None,
+    previous: Previous = None,
+    junit: JUnit = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
     debug: Debug = False,
@@ -52,13 +66,24 @@ def train(
         threads=threads,
         memory_budget_bytes=None if memory_budget is None else commands.parse_bytes(memory_budget),
         debug=debug,
+        checks=tuple(checks or ()),
+        previous=previous,
     )
     trained = commands.train_all(config, options, partial(console.training_display, quiet=quiet))
-    named = _named(trained, config)
-    if as_json:
-        _write_json(named, several=len(config) > 1)
-    else:
-        _write_texts(named)
+    with import_command("gate").open_gate(junit, ", ".join(map(str, config))) as gate:
+        named = _judged(_named(trained, config), gate)
+        if as_json:
+            _write_json(named, several=len(config) > 1)
+        else:
+            _write_texts(named)
+
+
+def _judged(trained: Iterator[Any], gate: Any) -> Iterator[Any]:
+    """Note how every run stands to its checks, once it has been written out."""
+    for each in trained:
+        yield each
+        seconds = each.manifest["seconds"]["train"]
+        gate.take(each.run, each.verdicts, places=each.check_places, seconds=seconds)
 
 
 def _named(trained: Iterable[Any], configs: Sequence[Path]) -> Iterator[Any]:

@@ -1,12 +1,25 @@
 """Evaluate: a run's stored test figures, or its figures on new labelled data."""
 
 import importlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dlcli.errors import RunError
+from dlcli.checks.judging import (
+    Figures,
+    Verdict,
+    figures_of,
+    judge_checks,
+    names_in,
+    parse_for_new_data,
+    run_before,
+)
+from dlcli.checks.text import format_verdicts
+from dlcli.errors import RunError, UsageError
+from dlcli.report import format_scores
 from dlcli.runs import RunFolder, load_json, open_run
+from dlcli.spec.checks import parse_check
+from dlcli.terminal_text import counted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +34,15 @@ class Evaluation:
     baselines: dict[str, Any]
     counts: dict[str, Any]
     warnings: tuple[str, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+
+    def to_text(self) -> str:
+        """Lay out the figures beside the baselines', and the checks below them."""
+        head = f"{self.run.path} on {self.what}, {counted(self.rows, 'row')}"
+        blocks = [head, format_scores(self.targets, self.baselines)]
+        if self.verdicts:
+            blocks.append(format_verdicts(self.verdicts))
+        return "\n\n".join(blocks)
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures as JSON values."""
@@ -33,18 +55,54 @@ class Evaluation:
             "baselines": self.baselines,
             "counts": self.counts,
             "warnings": list(self.warnings),
+            "checks": [verdict.to_json() for verdict in self.verdicts],
         }
 
 
-def evaluate(run: str, data: tuple[Path, ...] = (), *, threads: int | None = None) -> Evaluation:
-    """Score a run on its stored test part, or on the labelled files `data`."""
+def evaluate(
+    run: str,
+    data: tuple[Path, ...] = (),
+    *,
+    threads: int | None = None,
+    checks: tuple[str, ...] = (),
+    previous: str | None = None,
+) -> Evaluation:
+    """Score a run on its stored test part, or on the labelled files `data`, and judge checks.
+
+    The stored figures are held against the config's own checks too.
+    """
     folder = open_run(run)
     if not data:
-        return stored_evaluation(folder)
+        return judge_stored(stored_evaluation(folder), checks, previous)
+    if previous is not None:
+        raise UsageError(
+            "--previous goes with the run's own test part",
+            hint="--data scores other rows; dlcli compare holds runs against each other",
+        )
     # Arrow and ONNX Runtime are needed for other data alone.
     module: Any = importlib.import_module("dlcli.commands.evaluate_files")
     evaluation: Evaluation = module.evaluate_files(folder, data, threads=threads)
-    return evaluation
+    if not checks:
+        return evaluation
+    parsed = [parse_for_new_data(text, evaluation.targets) for text in checks]
+    part = {"targets": evaluation.targets, "keras": evaluation.keras}
+    figures = Figures(metrics={"parts": {"data": part}, "baselines": {}}, manifest={})
+    return replace(evaluation, verdicts=judge_checks(parsed, figures, None))
+
+
+def judge_stored(
+    evaluation: Evaluation, checks: tuple[str, ...] = (), previous: str | None = None
+) -> Evaluation:
+    """Add the verdicts of the run's own checks and of others."""
+    own = [each["check"] for each in evaluation.run.load_manifest().get("checks", [])]
+    texts = list(dict.fromkeys([*own, *checks]))
+    if not texts:
+        return evaluation
+    figures = figures_of(evaluation.run)
+    parsed = [parse_check(text, names_in(figures.metrics)) for text in texts]
+    before = run_before(evaluation.run) if previous is None else open_run(previous)
+    verdicts = judge_checks(parsed, figures, None if before is None else figures_of(before))
+    return replace(evaluation, verdicts=verdicts)
 
 
 def stored_evaluation(run: RunFolder) -> Evaluation:

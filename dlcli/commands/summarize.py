@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from dlcli.checks.judging import Verdict
+from dlcli.checks.text import format_verdicts
 from dlcli.commands.evaluate import stored_evaluation
 from dlcli.errors import RunError, UsageError
 from dlcli.report import format_figure, format_layers, format_scores
@@ -99,7 +101,11 @@ def run_text(run: RunFolder) -> str:
     except RunError as error:
         return "\n".join([*lines, "", error.message])
     lines += ["", f"{evaluation.what}, {counted(evaluation.rows, unit)}"]
-    return "\n".join([*lines, format_scores(evaluation.targets, evaluation.baselines)])
+    lines.append(format_scores(evaluation.targets, evaluation.baselines))
+    verdicts = [Verdict(**each) for each in manifest.get("checks", [])]
+    if verdicts:
+        lines += ["", format_verdicts(verdicts)]
+    return "\n".join(lines)
 
 
 def _windows_text(record: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from dlcli import __version__
 from dlcli.bundle.store import Bundle
+from dlcli.checks.judging import Figures, Verdict, figures_of, judge_checks, newest_complete
 from dlcli.data.dataset import Dataset, Part, prepare_dataset
 from dlcli.data.windows import predicted_rows
 from dlcli.engines import load_engine
@@ -20,8 +21,20 @@ from dlcli.predictions import read_outputs
 from dlcli.report.html.page import write_report
 from dlcli.report.run_profile import profile_run
 from dlcli.report.tested import read_tested
-from dlcli.runs import RunFolder, StagedRun, check_free, load_json, stage_run, write_json
+from dlcli.runs import (
+    RUNS,
+    RunFolder,
+    StagedRun,
+    check_free,
+    list_runs,
+    load_json,
+    open_run,
+    stage_run,
+    write_json,
+)
 from dlcli.scores import score_baselines, score_intervals, score_predictions
+from dlcli.spec.checks import names_of_classes, parse_check
+from dlcli.spec.places import Place
 from dlcli.spec.run import (
     RunSpec,
     load_spec,
@@ -58,6 +71,10 @@ class TrainOptions:
     threads: int | None = None
     memory_budget_bytes: int | None = None
     debug: bool = False
+    checks: tuple[str, ...] = ()
+    """Checks beside the config's own."""
+    previous: str | None = None
+    """The run that checks call `previous`; the newest finished one of the same name without it."""
 
 
 def parse_bytes(text: str) -> int:
@@ -78,6 +95,9 @@ class TrainedRun:
     run: RunFolder
     metrics: dict[str, Any]
     manifest: dict[str, Any]
+    verdicts: tuple[Verdict, ...] = ()
+    check_places: tuple[Place, ...] = ()
+    """Where each check of `verdicts` is written."""
 
     @property
     def interrupted(self) -> bool:
@@ -92,6 +112,8 @@ def train_all(
     Raises DlcliError at the first stage that fails. What is stopped by the user ends the row.
     """
     check_free(options.out)
+    if options.previous is not None:
+        open_run(options.previous)
     specs = [_load(config, options) for config in configs]
     _check_one_backend(specs)
     for spec in specs:
@@ -109,7 +131,7 @@ def train(config: Path, options: TrainOptions, display: Display) -> TrainedRun:
 def _load(config: Path, options: TrainOptions) -> RunSpec:
     # --backend is a key of the config like any other, and recorded like one.
     backend = () if options.backend is None else (f"backend={options.backend}",)
-    return load_spec(config, (*options.overrides, *backend))
+    return load_spec(config, (*options.overrides, *backend), options.checks)
 
 
 def _check_one_backend(specs: Sequence[RunSpec]) -> None:
@@ -169,7 +191,35 @@ def _write(
     resolved = with_losses(job.spec, job.objectives)
     run.config.write_text(to_yaml(resolved, folder=final), encoding="utf-8")
     manifest = _manifest(job, outcome, options)
-    return TrainedRun(run=staged.publish(manifest), metrics=metrics, manifest=manifest)
+    verdicts = _judge(job, Figures(metrics=metrics, manifest=manifest), options)
+    manifest["checks"] = [verdict.to_json() for verdict in verdicts]
+    return TrainedRun(
+        run=staged.publish(manifest),
+        metrics=metrics,
+        manifest=manifest,
+        verdicts=verdicts,
+        check_places=_check_places(job.spec),
+    )
+
+
+def _judge(job: TrainingJob, figures: Figures, options: TrainOptions) -> tuple[Verdict, ...]:
+    classes = {info.name: info.classes for info in job.dataset.preprocessing.targets}
+    names = names_of_classes(job.spec, classes)
+    checks = [parse_check(text, names) for text in job.spec.checks]
+    previous = _previous(job.spec, options) if checks else None
+    return judge_checks(checks, figures, None if previous is None else figures_of(previous))
+
+
+def _previous(spec: RunSpec, options: TrainOptions) -> RunFolder | None:
+    if options.previous is not None:
+        return open_run(options.previous)
+    folder = RUNS / spec.name if options.out is None else options.out.parent
+    return newest_complete(list_runs(folder))
+
+
+def _check_places(spec: RunSpec) -> tuple[Place, ...]:
+    assert spec.origin is not None
+    return tuple(spec.origin.place(("checks", index)) for index in range(len(spec.checks)))
 
 
 def _readings(job: TrainingJob) -> tuple[Any, ...]:

@@ -24,6 +24,12 @@ def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([lay(lines[0]), ruled, *map(lay, lines[1:])])
 
 
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Write a table in GitHub's Markdown."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(map(_cell, line)) + " |" for line in lines)
+
+
 def _is_number(cell: str) -> bool:
     return cell in ("", "-") or cell.lstrip("-")[:1].isdigit()
 
@@ -102,3 +108,7 @@ def format_layers(layers: Sequence[dict[str, Any]]) -> str:
 def format_shape(shape: Sequence[int | None]) -> str:
     """Write an output shape, e.g. (rows, 64)."""
     return "(" + ", ".join("rows" if size is None else str(size) for size in shape) + ")"
+
+
+def _cell(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from dlcli.errors import UsageError
-from dlcli.search.arithmetic import compute
 from dlcli.search.cloud import Spacing
 from dlcli.search.front import find_front
 from dlcli.search.goals import Condition
@@ -15,6 +14,7 @@ from dlcli.search.problem import Problem
 from dlcli.search.rows import BestRow, RealRow, RealRows
 from dlcli.search.solver import GENERATIONS, Units, find_minimum
 from dlcli.search.space import Points
+from dlcli.search.values import compute
 
 OnStage = Callable[[str], None]
 

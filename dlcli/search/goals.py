@@ -11,14 +11,13 @@ from dlcli.data.columns.boolean import BooleanInput
 from dlcli.data.columns.number import NumberInput
 from dlcli.data.preprocessing import Preprocessing
 from dlcli.errors import UsageError
-from dlcli.search.arithmetic import (
+from dlcli.search.values import Columns, compute
+from dlcli.spec.arithmetic import (
     Column,
-    Columns,
     Comparison,
     Names,
     Node,
     column_names,
-    compute,
     parse_comparisons,
     parse_expression,
 )

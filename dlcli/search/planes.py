@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dlcli.search.arithmetic import Comparison, linear_form
 from dlcli.search.space import Space
+from dlcli.spec.arithmetic import Comparison, linear_form
 
 _MOST_ROUNDS = 60
 _FORGET = 12

@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 
 from dlcli.bundle.store import AnyScorer, Bundle
 from dlcli.predictions import TargetPrediction
-from dlcli.search.arithmetic import Comparison, compute
 from dlcli.search.cloud import Cloud
 from dlcli.search.equations import Equations
 from dlcli.search.goals import Condition, Goal, goal_scale, spread, target_ranges
 from dlcli.search.planes import Plane, find_planes, move_onto
 from dlcli.search.solver import Axes, Mend, scatter
 from dlcli.search.space import Points, Space
+from dlcli.search.values import compute
+from dlcli.spec.arithmetic import Comparison
 
 NOT_MET = 1e30
 """A point that breaks a condition is worse than any that breaks none (K. Deb, Computer Methods in

@@ -12,11 +12,11 @@ from dlcli.bundle.own_rows import OwnRows
 from dlcli.data.columns.policies import cell_texts
 from dlcli.data.columns.targets import ClassTarget
 from dlcli.data.preprocessing import Preprocessing
-from dlcli.search.arithmetic import compute
 from dlcli.search.cloud import Cloud, row_values
 from dlcli.search.goals import names_of
 from dlcli.search.problem import Problem
 from dlcli.search.space import Points, Space, Variable
+from dlcli.search.values import compute
 
 MOST_START_ROWS = 5000
 """Real rows that a search looks at before it begins."""

@@ -82,6 +82,13 @@ class RunSpec:
     callbacks: tuple[ComponentSpec, ...] = setting(
         ListOf(CallbackField()), "Keras callbacks, called in this order.", default=()
     )
+    checks: tuple[str, ...] = setting(
+        ListOf(Text("a comparison")),
+        "What the run's figures must reach, e.g. test.R2Score >= 0.85; exit code 7 where one falls "
+        "short. `baseline.NAME` and `previous` stand for the same figure of a baseline or of the "
+        "run before.",
+        default=(),
+    )
     origin: Source | None = field(default=None, compare=False, repr=False)
 
     @property

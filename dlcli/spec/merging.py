@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from dlcli.errors import SpecError
-from dlcli.spec.overrides import apply_override
+from dlcli.spec.overrides import add_checks, apply_override
 from dlcli.spec.places import KeyPlace, Source, format_problem
 from dlcli.spec.problems import KeyPath, show_value
 from dlcli.spec.source import read_source
@@ -20,11 +20,17 @@ _FILE_KEYS: tuple[KeyPath, ...] = (
 )
 
 
-def load_merged(path: Path, overrides: tuple[str, ...] = ()) -> Source:
-    """Read a config and all it extends, apply `KEY=VALUE` overrides, make file names absolute."""
+def load_merged(
+    path: Path, overrides: tuple[str, ...] = (), checks: tuple[str, ...] = ()
+) -> Source:
+    """Read a config and all it extends, apply `KEY=VALUE` overrides, make file names absolute.
+
+    `checks` come after the config's own.
+    """
     source = _load_chain(path, ())
     for override in overrides:
         source = apply_override(source, override)
+    source = add_checks(source, checks)
     if overrides:
         # What an override says is relative to the working directory; the rest is absolute by now.
         _resolve_files(source.values, Path())

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from dlcli.spec.checks import check_checks, names_of_classes
 from dlcli.spec.components import ComponentSpec
 from dlcli.spec.experiment import RunSpec
 from dlcli.spec.heads import Objective, class_targets
@@ -51,6 +52,8 @@ def resolve_objectives(spec: RunSpec, classes: Classes) -> tuple[Objective, ...]
             path = (*metrics_path(spec, head.output), index)
             check_metric(metric, objective.labels, path, problems)
     _check_class_weight(spec, classes, problems)
+    if len(objectives) == len(heads):
+        check_checks(spec, names_of_classes(spec, classes), problems)
     raise_problems(problems, spec.origin)
     return tuple(objectives)
 

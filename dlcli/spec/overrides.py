@@ -71,6 +71,20 @@ def _split_keys(name: str, label: str) -> tuple[str, ...]:
     return tuple(keys)
 
 
+def add_checks(source: Source, checks: tuple[str, ...]) -> Source:
+    """Add the checks of the command line to those of a source, whose values it changes."""
+    written = source.values.get("checks") or []
+    if not checks or not isinstance(written, list):
+        return source
+    source.values["checks"] = [*written, *checks]
+    place = Place(file="--check")
+    added = {
+        ("checks", len(written) + index): KeyPlace(key=place, value=place)
+        for index in range(len(checks))
+    }
+    return Source(values=source.values, places={**source.places, **added}, file=source.file)
+
+
 def _write(values: Any, keys: tuple[str, ...], value: Any, label: str) -> KeyPath:
     """Set the value below `keys`, making mappings on the way; return its key path."""
     container, path = values, []

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from dlcli.spec.callbacks import check_callback, check_monitor
+from dlcli.spec.checks import check_checks, names_of_spec
 from dlcli.spec.data_rules import check_data
 from dlcli.spec.experiment import RunSpec
 from dlcli.spec.heads import check_head, expected_labels
@@ -30,6 +31,8 @@ def check_rules(spec: RunSpec, wrong: Collection[str], problems: Problems) -> No
     if network is not None:
         _check_outputs(spec, network, wrong, problems)
         _check_heads(spec, network, wrong, problems)
+        if not {"checks", "loss"} & set(wrong):
+            check_checks(spec, names_of_spec(spec, network), problems)
     if "callbacks" not in wrong:
         _check_callbacks(spec, network, wrong, problems)
 

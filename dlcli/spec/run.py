@@ -60,9 +60,9 @@ _HABITS = {
 _STAND_INS = {"data": DataSpec(source="-", target="-"), "layers": (), "epochs": 1}
 
 
-def load_spec(path: Path, overrides: tuple[str, ...] = ()) -> RunSpec:
+def load_spec(path: Path, overrides: tuple[str, ...] = (), checks: tuple[str, ...] = ()) -> RunSpec:
     """Read and check a config; raises SpecError with every problem, each at its place."""
-    return build_spec(load_merged(path, overrides))
+    return build_spec(load_merged(path, overrides, checks))
 
 
 def build_spec(source: Source) -> RunSpec:

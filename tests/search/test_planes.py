@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from dlcli.search.arithmetic import Names, parse_comparisons
 from dlcli.search.planes import find_planes, move_onto
 from dlcli.search.space import Space, Variable
+from dlcli.spec.arithmetic import Names, parse_comparisons
 
 SPACE = Space(
     columns=(),

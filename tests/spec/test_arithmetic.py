@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlcli.errors import UsageError
-from dlcli.search.arithmetic import (
+from dlcli.search.values import compute
+from dlcli.spec.arithmetic import (
     Names,
-    compute,
     linear_form,
     parse_comparisons,
     parse_expression,

@@ -1,15 +1,14 @@
 """Arithmetic written by the user, e.g. `water + cement <= 500`: parsed, never executed."""
 
 import ast
+import math
+import operator
 import re
 import unicodedata
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any, Protocol
 
 from dlcli.errors import UsageError
 from dlcli.spec.problems import closest, did_you_mean, join_names
@@ -17,11 +16,11 @@ from dlcli.spec.problems import closest, did_you_mean, join_names
 MOST_CHARACTERS = 500
 """Longer texts are refused: nesting then stays far from what Python's own parser bears."""
 
-Columns = Mapping[str, NDArray[np.float64]]
-"""Values by column name, float64 [points]."""
-
 _PIECES = re.compile(r"\"[^\"]*\"|'[^']*'|`[^`]*`|(?<![<>=!])=(?!=)")
 """Quoted names, and the single equals sign that people write for two."""
+_STEP = r"(?:[^\W\d]\w*|`[^`]*`)"
+_PATH = re.compile(rf"(?<![\w.]){_STEP}(?:\.{_STEP})+|{_PIECES.pattern}")
+"""The same, and names joined by dots, of which each may stand in back quotes."""
 
 
 @dataclass(frozen=True)
@@ -50,21 +49,54 @@ _SYMBOLS: Mapping[type[ast.operator], str] = {
     ast.Div: "/",
     ast.Pow: "**",
 }
-_COMPUTE: Mapping[str, Callable[[Any, Any], Any]] = {
-    "+": np.add,
-    "-": np.subtract,
-    "*": np.multiply,
-    "/": np.divide,
-    "**": np.power,
+Operations = Mapping[str, Callable[[Any, Any], Any]]
+"""What computes each symbol."""
+
+OF_NUMBERS: Operations = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "**": operator.pow,
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """`excess` must not be positive, or must be 0: `a >= b` is b - a, and `a == b` a - b."""
+    """Two sides and what must hold between them: `<`, `<=`, `>`, `>=` or `==`."""
 
-    excess: Node
-    is_equality: bool
+    left: Node
+    symbol: str
+    right: Node
+
+    @property
+    def is_equality(self) -> bool:
+        return self.symbol == "=="
+
+    @property
+    def excess(self) -> Node:
+        """What must not be positive, or must be 0: `a >= b` is b - a, and `a == b` a - b."""
+        if self.symbol in (">", ">="):
+            return Operation("-", self.right, self.left)
+        return Operation("-", self.left, self.right)
+
+
+class Vocabulary(Protocol):
+    """The names that an expression may hold."""
+
+    @property
+    def noun(self) -> str:
+        """What the names stand for, in a word."""
+        ...
+
+    @property
+    def has_paths(self) -> bool:
+        """Whether names are joined by dots, as in `test.R2Score`."""
+        ...
+
+    def find(self, name: str, *, context: str) -> str:
+        """Return the name that is meant; raises UsageError."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +105,8 @@ class Names:
 
     numbers: tuple[str, ...]
     refused: Mapping[str, str]
+    noun: str = "column"
+    has_paths: bool = False
 
     def find(self, name: str, *, context: str) -> str:
         """Return the column that `name` means; raises UsageError."""
@@ -98,37 +132,51 @@ def parse_expression(text: str, names: Names, *, option: str) -> Node:
     context = f"{option} {text!r}"
     if text in names.numbers or text in names.refused:
         return Column(names.find(text, context=context))
-    tree = _parse(text, context)
+    tree = _parse(text, names, context)
     if isinstance(tree, ast.Compare):
         raise UsageError(
             f"{context}: expected a quantity, got a comparison",
             hint=f"a condition goes to --subject-to {text!r}",
         )
-    return _naming(_guarded(tree, names, context), context)
+    return _naming(_guarded(tree, names, context), names, context)
 
 
-def parse_comparisons(text: str, names: Names, *, option: str) -> tuple[Comparison, ...]:
+def parse_comparisons(text: str, names: Vocabulary, *, option: str) -> tuple[Comparison, ...]:
     """Read a comparison, or a chain of them such as `1 <= a + b <= 2`; raises UsageError."""
     context = f"{option} {text!r}"
-    tree = _parse(text, context)
+    tree = _parse(text, names, context)
     if not isinstance(tree, ast.Compare):
         raise UsageError(
             f"{context}: expected a comparison with <=, >= or ==", hint="e.g. 'a + b <= 500'"
         )
     sides = [_guarded(side, names, context) for side in (tree.left, *tree.comparators)]
     found = [
-        _compare(operator, left, right, context)
-        for operator, left, right in zip(tree.ops, sides[:-1], sides[1:], strict=True)
+        _compare(sign, left, right, context)
+        for sign, left, right in zip(tree.ops, sides[:-1], sides[1:], strict=True)
     ]
     for comparison in found:
-        _naming(comparison.excess, context)
+        _naming(comparison.excess, names, context)
     return tuple(found)
 
 
-def compute(node: Node, columns: Columns) -> NDArray[np.float64]:
-    """Return the values of an expression [points]; what is not defined is NaN or infinite."""
-    with np.errstate(all="ignore"):
-        return np.asarray(_compute(node, columns), dtype=np.float64)
+def compute_number(node: Node, values: Mapping[str, float]) -> float:
+    """Return the value of an expression of numbers; what is not defined is NaN."""
+    try:
+        found = fold(node, values, OF_NUMBERS)
+    except (ZeroDivisionError, OverflowError):
+        return math.nan
+    # A root of a negative number is complex.
+    return math.nan if isinstance(found, complex) else float(found)
+
+
+def fold(node: Node, values: Mapping[str, Any], operations: Operations) -> Any:
+    """Compute an expression with the given operations."""
+    if isinstance(node, Number):
+        return node.value
+    if isinstance(node, Column):
+        return values[node.name]
+    left, right = fold(node.left, values, operations), fold(node.right, values, operations)
+    return operations[node.symbol](left, right)
 
 
 def column_names(node: Node) -> frozenset[str]:
@@ -161,11 +209,11 @@ def linear_form(node: Node) -> dict[str, float] | None:
     if set(right) <= {""} and node.symbol == "/" and factor:
         return {name: value / factor for name, value in left.items()}
     if set(left) | set(right) <= {""}:
-        return {"": float(compute(node, {}))}
+        return {"": compute_number(node, {})}
     return None
 
 
-def _parse(text: str, context: str) -> ast.expr:
+def _parse(text: str, names: Vocabulary, context: str) -> ast.expr:
     if not text.strip():
         raise UsageError(f"{context}: expected an expression, got nothing")
     if len(text) > MOST_CHARACTERS:
@@ -176,11 +224,15 @@ def _parse(text: str, context: str) -> ast.expr:
         with warnings.catch_warnings():
             # Python warns of what looks odd to it, e.g. `1 is 2`; it is refused below anyway.
             warnings.simplefilter("ignore")
-            return ast.parse(_PIECES.sub(_piece, text.strip()), mode="eval").body
+            if names.has_paths:
+                text = _PATH.sub(_path_piece, text.strip())
+            else:
+                text = _PIECES.sub(_piece, text.strip())
+            return ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise UsageError(
             f"{context} cannot be read",
-            hint="write numbers, column names, + - * / ** and <=, >= or ==; a name that is no "
+            hint=f"write numbers, {names.noun} names, + - * / ** and <=, >= or ==; a name that is no "
             "plain word stands in back quotes: `water / cement`",
         ) from None
 
@@ -190,20 +242,25 @@ def _piece(match: re.Match[str]) -> str:
     return "==" if piece == "=" else repr(piece[1:-1])
 
 
-def _guarded(tree: ast.expr, names: Names, context: str) -> Node:
+def _path_piece(match: re.Match[str]) -> str:
+    # The vocabulary takes a path apart, so its back quotes stay.
+    return _piece(match) if match.group()[0] in "='\"" else repr(match.group())
+
+
+def _guarded(tree: ast.expr, names: Vocabulary, context: str) -> Node:
     try:
         return _convert(tree, names, context)
     except RecursionError:
         raise UsageError(f"{context} is nested too deeply") from None
 
 
-def _naming(node: Node, context: str) -> Node:
+def _naming(node: Node, names: Vocabulary, context: str) -> Node:
     if not column_names(node):
-        raise UsageError(f"{context}: names no column, so nothing can change it")
+        raise UsageError(f"{context}: names no {names.noun}, so nothing can change it")
     return node
 
 
-def _convert(tree: ast.expr, names: Names, context: str) -> Node:
+def _convert(tree: ast.expr, names: Vocabulary, context: str) -> Node:
     if isinstance(tree, ast.Constant):
         return _constant(tree.value, names, context)
     if isinstance(tree, ast.Name):
@@ -218,11 +275,11 @@ def _convert(tree: ast.expr, names: Names, context: str) -> Node:
         return Operation(_SYMBOLS[type(tree.op)], left, _convert(tree.right, names, context))
     raise UsageError(
         f"{context}: {_written(tree)} is not allowed here",
-        hint="only numbers, column names, + - * / ** and one comparison are read",
+        hint=f"only numbers, {names.noun} names, + - * / ** and one comparison are read",
     )
 
 
-def _constant(value: Any, names: Names, context: str) -> Node:
+def _constant(value: Any, names: Vocabulary, context: str) -> Node:
     if isinstance(value, str):
         return Column(names.find(value, context=context))
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -238,19 +295,16 @@ def _written(tree: ast.expr) -> str:
     return f"`{text if len(text) <= 40 else text[:37] + '...'}`"
 
 
-def _compare(operator: ast.cmpop, left: Node, right: Node, context: str) -> Comparison:
-    if isinstance(operator, ast.Lt | ast.LtE):
-        return Comparison(excess=Operation("-", left, right), is_equality=False)
-    if isinstance(operator, ast.Gt | ast.GtE):
-        return Comparison(excess=Operation("-", right, left), is_equality=False)
-    if isinstance(operator, ast.Eq):
-        return Comparison(excess=Operation("-", left, right), is_equality=True)
-    raise UsageError(f"{context}: expected a comparison with <=, >= or ==")
+_COMPARISONS: Mapping[type[ast.cmpop], str] = {
+    ast.Lt: "<",
+    ast.LtE: "<=",
+    ast.Gt: ">",
+    ast.GtE: ">=",
+    ast.Eq: "==",
+}
 
 
-def _compute(node: Node, columns: Columns) -> Any:
-    if isinstance(node, Number):
-        return np.float64(node.value)
-    if isinstance(node, Column):
-        return columns[node.name]
-    return _COMPUTE[node.symbol](_compute(node.left, columns), _compute(node.right, columns))
+def _compare(sign: ast.cmpop, left: Node, right: Node, context: str) -> Comparison:
+    if type(sign) not in _COMPARISONS:
+        raise UsageError(f"{context}: expected a comparison with <=, >= or ==")
+    return Comparison(left=left, symbol=_COMPARISONS[type(sign)], right=right)
