@@ -26,6 +26,7 @@ CLASSIFICATION_METRICS = (
 LOSS = "loss"
 """The figure that training makes small, over all outputs, in the scale that it sees."""
 
+
 def figure_named(name: str, known: Iterable[str]) -> str | None:
     """Return the figure that `name` means, by its own name or by an alias of Keras's, or None."""
     listed = tuple(known)
