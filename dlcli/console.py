@@ -3,9 +3,11 @@
 import math
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -13,13 +15,16 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from dlcli.errors import CheckError, DlcliError
+from dlcli.errors import CheckError, DlcliError, UsageError
 from dlcli.github import annotations_of, is_github
+from dlcli.report.blocks import Block, Mark, format_blocks, is_numeric, markdown_blocks
 
 MAX_PLAIN_LINES = 200
 """Epoch lines in a log that is no terminal; longer trainings show every n-th."""
 
 REDRAWS_PER_SECOND = 8
+
+_STYLES: dict[Mark, str] = {"good": "green", "bad": "red", "dim": "dim"}
 
 _errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -29,6 +34,56 @@ def write_result(text: str) -> None:
     with suppress(BrokenPipeError):
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
         sys.stdout.flush()
+
+
+def write_blocks(blocks: Sequence[Block], *, as_markdown: bool = False) -> None:
+    """Write tables to stdout: drawn to its width on a terminal, else plain or as Markdown."""
+    if as_markdown:
+        write_result(markdown_blocks(blocks))
+        return
+    terminal = Console(highlight=False)
+    if not terminal.is_terminal:
+        write_result(format_blocks(blocks))
+        return
+    for index, block in enumerate(blocks):
+        if index:
+            terminal.print()
+        _draw_block(terminal, block)
+
+
+def _draw_block(terminal: Console, block: Block) -> None:
+    if block.title:
+        terminal.print(Text(block.title, style="bold"))
+    if not block.header:
+        if block.text:
+            terminal.print(Text(block.text))
+        return
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim")
+    for index, name in enumerate(block.header):
+        cells = [row[index] for row in block.rows]
+        right = is_numeric(cells)
+        # The first column names what a row is about, and figures are no use cut in two.
+        table.add_column(
+            Text(name), justify="right" if right else "left", no_wrap=right, overflow="fold"
+        )
+    for row, line in enumerate(block.rows):
+        marks = (block.marks.get((row, column)) for column in range(len(line)))
+        table.add_row(
+            *(
+                Text(cell, style=_STYLES[mark] if mark else "")
+                for cell, mark in zip(line, marks, strict=True)
+            )
+        )
+    terminal.print(table)
+
+
+def confirm(question: str) -> bool:
+    """Ask on stderr for a yes; raises UsageError where nobody can answer."""
+    if not (sys.stdin.isatty() and _errors.is_terminal):
+        raise UsageError("this asks before it does anything", hint="add --yes to do it unasked")
+    sys.stderr.write(f"{question}continue? [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def say(text: str) -> None:

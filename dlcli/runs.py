@@ -29,6 +29,7 @@ _NUMBER = re.compile(r"\d{3,}")
 _PARTIAL = ".partial-"
 _STALE_SECONDS = 60.0
 """A folder older than this has been locked by whoever writes into it, if anyone does."""
+_REMOVED = ".removed-"
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,17 @@ def list_runs(folder: Path) -> list[RunFolder]:
         numbered = [item for item in folder.iterdir() if _NUMBER.fullmatch(item.name)]
         whole = [item for item in numbered if (item / "manifest.json").is_file()]
     return [RunFolder(path) for path in sorted(whole, key=lambda path: int(path.name))]
+
+
+def remove_run(run: RunFolder) -> None:
+    """Remove a run with all that is in it; raises RunError where this is not allowed."""
+    # Under another name first, so that nobody opens half a run meanwhile.
+    doomed = run.path.with_name(f"{_REMOVED}{run.path.name}-{os.getpid()}")
+    try:
+        run.path.rename(doomed)
+        shutil.rmtree(doomed)
+    except OSError as error:
+        raise RunError(f"{run.path}: cannot be removed: {error.strerror}") from None
 
 
 @contextlib.contextmanager

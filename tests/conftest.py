@@ -1,6 +1,7 @@
 """Fixtures shared by the whole suite."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,30 @@ def trained_run(tmp_path_factory: pytest.TempPathFactory, concrete_config: Path)
     out = tmp_path_factory.mktemp("runs") / "concrete"
     options = TrainOptions(overrides=("epochs=3",), out=out)
     return train(concrete_config, options, QuietDisplay()).run
+
+
+@pytest.fixture(scope="session")
+def second_run(tmp_path_factory: pytest.TempPathFactory, concrete_config: Path) -> RunFolder:
+    """The same rows and another network, with checks of which one is not met."""
+    out = tmp_path_factory.mktemp("runs") / "concrete"
+    checks = ("test.R2Score >= -10", "test.mae <= 0.5 * baseline.linear")
+    overrides = ("epochs=4", "layers.0.Dense.units=16", "optimizer=SGD")
+    options = TrainOptions(overrides=overrides, out=out, checks=checks)
+    return train(concrete_config, options, QuietDisplay()).run
+
+
+@pytest.fixture
+def runs_folder(
+    tmp_path: Path,
+    trained_run: RunFolder,
+    second_run: RunFolder,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Path:
+    """A working directory with the runs concrete/001 and concrete/002."""
+    for number, run in enumerate((trained_run, second_run), 1):
+        shutil.copytree(run.path, tmp_path / "runs" / "concrete" / f"{number:03d}")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

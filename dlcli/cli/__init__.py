@@ -9,6 +9,7 @@ import typer
 
 from dlcli import __version__
 from dlcli.cli.boundary import Boundary
+from dlcli.cli.compare import compare
 from dlcli.cli.datasets import datasets
 from dlcli.cli.evaluate import evaluate
 from dlcli.cli.explain import explain
@@ -17,6 +18,7 @@ from dlcli.cli.init import init
 from dlcli.cli.lazy import import_console
 from dlcli.cli.optimize import optimize
 from dlcli.cli.predict import predict
+from dlcli.cli.runs import runs
 from dlcli.cli.schema import schema
 from dlcli.cli.streams import prepare_streams, use_utf8_for_names
 from dlcli.cli.summarize import summarize
@@ -36,6 +38,7 @@ COMMANDS = (
     datasets,
     optimize,
     importance,
+    compare,
 )
 """In the order in which `--help` lists them."""
 
@@ -67,6 +70,7 @@ def main(
 
 for command in COMMANDS:
     app.command()(command)
+app.add_typer(runs, name="runs")
 
 
 def run() -> None:

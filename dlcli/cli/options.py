@@ -14,6 +14,13 @@ class Backend(StrEnum):
     JAX = "jax"
 
 
+class TableFormat(StrEnum):
+    """The values of --format where tables are printed."""
+
+    TABLE = "table"
+    MARKDOWN = "md"
+
+
 class PictureFormat(StrEnum):
     """The values of --format where pictures are written."""
 
@@ -71,6 +78,10 @@ JUnit = Annotated[
     Path | None,
     typer.Option("--junit", metavar="FILE", help="Write the checks as JUnit XML for a CI server."),
 ]
+TextFormat = Annotated[
+    TableFormat, typer.Option("--format", help="Tables for the terminal, or Markdown.")
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 Threads = Annotated[

@@ -230,7 +230,7 @@ def names_of_spec(spec: RunSpec, network: Network) -> FigureNames:
     targets: dict[str, TargetFigures] = {}
     for head in network.heads:
         labels = expected_labels(head, losses[head.output])
-        metrics = (*REGRESSION_METRICS, *CLASSIFICATION_METRICS)
+        metrics: tuple[str, ...] = (*REGRESSION_METRICS, *CLASSIFICATION_METRICS)
         if labels is not None:
             metrics = REGRESSION_METRICS if labels == "numbers" else CLASSIFICATION_METRICS
         targets.update(dict.fromkeys(head.targets, TargetFigures(metrics=metrics)))

@@ -78,7 +78,7 @@ def add_checks(source: Source, checks: tuple[str, ...]) -> Source:
         return source
     source.values["checks"] = [*written, *checks]
     place = Place(file="--check")
-    added = {
+    added: dict[KeyPath, KeyPlace] = {
         ("checks", len(written) + index): KeyPlace(key=place, value=place)
         for index in range(len(checks))
     }
