@@ -31,11 +31,9 @@ def test_every_command_block_works_in_a_copy_of_the_repository(page, tmp_path, m
     for folder in ("configs", "datasets"):
         shutil.copytree(REPOSITORY / folder, tmp_path / folder)
     monkeypatch.chdir(tmp_path)
-    commands = [
-        "dlcli train configs/concrete.yaml --quiet",
-        *_console_commands(page.read_text("utf-8")),
-    ]
-    assert len(commands) > 1
+    told = _console_commands(page.read_text(encoding="utf-8"))
+    assert told or page.name != "README.md"
+    commands = ["dlcli train configs/concrete.yaml --quiet", *told] if told else []
     for command in commands:
         program, *arguments = shlex.split(command)
         assert program == "dlcli"

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from dlcli.runs import RunFolder, list_runs, load_json
@@ -10,6 +10,7 @@ from dlcli.spec.arithmetic import Comparison, column_names, compute_number
 from dlcli.spec.checks import (
     BASELINE,
     NEW_DATA,
+    PARTS,
     PREVIOUS,
     RUN,
     Check,
@@ -110,21 +111,21 @@ def newest_complete(runs: Sequence[RunFolder]) -> RunFolder | None:
     return next(finished, None)
 
 
-def names_in(metrics: Mapping[str, Any], *, parts: tuple[str, ...] | None = None) -> FigureNames:
-    """Return the figures that are there; with `parts` the figures are of new data, not of a run."""
+def names_in(metrics: Mapping[str, Any]) -> FigureNames:
+    """Return the figures that a run has."""
     first = next(iter(metrics["parts"].values()))
     return FigureNames(
-        parts=tuple(metrics["parts"]) if parts is None else parts,
+        parts=tuple(metrics["parts"]),
         targets={name: _measured(found) for name, found in first["targets"].items()},
         baselines=tuple(metrics["baselines"]),
-        has_run=parts is None,
     )
 
 
 def parse_for_new_data(text: str, targets: Mapping[str, Any]) -> Check:
     """Read a check of figures on other rows, which are called `data`; raises UsageError."""
-    metrics = {"parts": {NEW_DATA: {"targets": targets}}, "baselines": {}}
-    return parse_check(text, names_in(metrics, parts=(NEW_DATA,)))
+    names = names_in({"parts": {NEW_DATA: {"targets": targets}}, "baselines": {}})
+    absent = dict.fromkeys(PARTS, "other rows than the run's own are judged")
+    return parse_check(text, replace(names, has_run=False, absent=absent))
 
 
 def _measured(figures: Mapping[str, Any]) -> TargetFigures:

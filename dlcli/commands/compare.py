@@ -49,7 +49,9 @@ def compare(runs: Sequence[str]) -> Comparison:
 
 
 def _open(run: str) -> RunRecord:
-    record = read_record(open_run(run))
+    folder = open_run(run)
+    folder.check_files(folder.metrics)
+    record = read_record(folder)
     if record.problem is not None:
         raise RunError(record.problem, hint="copy the run folder whole, or leave it out")
     return record

@@ -94,6 +94,16 @@ class Vocabulary(Protocol):
         """Whether names are joined by dots, as in `test.R2Score`."""
         ...
 
+    @property
+    def example(self) -> str:
+        """A comparison that could be meant."""
+        ...
+
+    @property
+    def quoted_example(self) -> str:
+        """A name that needs back quotes."""
+        ...
+
     def find(self, name: str, *, context: str) -> str:
         """Return the name that is meant; raises UsageError."""
         ...
@@ -107,6 +117,8 @@ class Names:
     refused: Mapping[str, str]
     noun: str = "column"
     has_paths: bool = False
+    example: str = "a + b <= 500"
+    quoted_example: str = "`water / cement`"
 
     def find(self, name: str, *, context: str) -> str:
         """Return the column that `name` means; raises UsageError."""
@@ -147,7 +159,7 @@ def parse_comparisons(text: str, names: Vocabulary, *, option: str) -> tuple[Com
     tree = _parse(text, names, context)
     if not isinstance(tree, ast.Compare):
         raise UsageError(
-            f"{context}: expected a comparison with <=, >= or ==", hint="e.g. 'a + b <= 500'"
+            f"{context}: expected a comparison with <=, >= or ==", hint=f"e.g. '{names.example}'"
         )
     sides = [_guarded(side, names, context) for side in (tree.left, *tree.comparators)]
     found = [
@@ -233,7 +245,7 @@ def _parse(text: str, names: Vocabulary, context: str) -> ast.expr:
         raise UsageError(
             f"{context} cannot be read",
             hint=f"write numbers, {names.noun} names, + - * / ** and <=, >= or ==; a name that is no "
-            "plain word stands in back quotes: `water / cement`",
+            f"plain word stands in back quotes: {names.quoted_example}",
         ) from None
 
 

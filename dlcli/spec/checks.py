@@ -71,6 +71,12 @@ class FigureNames:
     absent: Mapping[str, str] = field(default_factory=dict)
     noun: str = "figure"
     has_paths: bool = True
+    quoted_example: str = "test.`Iris setosa`.Recall"
+
+    @property
+    def example(self) -> str:
+        """A check of the last part."""
+        return f"{self._example(self.parts[-1])} >= 0.85"
 
     def find(self, name: str, *, context: str) -> str:
         """Return the full path of a figure: part, target, class if any, metric; raises UsageError.
@@ -102,7 +108,8 @@ class FigureNames:
                 f"{context}: there is no {part} part", hint=f"{self.absent[part]}; {self._parts()}"
             )
         if part not in self.parts:
-            known = [*self.parts, BASELINE, *((PREVIOUS, RUN) if self.has_run else ())]
+            borrowed = [BASELINE] if self.baselines else []
+            known = [*self.parts, *borrowed, *((PREVIOUS, RUN) if self.has_run else ())]
             raise UsageError(f"{context}: there is no part {part!r}", hint=suggest(part, known))
         if len(steps) == 1:
             raise UsageError(
@@ -119,7 +126,7 @@ class FigureNames:
         return [part, target, *(() if of_class is None else (of_class,)), metric]
 
     def _parts(self) -> str:
-        return f"the figures here are of {' and '.join(self.parts)}"
+        return f"there are figures of {' and '.join(self.parts)}"
 
     def _of_run(self, steps: list[str], context: str) -> list[str]:
         if len(steps) == 2 and steps[1] in RUN_FIGURES:
@@ -165,7 +172,8 @@ class FigureNames:
             kind, other = ("a number", "classes") if known.is_number else ("a class", "numbers")
             what = f"{what} is {kind}, and {name} is a metric of {other}"
         meant = catalog.suggest("metric", name)
-        hint = f"did you mean {meant!r}?" if meant in metrics else suggest(name, metrics)
+        is_there = meant is not None and figure_named(meant, metrics) is not None
+        hint = f"did you mean {meant!r}?" if is_there else suggest(name, metrics)
         raise UsageError(f"{context}: {what}", hint=hint)
 
     def _check_class(self, name: str, target: str, context: str) -> None:

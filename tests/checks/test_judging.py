@@ -97,7 +97,7 @@ def test_a_figure_that_is_not_defined_meets_nothing():
 def test_figures_of_new_data_are_called_data():
     targets = METRICS["parts"]["test"]["targets"]
     assert parse_for_new_data("data.mae < 3", targets).figures
-    with pytest.raises(UsageError, match="there is no part 'test'"):
+    with pytest.raises(UsageError, match="there is no test part"):
         parse_for_new_data("test.mae < 3", targets)
     with pytest.raises(UsageError, match="there is no part 'previous'"):
         parse_for_new_data("data.mae < previous", targets)
