@@ -1,19 +1,18 @@
 """Figures of runs beside each other; differences on the same rows with paired bootstrap intervals."""
 
-import csv
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dlcli.comparison.data import has_same_rows
 from dlcli.comparison.records import RunRecord
-from dlcli.errors import RunError, UsageError
+from dlcli.errors import UsageError
 from dlcli.intervals import Difference, classification_differences, regression_differences
 from dlcli.report.figures import is_larger_better, is_regression, shown_figures
-from dlcli.runs import RunFolder
+from dlcli.report.tested import TestedTarget, read_tested
+from dlcli.runs import RunFolder, load_json
 
 SEED = 0
 """Of the resamples, so that a comparison says the same each time."""
@@ -89,11 +88,11 @@ def compare_scores(records: Sequence[RunRecord]) -> Scores:
     first, *others = records
     contrasts: list[Contrast] = []
     notes = list(_left_out(records, part, targets))
-    rows = {} if _why_unpaired(first, first, part) else {first.label: read_predictions(first.run)}
+    rows = {} if _why_unpaired(first, first, part) else {first.label: read_rows(first.run)}
     for record in others:
         why = _why_unpaired(first, record, part)
         if why is None:
-            rows[record.label] = read_predictions(record.run)
+            rows[record.label] = read_rows(record.run)
             if not _is_paired(rows[first.label], rows[record.label], targets):
                 why = f"{record.label} and {first.label} hold other rows in predictions.csv"
         if why is not None:
@@ -102,7 +101,7 @@ def compare_scores(records: Sequence[RunRecord]) -> Scores:
             differences: Mapping[str, Difference | None] = {}
             if why is None:
                 pair = (rows[record.label], rows[first.label])
-                differences = _differences(pair, target, first.parts[part]["targets"][target])
+                differences = _differences(pair, target)
             contrasts += _contrasts(record, first, part, target, figures[target], differences)
     return Scores(
         part=part,
@@ -113,16 +112,10 @@ def compare_scores(records: Sequence[RunRecord]) -> Scores:
     )
 
 
-def read_predictions(run: RunFolder) -> dict[str, list[str]]:
-    """Return the columns of `predictions.csv` as text; raises RunError."""
-    run.check_files(run.predictions)
-    with run.predictions.open(encoding="utf-8", newline="") as file:
-        reader = csv.reader(file)
-        header = next(reader, None)
-        if header is None:
-            raise RunError(f"{run.predictions} is empty", hint="copy the run folder again")
-        columns = list(zip(*reader, strict=True)) or [()] * len(header)
-    return {name: list(cells) for name, cells in zip(header, columns, strict=True)}
+def read_rows(run: RunFolder) -> dict[str, TestedTarget]:
+    """Return the targets of `predictions.csv`; raises RunError."""
+    run.check_files(run.predictions, run.preprocessing)
+    return read_tested(run.predictions, load_json(run.preprocessing))
 
 
 def _contrasts(
@@ -147,33 +140,26 @@ def _contrasts(
 
 
 def _differences(
-    pair: tuple[Mapping[str, list[str]], Mapping[str, list[str]]],
-    target: str,
-    figures: Mapping[str, Any],
+    pair: tuple[Mapping[str, TestedTarget], Mapping[str, TestedTarget]], target: str
 ) -> Mapping[str, Difference | None]:
-    actual = pair[0][target]
-    if is_regression(figures):
-        one, other = (_numbers(rows[f"predicted_{target}"]) for rows in pair)
-        return regression_differences(_numbers(actual), (one, other), seed=SEED)
-    classes = list(figures["Classes"])
-    if any(f"probability_{label}" not in rows for rows in pair for label in classes):
-        return {}
-    codes = np.array([classes.index(label) for label in actual])
-    first, second = (
-        np.stack([_numbers(rows[f"probability_{label}"]) for label in classes], axis=1)
-        for rows in pair
-    )
-    return classification_differences(codes, (first, second), seed=SEED)
-
-
-def _numbers(cells: Sequence[str]) -> NDArray[np.float64]:
-    return np.array(cells, dtype=np.float64)
+    one, other = (rows[target] for rows in pair)
+    if one.probabilities is None or other.probabilities is None:
+        return regression_differences(one.actual, (one.predicted, other.predicted), seed=SEED)
+    probabilities = (one.probabilities, other.probabilities)
+    return classification_differences(one.actual, probabilities, seed=SEED)
 
 
 def _is_paired(
-    one: Mapping[str, list[str]], other: Mapping[str, list[str]], targets: Sequence[str]
+    one: Mapping[str, TestedTarget], other: Mapping[str, TestedTarget], targets: Sequence[str]
 ) -> bool:
-    return all(one.get(name) == other.get(name) for name in ("row", *targets))
+    return all(
+        name in one
+        and name in other
+        and one[name].classes == other[name].classes
+        and np.array_equal(one[name].rows, other[name].rows)
+        and np.array_equal(one[name].actual, other[name].actual)
+        for name in targets
+    )
 
 
 def _why_unpaired(one: RunRecord, other: RunRecord, part: str) -> str | None:
@@ -183,10 +169,13 @@ def _why_unpaired(one: RunRecord, other: RunRecord, part: str) -> str | None:
         return "predictions.csv holds the rows of the test part"
     if not has_same_rows(one.manifest, other.manifest, part):
         return f"its {part} part has other rows than that of {one.label}"
-    targets = one.parts[part]["targets"]
-    if sum("Classes" in figures for figures in targets.values()) > 1:
-        return "predictions.csv holds the probabilities of one class target alone"
+    if any(_weighs_rows(record.run) for record in (one, other)):
+        return "its rows are weighted, and predictions.csv holds no weights"
     return None
+
+
+def _weighs_rows(run: RunFolder) -> bool:
+    return load_json(run.preprocessing)["table"].get("sample_weight") is not None
 
 
 def _shared_part(records: Sequence[RunRecord]) -> str:

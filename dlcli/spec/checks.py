@@ -22,10 +22,11 @@ from dlcli.spec.figures import (
     LOSS,
     REGRESSION_METRICS,
     figure_named,
+    other_names,
 )
 from dlcli.spec.heads import expected_labels
 from dlcli.spec.network import Network, losses_by_output
-from dlcli.spec.problems import Problems, suggest
+from dlcli.spec.problems import Problems, closest, suggest
 
 PARTS = ("train", "validation", "test")
 NEW_DATA = "data"
@@ -171,9 +172,11 @@ class FigureNames:
         else:
             kind, other = ("a number", "classes") if known.is_number else ("a class", "numbers")
             what = f"{what} is {kind}, and {name} is a metric of {other}"
-        meant = catalog.suggest("metric", name)
-        is_there = meant is not None and figure_named(meant, metrics) is not None
-        hint = f"did you mean {meant!r}?" if is_there else suggest(name, metrics)
+        # An alias such as `mae` may be misspelt too.
+        spellings = (*metrics, *(alias for each in metrics for alias in other_names(each)))
+        meant = closest(name, metrics) or closest(name, spellings)
+        meant = meant or catalog.suggest("metric", name)
+        hint = f"did you mean {meant!r}?" if meant in spellings else suggest(name, metrics)
         raise UsageError(f"{context}: {what}", hint=hint)
 
     def _check_class(self, name: str, target: str, context: str) -> None:

@@ -36,6 +36,12 @@ def figure_named(name: str, known: Iterable[str]) -> str | None:
     return entry.name if entry is not None and entry.name in listed else None
 
 
+def other_names(figure: str) -> tuple[str, ...]:
+    """Return the aliases that Keras has for a figure."""
+    entry = catalog.find("metric", figure)
+    return () if entry is None else catalog.aliases(entry)
+
+
 def undefined_reasons(figures: Mapping[str, Any]) -> dict[str, str]:
     """Return, for every score that is None, why it is not defined."""
     return {
