@@ -73,12 +73,13 @@ def _column(profile: ColumnProfile) -> dict[str, Any]:
 
 
 def _worst_rows(table: Table, tested: TestedTarget, names: list[str]) -> list[dict[str, Any]]:
+    """Return the worst rows with `at`, which one of the tested rows each is."""
     order = np.argsort(-tested.losses, kind="stable")[:WORST_ROWS]
     places = [int(row) - 1 for row in tested.rows[order]]
     cells = {name: cell_texts(table, name, places) for name in names}
     return [
         {
-            "row": place + 1,
+            "at": int(order[at]),
             "place": str(table.locate(place)),
             "cells": [None if (text := cells[name][at]) is None else _cut(text) for name in names],
         }

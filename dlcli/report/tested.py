@@ -28,6 +28,8 @@ class TestedTarget:
     probabilities: NDArray[np.float64] | None = None
     """[rows, classes]."""
     classes: tuple[str, ...] | None = None
+    steps: NDArray[np.int64] | None = None
+    """How many steps ahead each row is predicted [rows]; None where all are one step ahead."""
 
     @property
     def losses(self) -> NDArray[np.float64]:
@@ -88,7 +90,14 @@ def _read_numbers(table: Any, name: str) -> TestedTarget | None:
         rows=_row_numbers(table)[known],
         actual=actual[known],
         predicted=predicted[known],
+        steps=_steps(table, known),
     )
+
+
+def _steps(table: Any, known: NDArray[np.bool_]) -> NDArray[np.int64] | None:
+    if "step" not in table.column_names or str(table.column("step").type) != "int64":
+        return None
+    return np.asarray(table.column("step").to_numpy(), np.int64)[known]
 
 
 def _read_classes(

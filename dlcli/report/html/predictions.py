@@ -11,6 +11,7 @@ from dlcli.report.html.charts import (
     Charts,
     calibration,
     judged_classes,
+    lines,
     ranking_curves,
     residual_bars,
     scatter,
@@ -22,6 +23,8 @@ from dlcli.report.tested import TestedTarget
 MOST_CLASSES = 20
 """Classes of a whole confusion matrix; of more, the most frequent confusions are listed."""
 _FEW_CLASSES = 4
+MOST_STEPS = 1000
+"""Predictions of a series that are drawn one by one."""
 _HEAT_STEPS = 10
 _MOST_CONFUSIONS = 20
 
@@ -30,14 +33,16 @@ def predictions_section(record: RunRecord, charts: Charts) -> Markup | None:
     """Return the charts of every target; None where no predictions were kept."""
     if not record.tested:
         return None
-    blocks = []
+    blocks: list[Markup | None] = []
     for name, tested in record.tested.items():
         if not len(tested.actual):
             continue
         if len(record.tested) > 1:
             blocks.append(element("h3", name))
         if tested.classes is None:
-            blocks.append(_numbers(tested, charts))
+            has_windows = "windows" in record.manifest["data"]
+            blocks.append(_numbers(tested, charts, has_windows=has_windows))
+            blocks.append(_by_step(record, name, charts))
         else:
             blocks.append(_classes(tested, charts, record.targets.get(name, {})))
     part = record.part or "training"
@@ -62,15 +67,48 @@ def worst_section(record: RunRecord) -> Markup | None:
     return section("worst", "Worst rows", *blocks, remark)
 
 
-def _numbers(tested: TestedTarget, charts: Charts) -> Markup:
+def _numbers(tested: TestedTarget, charts: Charts, *, has_windows: bool) -> Markup:
     against, about = scatter(tested, residuals=False)
     residuals, _ = scatter(tested, residuals=True)
     figures = [
+        _over_time(tested, charts) if has_windows else None,
         charts.add("Actual against predicted", about, against),
         charts.add("Residuals", "positive where too much was predicted", residuals),
         charts.add("Residuals counted", "rows by how far off they are", residual_bars(tested)),
     ]
     return chart_grid(figures)
+
+
+def _over_time(tested: TestedTarget, charts: Charts) -> Markup:
+    """Draw the series beside its predictions, those of one step ahead where there are several."""
+    first = np.arange(len(tested.actual)) if tested.steps is None else tested.steps == 1
+    actual, predicted = tested.actual[first], tested.predicted[first]
+    shown = slice(0, MOST_STEPS)
+    series = [
+        {"label": "actual", "values": actual[shown]},
+        {"label": "predicted", "values": predicted[shown]},
+    ]
+    about = "one step ahead" if tested.steps is not None else "in the order of their windows"
+    if len(actual) > MOST_STEPS:
+        about += f"; the first {MOST_STEPS:,} of {len(actual):,}"
+    numbers = np.arange(1, len(actual[shown]) + 1)
+    chart = lines(numbers, series, labels=("prediction", tested.target))
+    return charts.add("Step by step", about, chart)
+
+
+def _by_step(record: RunRecord, target: str, charts: Charts) -> Markup | None:
+    """Draw the error of every step ahead, the network's beside its baselines'."""
+    columns = {"network": record.targets.get(target, {}), **record.baselines(target)}
+    steps = {name: figures["Steps"] for name, figures in columns.items() if "Steps" in figures}
+    if "network" not in steps:
+        return None
+    series = [
+        {"label": name, "values": [step["RootMeanSquaredError"] for step in listed]}
+        for name, listed in steps.items()
+    ]
+    numbers = list(range(1, len(steps["network"]) + 1))
+    chart = lines(numbers, series, labels=("steps ahead", "RMSE"), points=True, canLog=True)
+    return chart_grid([charts.add("Error by step", "the further ahead, the harder", chart)])
 
 
 def _classes(tested: TestedTarget, charts: Charts, figures: Mapping[str, Any]) -> Markup:
@@ -175,13 +213,12 @@ def _confusions_table(classes: Sequence[str], matrix: NDArray[np.float64]) -> Ma
 def _worst_table(
     tested: TestedTarget, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]
 ) -> Markup:
-    places = {int(row): at for at, row in enumerate(tested.rows)}
-    known = [row for row in rows if row["row"] in places]
+    known = [row for row in rows if row["at"] < len(tested.rows)]
     files, names = _split_places([str(row["place"]) for row in known])
-    lines = [
+    table_rows = [
         [
             name,
-            *_outcome(tested, places[row["row"]]),
+            *_outcome(tested, row["at"]),
             *(DASH if cell is None else _cell(cell) for cell in row["cells"]),
         ]
         for name, row in zip(names, known, strict=True)
@@ -193,9 +230,9 @@ def _worst_table(
     numeric += [
         place
         for place in range(4, len(header))
-        if all(_looks_numeric(line[place]) for line in lines)
+        if all(_looks_numeric(row[place]) for row in table_rows)
     ]
-    listed = table(header, lines, numeric=numeric, class_="worst")
+    listed = table(header, table_rows, numeric=numeric, class_="worst")
     return join([listed, note(f"Rows of {files}.") if files else None])
 
 
