@@ -137,10 +137,9 @@ def _parts(job: TrainingJob, model: Any) -> dict[str, Arrays]:
         "validation": dataset.validation,
         "test": dataset.test,
     }
-    shapes = model.output_shape
-    if not isinstance(shapes, dict):
-        shapes = {tensor_name(job.objectives[0].output): shapes}
-    ranks = {name: len(shape) for name, shape in shapes.items()}
+    # Keras lists the outputs of a dictionary by their sorted names.
+    names = sorted(tensor_name(each.output) for each in job.objectives)
+    ranks = {name: len(out.shape) for name, out in zip(names, model.outputs, strict=True)}
     return {name: _arrays(job, part, ranks) for name, part in found.items() if part is not None}
 
 
