@@ -263,26 +263,42 @@ def format_seconds(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
+class StageLine:
+    """One line on a terminal's stderr that says how far long work is, from its second second on."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._is_shown = _errors.is_terminal and not quiet
+        self._next = time.monotonic() + 1.0
+        self._has_written = False
+
+    def show(self, text: str) -> None:
+        """Show what happens now, once a second."""
+        now = time.monotonic()
+        if not self._is_shown or now < self._next:
+            return
+        self._next = now + 1.0
+        self._has_written = True
+        sys.stderr.write(f"\r\033[K{text}")
+        sys.stderr.flush()
+
+    def close(self) -> None:
+        """Take the line away."""
+        if self._has_written:
+            sys.stderr.write("\r\033[K")
+            sys.stderr.flush()
+
+
 class RowCounter:
     """Counts rows on stderr while a long table is worked through."""
 
     def __init__(self, verb: str, *, quiet: bool) -> None:
         self._verb = verb
-        self._quiet = quiet
-        self._next = time.monotonic() + 1.0
-        self._shown = False
+        self._line = StageLine(quiet=quiet)
 
     def show(self, rows: int) -> None:
-        """Show the number of rows done so far, once a second on a terminal."""
-        now = time.monotonic()
-        if self._quiet or now < self._next or not _errors.is_terminal:
-            return
-        self._next = now + 1.0
-        self._shown = True
-        sys.stderr.write(f"\r{rows:,} rows {self._verb}")
-        sys.stderr.flush()
+        """Show the number of rows done so far."""
+        self._line.show(f"{rows:,} rows {self._verb}")
 
     def close(self) -> None:
         """End the line."""
-        if self._shown:
-            sys.stderr.write("\r\033[K")
+        self._line.close()

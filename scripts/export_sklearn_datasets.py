@@ -48,6 +48,7 @@ EXPORTS = {
         target="progression",
         columns=DIABETES_COLUMNS,
     ),
+    "digits": Export(load=datasets.load_digits, target="digit", classes=tuple(map(str, range(10)))),
     "breast_cancer": Export(load=datasets.load_breast_cancer, target="diagnosis"),
 }
 

@@ -19,7 +19,7 @@ from dlcli.console import QuietDisplay
 
 REPOSITORY = Path(__file__).parents[1]
 CONFIGS = sorted((REPOSITORY / "configs").glob("*.yaml"))
-EXPORTED = ("iris", "wine", "diabetes", "breast_cancer")
+EXPORTED = ("iris", "wine", "diabetes", "breast_cancer", "digits")
 RANDOM_ROWS = 64
 
 

@@ -4,12 +4,17 @@
 that the command reads. `pytest --update-golden` rewrites what comes, never the command.
 """
 
+import io
 import shlex
 import shutil
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from dlcli.cli import app
@@ -72,7 +77,42 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for path in GOLDEN.glob("*/*"):
         shutil.copy(path, folder / path.name)
     (folder / "tables").mkdir()
+    _write_images(folder)
     return folder
+
+
+def _write_images(folder: Path) -> None:
+    """Write folders of images and files of arrays, whole and damaged ones."""
+    for path in ("photos/cat/1", "photos/cat/2", "photos/dog/1", "photos/dog/2", "sizes/cat/1"):
+        _write_png(folder / f"{path}.png", 8, 8)
+    for path in ("flat/1", "hollow/cat/1", "mixed/cat/1", "mixed/stray"):
+        _write_png(folder / f"{path}.png", 8, 8)
+    _write_png(folder / "sizes/dog/1.png", 12, 10)
+    (folder / "hollow/dog").mkdir()
+    bad = folder / "bad"
+    bad.mkdir()
+    (bad / "empty.png").touch()
+    (bad / "text.png").write_text("no image")
+    picture = io.BytesIO()
+    Image.fromarray(np.zeros((64, 64), np.uint8)).save(picture, "JPEG")
+    (bad / "cut.jpg").write_bytes(picture.getvalue()[:-200])
+    header = b"IHDR" + struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0)
+    start = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13)
+    ends = (
+        struct.pack(">II", zlib.crc32(header), 0) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT"))
+    )
+    (bad / "bomb.png").write_bytes(start + header + ends)
+    images, labels = np.zeros((6, 4, 4), np.uint8), np.array(["a", "b"] * 3)
+    np.savez(folder / "arrays.npz", image=images, label=labels)
+    np.savez(folder / "lengths.npz", image=images, label=labels[:5])
+    np.savez(folder / "objects.npz", image=images, label=np.array(labels, dtype=object))
+    np.savez(folder / "nan.npz", image=np.full((6, 4, 4), np.nan), label=labels)
+    (folder / "cut.npz").write_bytes((folder / "arrays.npz").read_bytes()[:100])
+
+
+def _write_png(path: Path, height: int, width: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.zeros((height, width), np.uint8)).save(path)
 
 
 @pytest.fixture(scope="module")

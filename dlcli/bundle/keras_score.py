@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from dlcli.bundle.score import BATCH_ROWS, Arrays, check_inputs, join_batches
+from dlcli.bundle.score import Arrays, check_inputs, join_batches, rows_at_once
 from dlcli.errors import RunError
 
 
@@ -30,11 +30,12 @@ class KerasScorer:
             ) from error
         return cls(model=model)
 
-    def predict(self, inputs: Arrays, *, batch_rows: int = BATCH_ROWS) -> Arrays:
+    def predict(self, inputs: Arrays, *, batch_rows: int | None = None) -> Arrays:
         """Return the predictions [rows, ...] by output name."""
         names, outputs = input_names(self.model), output_names(self.model)
         shapes = {name: tuple(kt.shape) for name, kt in zip(names, self.model.inputs, strict=True)}
         rows = check_inputs(inputs, shapes)
+        batch_rows = batch_rows or rows_at_once(inputs)
         structure = getattr(self.model, "_inputs_struct", self.model.inputs[0])
         batches = []
         for start in range(0, max(rows, 1), batch_rows):

@@ -17,9 +17,9 @@ from dlcli.data.columns.reading import ReadColumn
 from dlcli.data.preprocessing import Preprocessing
 from dlcli.data.readers import read_table
 from dlcli.data.reading_settings import with_registry
-from dlcli.data.sources import DATASET_PREFIX, resolve_source
+from dlcli.data.sources import DATASET_PREFIX, fingerprint, resolve_source
 from dlcli.errors import DlcliError, RunError
-from dlcli.files import hash_file, reading
+from dlcli.files import reading
 from dlcli.runs import RunFolder
 
 
@@ -93,18 +93,18 @@ def constant_cells(column: InputColumn, value: float, num_rows: int) -> ReadColu
 def _find_files(sources: list[dict[str, Any]], source: str | tuple[str, ...]) -> list[Path]:
     """Return the files of a run's record, where they were or where the config leads to now."""
     elsewhere: dict[str, Path] = {}
-    if not all(Path(item["path"]).is_file() for item in sources):
+    if not all(Path(item["path"]).exists() for item in sources):
         elsewhere = {path.name: path for path in _configured(source)}
     return [_find_file(item, elsewhere) for item in sources]
 
 
 def _find_file(item: dict[str, Any], elsewhere: dict[str, Path]) -> Path:
     recorded = Path(item["path"])
-    path = recorded if recorded.is_file() else elsewhere.get(recorded.name)
-    if path is None or not path.is_file():
+    path = recorded if recorded.exists() else elsewhere.get(recorded.name)
+    if path is None or not path.exists():
         raise RunError(f"the data file {recorded} is gone")
     with reading(path, RunError):
-        is_same = hash_file(path) == item["sha256"]
+        is_same = fingerprint(path).sha256 == item["sha256"]
     if not is_same:
         raise RunError(f"the data file {path} is not the one that trained this run: it has changed")
     return path

@@ -51,7 +51,8 @@ class Bundle:
 
     def predict(self, applied: Applied, scorer: AnyScorer) -> dict[str, TargetPrediction]:
         """Predict the rows that preprocessing kept."""
-        inputs = {tensor_name(name): array for name, array in applied.inputs.items()}
+        taken = self.preprocessing.network_inputs(applied.inputs)
+        inputs = {tensor_name(name): array for name, array in taken.items()}
         return read_outputs(scorer.predict(inputs), self.readings, self.preprocessing)
 
 

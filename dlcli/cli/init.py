@@ -12,12 +12,20 @@ from dlcli.cli.options import Decimal, Encoding, Force, Header, Separator, Sheet
 def init(
     file: Annotated[
         Path,
-        typer.Argument(metavar="FILE", help="A data file, or dataset:NAME.", readable=False),
+        typer.Argument(
+            metavar="FILE",
+            help="A data file, a folder of images, or dataset:NAME.",
+            readable=False,
+        ),
     ],
     target: Annotated[
-        list[str],
-        typer.Option("--target", metavar="NAME", help="The column to predict; repeatable."),
-    ],
+        list[str] | None,
+        typer.Option(
+            "--target",
+            metavar="NAME",
+            help="The column to predict; repeatable. A folder of images needs none.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="FILE", help="The config; NAME.yaml here without it."),
@@ -42,5 +50,7 @@ def init(
         "decimal": decimal,
         "thousands": thousands,
     }
-    written = import_command("init").init(file, tuple(target), out, force=force, reading=reading)
+    written = import_command("init").init(
+        file, tuple(target or ()), out, force=force, reading=reading
+    )
     import_console().write_result(f"{written}\nnext: dlcli train {written}")

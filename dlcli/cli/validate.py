@@ -20,10 +20,12 @@ def validate(
 
     Example: dlcli validate configs/*.yaml
     """
-    checked = import_command("validate").validate(
-        tuple(config), tuple(overrides or ()), with_data=data
-    )
     console = import_console()
+    stage = console.StageLine()
+    checked = import_command("validate").validate(
+        tuple(config), tuple(overrides or ()), with_data=data, on_stage=stage.show
+    )
+    stage.close()
     if as_json:
         console.write_result(dump_json([item.to_json() for item in checked]))
     for item in checked:

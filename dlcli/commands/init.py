@@ -28,9 +28,12 @@ def init(
 ) -> Path:
     """Write a config for `file` and return its path: `out`, or NAME.yaml in this folder.
 
-    `reading` says how the file is read, in the words of options. Raises UsageError for a target
-    that the file lacks, and without `force` for a config that is there already.
+    A folder of images needs no target: it is the class that its sub-folders name. `reading` says
+    how the file is read, in the words of options. Raises UsageError for a target that the file
+    lacks, and without `force` for a config that is there already.
     """
+    if not target:
+        target = (_class_column(file),)
     name = _run_name(file)
     out = out or Path(f"{name}.yaml")
     _check_writable(out, force=force)
@@ -51,6 +54,8 @@ def init(
     )
     what = " and ".join(say(each) for each in targets)
     size = f"{counted(profile.num_rows, 'row')}, {counted(len(profile.columns), 'column')}"
+    if profile.images:
+        size = counted(profile.num_rows, "image")
     about = (
         f"Predicts {what} from {say(file.name)}: {size}.",
         f"Train with `dlcli train {_shell(out.name)}`; every line may be changed,",
@@ -58,6 +63,15 @@ def init(
     )
     _write(out, write_config(plan, about=about))
     return out
+
+
+def _class_column(file: Path) -> str:
+    if file.is_dir():
+        return "class"
+    raise UsageError(
+        f"{file}: which column is to be predicted?",
+        hint=f"name it with --target; `dlcli summarize {_shell(str(file))}` lists the columns",
+    )
 
 
 def _run_name(file: Path) -> str:
@@ -96,7 +110,7 @@ def _source(file: Path, out: Path) -> str:
         relative = os.path.relpath(file.absolute(), out.absolute().parent)
     except ValueError:  # Another drive on Windows.
         return str(file.absolute())
-    text = Path(relative).as_posix()
+    text = Path(relative).as_posix() + ("/" if file.is_dir() else "")
     return f"./{text}" if text.startswith(("~", DATASET_PREFIX)) else text
 
 

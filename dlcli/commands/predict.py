@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from dlcli.bundle.store import AnyScorer, Bundle, open_scorer
 from dlcli.commands.forecast import Forecast, forecast_blocks, open_forecast, read_history
 from dlcli.commands.prediction_columns import as_arrow, prediction_columns
+from dlcli.data.arrays import is_array_column
 from dlcli.data.readers import STDIN, read_blocks, suffix_of
 from dlcli.data.sources import resolve_source
 from dlcli.data.table import Table
@@ -26,6 +28,9 @@ TEXT_SUFFIXES = {"", ".csv", ".csv.gz", ".tsv", ".tsv.gz"}
 
 BLOCK_ROWS = 65536
 """Rows read, predicted and written at a time: some tens of megabytes for a wide table."""
+
+MOST_IMAGE_BYTES = 2**27
+"""Pixels of a block as floats, where rows are images."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +80,7 @@ def predict(
             "--latest is for networks that read sequences, and this one reads single rows",
             hint="leave it out",
         )
-    blocks = read_blocks(file, options, rows=BLOCK_ROWS)
+    blocks = read_blocks(file, options, rows=_block_rows(bundle))
     rows = skipped = 0
     with _Output(out) as output:
         for block in blocks:
@@ -107,6 +112,12 @@ def _write(
         windows=len(forecast.windows),
         short_series=tuple(forecast.short),
     )
+
+
+def _block_rows(bundle: Bundle) -> int:
+    """Return the rows of a block: fewer where every row holds an image."""
+    image_bytes = sum(4 * prod(column.shape) for column in bundle.preprocessing.image_columns)
+    return max(1, min(BLOCK_ROWS, MOST_IMAGE_BYTES // max(1, image_bytes)))
 
 
 def _one_file(data: Path) -> Path:
@@ -154,15 +165,17 @@ def _predict_block(
     _check_ids(ids, block)
     applied = bundle.preprocessing.apply(block, with_targets=False)
     predictions = bundle.predict(applied, scorer)
-    arrow = block.arrow.select(ids) if ids else block.arrow
+    shown = [name for name in block.names if not is_array_column(block.arrow.column(name))]
+    arrow = block.arrow.select(ids or shown)
+    columns = dict(zip(arrow.column_names, arrow.columns, strict=True))
     for name, values in prediction_columns(predictions):
-        if name in arrow.column_names:
+        if name in columns:
             raise UsageError(
                 f"the table has a column {name!r} already, where the predictions would go",
                 hint="rename it, or keep only some columns with --id",
             )
-        arrow = arrow.append_column(name, _spread(values, applied.kept, block.num_rows))
-    return arrow, len(applied.kept)
+        columns[name] = _spread(values, applied.kept, block.num_rows)
+    return pa.table(columns), len(applied.kept)
 
 
 def _check_ids(ids: tuple[str, ...], block: Table) -> None:
@@ -172,6 +185,8 @@ def _check_ids(ids: tuple[str, ...], block: Table) -> None:
             raise UsageError(
                 f"--id {name}: {file} has no such column", hint=suggest(name, block.names)
             )
+        if is_array_column(block.arrow.column(name)):
+            raise UsageError(f"--id {name}: this column holds arrays, which no table can show")
 
 
 def _spread(values: NDArray[Any] | pa.Array, kept: NDArray[np.int64], rows: int) -> pa.Array:

@@ -43,14 +43,14 @@ def summarize(
     force: bool = False,
     reading: Mapping[str, str | None] | None = None,
 ) -> Summary:
-    """Describe a config's network, a run or a data file, told apart by what `what` is.
+    """Describe a config's network, a run, or a data file or folder, told apart by what it is.
 
     `reading` says how a data file is read, in the words of options; `force` lets `plot` replace
     a picture that is there.
     """
     path = Path(what)
     is_file = what.startswith("dataset:") or (
-        path.suffix.lower() not in CONFIG_SUFFIXES and not _names_run(path)
+        path.suffix.lower() not in CONFIG_SUFFIXES and not _names_run(what)
     )
     given = [key for key, value in (reading or {}).items() if value is not None]
     if given and not is_file:
@@ -66,10 +66,21 @@ def summarize(
     return _summarize_run(open_run(what), weights=weights, plot=plot)
 
 
-def _names_run(path: Path) -> bool:
-    """Tell whether a path that is no config names a run; what cannot be looked at is a file."""
+def _names_run(what: str) -> bool:
+    """Tell a run from data; a name of both is the run, and with a slash the folder of images.
+
+    What cannot be looked at is a file.
+    """
+    path = Path(what)
     with suppress(PermissionError):
-        return path.is_dir() or (RUNS / path).is_dir() or not path.suffix
+        if (RUNS / path).is_dir() and not what.endswith("/"):
+            return True
+        if not path.is_dir():
+            return (RUNS / path).is_dir() or not path.suffix
+        if any(path.glob("manifest.json")) or any(path.glob("*/manifest.json")):
+            return True  # Its drawings make it no folder of images.
+        image_files: Any = importlib.import_module("dlcli.data.image_folder").image_files
+        return not image_files(path)
     return False
 
 
@@ -151,7 +162,8 @@ def run_json(run: RunFolder) -> dict[str, Any]:
 def _path_text(manifest: dict[str, Any]) -> str:
     training = manifest["training"]
     if training["path"] == "compiled":
-        return f"compiled ({manifest['backend']})"
+        without_xla = f", without XLA: {training['reason']}" if training["reason"] else ""
+        return f"compiled ({manifest['backend']}){without_xla}"
     return f"Keras's own loop ({manifest['backend']}): {training['reason']}"
 
 

@@ -338,6 +338,7 @@ def _manifest(job: TrainingJob, outcome: TrainingOutcome, options: TrainOptions)
             "split": dataset.split_record,
             "validation_is_test": dataset.validation_is_test,
             "counts": dataset.counts,
+            "image_files": dataset.image_files,
             "warnings": list(dataset.warnings),
             **({} if dataset.window_record is None else {"windows": dataset.window_record}),
         },

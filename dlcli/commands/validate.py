@@ -1,5 +1,6 @@
 """Validate: every problem of configs, and with their data of what they would train on."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -32,28 +33,38 @@ class Checked:
 
 
 def validate(
-    configs: tuple[Path, ...], overrides: tuple[str, ...] = (), *, with_data: bool = False
+    configs: tuple[Path, ...],
+    overrides: tuple[str, ...] = (),
+    *,
+    with_data: bool = False,
+    on_stage: Callable[[str], None] = lambda text: None,
 ) -> list[Checked]:
     """Check configs one by one; a config that fails does not keep the others from being checked."""
-    return [_check(path, overrides, with_data) for path in configs]
+    return [_check(path, overrides, with_data, on_stage) for path in configs]
 
 
-def _check(path: Path, overrides: tuple[str, ...], with_data: bool) -> Checked:
+def _check(
+    path: Path, overrides: tuple[str, ...], with_data: bool, on_stage: Callable[[str], None]
+) -> Checked:
     spec = None
     try:
         spec = load_spec(path, overrides)
         if with_data:
-            return _check_data(path, spec)
+            return _check_data(path, spec, on_stage)
     except DlcliError as error:
         return Checked(path=path, spec=spec, error=error)
     return Checked(path=path, spec=spec, error=None)
 
 
-def _check_data(path: Path, spec: RunSpec) -> Checked:
+def _check_data(path: Path, spec: RunSpec, on_stage: Callable[[str], None]) -> Checked:
     # Arrow is needed for the data alone; a plain check stays without it.
     dataset_module: Any = import_module("dlcli.data.dataset")
     dataset = dataset_module.prepare_dataset(
-        spec.data, folder=Path(), seed=spec.seed, class_targets=targets_as_classes(spec)
+        spec.data,
+        folder=Path(),
+        seed=spec.seed,
+        class_targets=targets_as_classes(spec),
+        on_stage=on_stage,
     )
     resolve_objectives(spec, {info.name: info.classes for info in dataset.preprocessing.targets})
     parts = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}

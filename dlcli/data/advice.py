@@ -1,18 +1,22 @@
 """Warnings about a dataset: things that are allowed and seldom meant."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dlcli.data.columns.category import CategoryInput
+from dlcli.data.columns.image import ImageInput
 from dlcli.data.columns.inputs import InputColumn
 from dlcli.data.columns.number import NumberInput
 from dlcli.data.columns.policies import Cells
 from dlcli.data.columns.settings import yaml_text
+from dlcli.data.image_folder import other_files
 from dlcli.data.preprocessing import Preprocessing
 from dlcli.data.roles import Roles
 from dlcli.spec.data import ColumnSpec
+from dlcli.spec.problems import join_names
 
 _DEFAULTS = ColumnSpec()
 _INPUT_SETTINGS = ("encode", "unseen", "scale", "parts", "vocabulary", "length", "lower")
@@ -49,6 +53,18 @@ def dataset_warnings(
     )
 
 
+def folder_warnings(paths: Sequence[Path]) -> Iterator[str]:
+    """Tell which files of a folder are no images, and so left out."""
+    for path in paths:
+        others = other_files(path) if path.is_dir() else []
+        if others:
+            more = f" and {len(others) - 1:,} more" if len(others) > 1 else ""
+            yield (
+                f"{path.name}: left out as no PNG, JPEG, BMP, GIF or WebP image: "
+                f"{others[0].relative_to(path)}{more}"
+            )
+
+
 def _row_number_warnings(preprocessing: Preprocessing, cells: Cells) -> Iterator[str]:
     for column in preprocessing.input_columns:
         name = column.settings.name
@@ -68,15 +84,27 @@ def _numbers_rows(values: NDArray[np.float64]) -> bool:
 def _constant_warnings(
     preprocessing: Preprocessing, cells: Cells, train_rows: NDArray[np.int64]
 ) -> Iterator[str]:
-    for column in preprocessing.input_columns:
-        if _is_constant(column, cells, train_rows):
-            yield (
-                f"input {column.settings.name!r} is the same in every training row: it tells the "
-                "network nothing"
-            )
+    if preprocessing.features_shape is not None:
+        return  # The edge of an image is often empty, and has to stay there.
+    names = [
+        column.settings.name
+        for column in preprocessing.input_columns
+        if _is_constant(column, cells, train_rows)
+    ]
+    if len(names) == 1:
+        yield (
+            f"input {names[0]!r} is the same in every training row: it tells the network nothing"
+        )
+    elif names:
+        yield (
+            f"inputs {join_names(map(repr, names), most=5)} are the same in every training row: "
+            "they tell the network nothing"
+        )
 
 
 def _is_constant(column: InputColumn, cells: Cells, train_rows: NDArray[np.int64]) -> bool:
+    if isinstance(column, ImageInput):
+        return False  # All images alike would be a strange folder, and looking takes long.
     read = cells.columns[column.settings.name].take(train_rows)
     if read.missing.any():
         return bool(read.missing.all())

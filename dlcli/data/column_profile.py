@@ -223,6 +223,8 @@ def _profile_texts(column: pa.ChunkedArray, inferred: InferredType) -> dict[str,
         "rarest": int(counts.min()),
         "markers": find_words(by_text, among_numbers=False),
     }
+    if inferred.type == "image":
+        return values | {"markers": ()}
     if inferred.type == "text":
         return values | {"nature": "text", "words": _count_words(column)}
     values["top"] = tuple(list(by_text.items())[:MOST_TOP])

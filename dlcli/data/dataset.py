@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dlcli.data.advice import dataset_warnings
+from dlcli.data.advice import dataset_warnings, folder_warnings
+from dlcli.data.columns.pixels import fingerprint_images, names_files
 from dlcli.data.columns.policies import Cells, read_cells
 from dlcli.data.counting import join_counts
 from dlcli.data.fitting import fit_columns, read_options
@@ -45,7 +46,8 @@ class Part:
     inputs: dict[str, NDArray[Any]]
     """`features`: float32 [rows, num_features], with numbers, booleans, date parts and one-hot
     categories in column order. An ordinal category under its own name: int32 [rows], so that an
-    Embedding gives [rows, dim]. A text column under its own name: int32 [rows, length]."""
+    Embedding gives [rows, dim]. A text column under its own name: int32 [rows, length]. An image
+    column likewise: uint8 or float32 [rows, height, width, channels]."""
     targets: dict[str, NDArray[Any]]
     """In the target's unit, float64 [rows]; class codes, int32 [rows]."""
     scaled_targets: dict[str, NDArray[Any]]
@@ -78,6 +80,8 @@ class Dataset:
     sources: tuple[SourceFile, ...]
     split_record: dict[str, Any]
     """JSON-ready: kind, seed, sizes, sha256 of each part's row positions (int64, little-endian)."""
+    image_files: dict[str, Any]
+    """JSON-ready: for each column of image paths how many files, their bytes, and one sha256."""
     warnings: tuple[str, ...]
     tables: dict[str, Table]
     """The table that the rows of each part are positions in, as read; empty where holding it on
@@ -108,7 +112,7 @@ def prepare_dataset(
         table = read_table(paths, options)
     roles = resolve_roles(spec, table)
     planned = plan_columns(spec, table, roles, class_targets=class_targets)
-    cells = _checked(read_cells(table, planned))
+    cells = _checked(read_cells(table, planned, on_stage))
     split_seed = seed if spec.split.seed is None else spec.split.seed
     window = plan_windows(spec, planned, cells)
     split = split_cells(spec.split, planned, cells, seed=split_seed, window=window)
@@ -121,7 +125,7 @@ def prepare_dataset(
     for name, rows in (("validation", split.validation), ("test", split.test)):
         if name in files:
             with _named_by(f"data.split.{name}"):
-                origins[name] = _read_part(files[name], preprocessing)
+                origins[name] = _read_part(files[name], preprocessing, on_stage)
         elif len(rows):
             origins[name] = (cells, cells.kept[rows])
     short = {} if window is None else check_windows(window, origins, cells)
@@ -139,8 +143,10 @@ def prepare_dataset(
         counts=_counts(preprocessing, origins, sizes),
         sources=tuple(fingerprint(path) for path in every_path),
         split_record=_split_record(split.kind, parts, seed=split_seed, files=files),
+        image_files=_image_files(preprocessing, origins),
         tables=_kept_tables({name: origin[0].table for name, origin in origins.items()}),
         warnings=(
+            *folder_warnings(every_path),
             *dataset_warnings(
                 preprocessing, cells, train_rows, sizes=sizes, roles=roles, columns=spec.columns
             ),
@@ -187,9 +193,11 @@ def _checked(cells: Cells) -> Cells:
     )
 
 
-def _read_part(paths: list[Path], preprocessing: Preprocessing) -> tuple[Cells, Rows]:
+def _read_part(
+    paths: list[Path], preprocessing: Preprocessing, on_stage: OnStage
+) -> tuple[Cells, Rows]:
     table = read_table(paths, preprocessing.read_options)
-    cells = _checked(preprocessing.read(table, with_targets=True))
+    cells = _checked(preprocessing.read(table, with_targets=True, on_stage=on_stage))
     return cells, cells.kept
 
 
@@ -203,6 +211,20 @@ def _part(applied: Applied) -> Part:
         windows=applied.windows,
         naive=applied.naive,
     )
+
+
+def _image_files(
+    preprocessing: Preprocessing, origins: dict[str, tuple[Cells, Rows]]
+) -> dict[str, Any]:
+    """Fingerprint the files that a table names; those of a folder are part of its own."""
+    found: dict[str, Any] = {}
+    tables = list({id(cells): cells.table for cells, _ in origins.values()}.values())
+    for column in preprocessing.image_columns:
+        name = column.settings.name
+        named = [table for table in tables if names_files(table, name)]
+        if named:
+            found[name] = fingerprint_images(named, name)
+    return found
 
 
 def _counts(

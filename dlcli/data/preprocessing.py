@@ -1,6 +1,6 @@
 """Preprocessing fitted on the training part: tables to arrays, and predictions back to targets."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcli.data.columns.category import CategoryInput
+from dlcli.data.columns.image import ImageInput
 from dlcli.data.columns.inputs import InputColumn, input_from_json, own_tensor
 from dlcli.data.columns.number import NumberInput
 from dlcli.data.columns.policies import (
@@ -32,7 +33,8 @@ from dlcli.data.counting import CellCounts, count_cells, count_table
 from dlcli.data.gathering import gather_ahead, gather_inputs
 from dlcli.data.readers import ReadOptions
 from dlcli.data.roles import unknown_column
-from dlcli.data.table import Table
+from dlcli.data.table import IMAGE_UNIT, Table
+from dlcli.data.whitening import Whitening
 from dlcli.data.window_checks import check_cells, check_gaps, check_order
 from dlcli.data.windows import Series, WindowPlan, Windows, form_windows, lay_out
 from dlcli.errors import DataError, RunError
@@ -88,6 +90,10 @@ class Preprocessing:
     """Columns that only drop or refuse rows; a table to predict on may lack them."""
     window: WindowPlan | None = None
     """How rows become windows, where the network reads sequences."""
+    features_shape: tuple[int, ...] | None = None
+    """How the network takes the features of a row; None is one after the other."""
+    whitening: Whitening | None = None
+    """Of the features, where they are the pixels of an image."""
 
     @cached_property
     def input_specs(self) -> dict[str, InputSpec]:
@@ -98,6 +104,8 @@ class Preprocessing:
         }
         own = {c.settings.name: own_tensor(c) for c in self.input_columns}
         specs = shared | {name: tensor for name, tensor in own.items() if tensor is not None}
+        if self.features_shape is not None:
+            specs[FEATURES] = replace(specs[FEATURES], shape=self.features_shape)
         if self.window is None:
             return specs
         length = self.window.spec.length
@@ -147,6 +155,22 @@ class Preprocessing:
         numbers = [column for column in self.input_columns if isinstance(column, NumberInput)]
         return {column.settings.name: (column.minimum, column.maximum) for column in numbers}
 
+    @cached_property
+    def image_columns(self) -> tuple[ImageInput, ...]:
+        """The columns that hold images."""
+        return tuple(column for column in self.input_columns if isinstance(column, ImageInput))
+
+    def network_inputs(self, inputs: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Return what the network takes for the arrays of `Applied.inputs`: shaped and whitened."""
+        taken = dict(inputs)
+        for column in self.image_columns:
+            taken[column.settings.name] = column.prepare(inputs[column.settings.name])
+        if FEATURES in inputs and self.whitening is not None:
+            taken[FEATURES] = self.whitening.apply(inputs[FEATURES])
+        if FEATURES in inputs and self.features_shape is not None:
+            taken[FEATURES] = taken[FEATURES].reshape(-1, *self.features_shape)
+        return taken
+
     def apply(self, table: Table, *, with_targets: bool) -> Applied:
         """Return the arrays of `table`; raises DataError for what no policy covers."""
         try:
@@ -156,15 +180,32 @@ class Preprocessing:
             hint = f"mend the file; or train again with a policy: {error.hint}"
             raise DataError(error.message, hint=hint) from None
 
-    def read(self, table: Table, *, with_targets: bool) -> Cells:
+    def read(
+        self,
+        table: Table,
+        *,
+        with_targets: bool,
+        on_stage: Callable[[str], None] = lambda text: None,
+    ) -> Cells:
         """Read the columns that the network needs and settle their bad cells."""
+        table = self._with_image_column(table)
         for name in self.needed_columns:
             if name not in table.names:
                 raise unknown_column(table, name, where="an input of the network")
         for target in self.target_columns if with_targets else ():
             if target.settings.name not in table.names:
                 raise unknown_column(table, target.settings.name, where="a target")
-        return read_cells(table, self._plan(table, with_targets=with_targets))
+        return read_cells(table, self._plan(table, with_targets=with_targets), on_stage)
+
+    def _with_image_column(self, table: Table) -> Table:
+        """Let images without a table of their own stand for the run's only column of images."""
+        is_bare = table.origins and all(origin.unit == IMAGE_UNIT for origin in table.origins)
+        if not is_bare or len(self.image_columns) != 1:
+            return table
+        name = self.image_columns[0].settings.name
+        if name in table.names:
+            return table
+        return table.with_column(name, table.column(table.names[0]))
 
     def encode(
         self, cells: Cells, rows: NDArray[np.int64], *, with_targets: bool = True
@@ -263,6 +304,8 @@ class Preprocessing:
             "sample_weight": None if self.weight is None else self.weight.to_json(),
             "filters": [settings.to_json() for settings in self.filters],
             **({} if self.window is None else {"window": self.window.to_json()}),
+            "features_shape": None if self.features_shape is None else list(self.features_shape),
+            "whitening": None if self.whitening is None else self.whitening.to_json(),
         }
 
     @classmethod
@@ -288,7 +331,9 @@ class Preprocessing:
 
     @classmethod
     def _from_state(cls, state: dict[str, Any]) -> "Preprocessing":
-        weight = state["sample_weight"]
+        weight, shape, whitening = (
+            state.get(key) for key in ("sample_weight", "features_shape", "whitening")
+        )
         return cls(
             read_options=_read_options_from_json(state["read"]),
             input_columns=tuple(input_from_json(column) for column in state["columns"]),
@@ -296,6 +341,8 @@ class Preprocessing:
             weight=None if weight is None else WeightColumn.from_json(weight),
             filters=tuple(ColumnSettings.from_json(settings) for settings in state["filters"]),
             window=WindowPlan.from_json(state["window"]) if "window" in state else None,
+            features_shape=None if shape is None else tuple(shape),
+            whitening=None if whitening is None else Whitening.from_json(whitening),
         )
 
     def _plan(self, table: Table, *, with_targets: bool) -> list[PlannedColumn]:

@@ -10,13 +10,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from dlcli.data.arrays import is_array_column
 from dlcli.data.cells import missing_mask, to_text
 from dlcli.data.column_profile import ColumnProfile, profile_column
+from dlcli.data.image_profile import ImageProfile, format_image_profile, profile_images
 from dlcli.data.readers import looks_headerless
 from dlcli.data.table import Table
 from dlcli.terminal_text import cell_width, counted, cut_middle, pad, printable
 
 BARS = " ▁▂▃▄▅▆▇█"
+MOST_CLASSES = 20
+"""Classes of a folder that are listed."""
 _FIGURES = ("missing", "distinct", "min", "median", "max")
 
 
@@ -29,6 +33,11 @@ class TableProfile:
     duplicates: int
     """Rows that repeat an earlier one in every cell."""
     columns: tuple[ColumnProfile, ...]
+    """Those whose cells are single values."""
+    images: tuple[ImageProfile, ...] = ()
+    """Columns of image files, which are among `columns` too, and of arrays."""
+    classes: tuple[tuple[str, int], ...] = ()
+    """Of a folder of images: its sub-folders with their numbers of images."""
     has_header: bool = True
     """False where the column names look like a first row of data."""
 
@@ -42,19 +51,40 @@ class TableProfile:
 
 
 def profile_table(
-    table: Table, *, decimal: str = ".", thousands: str | None = None
+    table: Table,
+    *,
+    decimal: str = ".",
+    thousands: str | None = None,
+    with_images: bool = True,
 ) -> TableProfile:
-    """Profile every column; `decimal` and `thousands` say how text columns write numbers."""
+    """Profile every column; `decimal` and `thousands` say how text columns write numbers.
+
+    `with_images` also opens the files that columns name, to see what images they are.
+    """
+    arrays = [name for name in table.names if is_array_column(table.column(name))]
+    cells = table.select([name for name in table.names if name not in arrays])
     columns = tuple(
-        profile_column(table, name, decimal=decimal, thousands=thousands) for name in table.names
+        profile_column(cells, name, decimal=decimal, thousands=thousands) for name in cells.names
     )
+    files = [column.name for column in columns if column.type == "image"]
     return TableProfile(
         files=tuple(dict.fromkeys(origin.path.name for origin in table.origins)),
         num_rows=table.num_rows,
-        duplicates=_count_duplicates(table),
+        duplicates=0 if arrays else _count_duplicates(table),
         columns=columns,
-        has_header=not lacks_header(table),
+        images=profile_images(table, [*files, *arrays]) if with_images else (),
+        classes=_class_counts(table),
+        has_header=not lacks_header(cells),
     )
+
+
+def _class_counts(table: Table) -> tuple[tuple[str, int], ...]:
+    """Count the images of each class of a folder, in the order of the classes."""
+    if not table.origins or not table.origins[0].path.is_dir() or len(table.names) < 2:
+        return ()
+    counted = table.column(table.names[1]).value_counts()
+    names, counts = counted.field("values").to_pylist(), counted.field("counts").to_pylist()
+    return tuple(zip(names, counts, strict=True))
 
 
 def lacks_header(table: Table) -> bool:
@@ -105,13 +135,17 @@ def format_profile(profile: TableProfile, *, width: int = 100) -> str:
         [
             cut_middle(" + ".join(profile.files), width - 50),
             _count_or_no(profile.num_rows, "row"),
-            _count_or_no(len(profile.columns), "column"),
+            _count_or_no(_num_columns(profile), "column"),
             _count_or_no(profile.duplicates, "repeated row"),
         ]
     )
     notes = [line for note in _notes(profile) for line in _wrap_note(note, width)]
     table = "\n".join(_format_columns(profile, width))
-    return "\n\n".join([title, table, *(["\n".join(["notes", *notes])] if notes else [])])
+    blocks = [title, *([table] if profile.columns else [])]
+    if profile.classes:
+        blocks.append("\n".join(_format_classes(profile.classes)))
+    blocks += [format_image_profile(images, width=width) for images in profile.images]
+    return "\n\n".join([*blocks, *(["\n".join(["notes", *notes])] if notes else [])])
 
 
 def format_bars(counts: Sequence[int]) -> str:
@@ -147,6 +181,24 @@ def _format_columns(profile: TableProfile, width: int) -> list[str]:
     return lines
 
 
+def _num_columns(profile: TableProfile) -> int:
+    return len(profile.columns) + sum(each.is_array for each in profile.images)
+
+
+def _format_classes(classes: Sequence[tuple[str, int]]) -> list[str]:
+    """List the first classes with their counts, one a line."""
+    name_width = max(cell_width(printable(name)) for name, _ in classes[:MOST_CLASSES])
+    size = max(len(f"{count:,}") for _, count in classes)
+    most = max(count for _, count in classes)
+    lines = [
+        f"  {pad(printable(name), name_width)}  {count:>{size},}  {'█' * -(-count * 20 // most)}"
+        for name, count in classes[:MOST_CLASSES]
+    ]
+    more = len(classes) - MOST_CLASSES
+    title = f"{len(classes):,} class folders" if len(classes) > 1 else "1 class folder"
+    return [title, *lines, *([f"  and {more:,} more"] if more > 0 else [])]
+
+
 def _figures(column: ColumnProfile) -> list[str]:
     missing = f"{column.missing:,}" if column.missing else "-"
     extent = (column.minimum, column.median, column.maximum)
@@ -162,7 +214,7 @@ def format_extent(value: float | str | None) -> str:
 
 def _format_top(column: ColumnProfile, width: int) -> str:
     """List the most frequent values with their shares, as many as fit."""
-    if column.nature in ("identifier", "text"):
+    if column.nature in ("identifier", "text") or column.type == "image":
         return ""
     known = sum(count for _, count in column.top)
     num_cells = known if len(column.top) == column.distinct else None

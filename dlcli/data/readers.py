@@ -10,7 +10,9 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from dlcli.data.arrays import is_array_column
 from dlcli.data.cells import check_decimal, infer_column, join_columns, mark_missing, to_text
+from dlcli.data.image_folder import IMAGE_SUFFIXES
 from dlcli.data.table import Table
 from dlcli.errors import DataError
 from dlcli.files import reading, refusal
@@ -30,8 +32,12 @@ READERS: Mapping[str, str] = {
     },
     **{suffix: "dlcli.data.formats.excel" for suffix in (".xlsx", ".xlsm", ".xls", ".ods")},
     ".parquet": "dlcli.data.formats.parquet",
+    ".npz": "dlcli.data.formats.npz",
+    **dict.fromkeys(IMAGE_SUFFIXES, "dlcli.data.formats.image_file"),
 }
 """File suffix to the module that reads it; a module is imported when a file asks for it."""
+
+FOLDER_READER = "dlcli.data.formats.folder"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,8 +159,12 @@ def looks_headerless(names: Sequence[str]) -> bool:
 def _format_of(path: Path) -> Format:
     if path == STDIN:
         return _load(READERS[".csv"])
+    if _is_folder(path):
+        return _load(FOLDER_READER)
     suffix = suffix_of(path)
-    if suffix not in READERS and not _is_folder(path):
+    if not suffix:
+        _check_readable(path)
+    if suffix not in READERS:
         known = ", ".join(known for known in READERS if not known.endswith(".gz"))
         raise DataError(
             f"{path.name}: cannot tell the format from the suffix {suffix!r}",
@@ -175,8 +185,6 @@ def _load(module: str) -> Format:
 
 def _check_readable(path: Path) -> None:
     try:
-        if path.is_dir():
-            raise DataError(f"{path} is a folder", hint=f"name its files: {path.name}/*.csv")
         with path.open("rb") as file:
             is_empty = not file.read(1)
     except FileNotFoundError as error:
@@ -216,7 +224,7 @@ def _check_same_columns(first: Table, other: Table) -> None:
 def _type_column(
     column: pa.ChunkedArray, name: str, options: ReadOptions, *, has_types: bool
 ) -> pa.ChunkedArray:
-    if options.as_written and not has_types:
+    if is_array_column(column) or (options.as_written and not has_types):
         return column
     if name in options.text_columns:
         return mark_missing(to_text(column), options.missing_values)

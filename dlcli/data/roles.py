@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from dlcli.data.columns.policies import PlannedColumn, Role
-from dlcli.data.columns.settings import resolve_settings
+from dlcli.data.columns.settings import name_scale, resolve_settings
 from dlcli.data.readers import looks_headerless
 from dlcli.data.table import Table
 from dlcli.data.types import check_not_in_doubt, column_type
 from dlcli.errors import DataError
 from dlcli.spec.data import ColumnSpec, DataSpec, as_names
-from dlcli.spec.problems import suggest
+from dlcli.spec.problems import join_names, suggest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,9 +79,19 @@ def unknown_column(table: Table, name: str, *, where: str) -> DataError:
     """Build the error for a column that `table` lacks, with the nearest name as its hint."""
     file = table.origins[0].path.name if table.origins else "the table"
     hint = suggest(name, table.names)
+    if table.origins and table.origins[0].path.is_dir():
+        hint = _folder_hint(name, table)
     if looks_headerless(table.names):
         hint = f"the first row looks like data: list the column names under `header`; {hint}"
-    return DataError(f"{file} has no column {name!r} ({where})", hint=hint)
+    noun = "array" if file.endswith(".npz") else "column"
+    return DataError(f"{file} has no {noun} {name!r} ({where})", hint=hint)
+
+
+def _folder_hint(name: str, table: Table) -> str:
+    folder = table.origins[0].path.name
+    if name == "class":
+        return f"a folder in {folder} for each class, with its images in it, gives this column"
+    return f"a folder of images has the columns {join_names(table.names)}"
 
 
 def _check_names(spec: DataSpec, table: Table) -> None:
@@ -156,9 +166,10 @@ def _plan_target(spec: DataSpec, table: Table, name: str, is_classes: bool) -> P
     inferred = column_type(spec, name, table.column(name))
     check_not_in_doubt(name, inferred, role="target")
     kind = inferred.type
-    if kind in ("date", "text"):
+    if kind in ("date", "text", "image"):
+        article = "an" if kind == "image" else "a"
         raise DataError(
-            f"target {name!r} is a {kind} column; a target holds numbers or classes",
+            f"target {name!r} is {article} {kind} column; a target holds numbers or classes",
             hint="name another column, or turn it into a number or class in the file",
         )
     if is_classes and kind == "number":
@@ -169,9 +180,9 @@ def _plan_target(spec: DataSpec, table: Table, name: str, is_classes: bool) -> P
 def _plan_lag(spec: DataSpec, target: PlannedColumn) -> PlannedColumn:
     """Plan a target's own past, which is scaled as an input is."""
     own = spec.columns.get(target.name, ColumnSpec())
-    scale = own.scale or spec.scale
-    is_number = target.settings.type == "number"
-    settings = replace(target.settings, scale=scale if is_number else "none")
+    scale, _ = name_scale(own.scale or spec.scale)
+    is_scaled = target.settings.type == "number" and scale != "zca"
+    settings = replace(target.settings, scale=scale if is_scaled else "none")
     return PlannedColumn(settings=settings, role="input")
 
 

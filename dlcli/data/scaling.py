@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dlcli.spec.data import Scale
+from dlcli.spec.data import ScaleName
 
 Floats = NDArray[np.float64]
 
@@ -21,7 +21,7 @@ EDGE = 1e-7
 class Scaler:
     """A fitted scaler: linear, `(x - offset) / scale`, unless it has `quantiles`."""
 
-    kind: Scale
+    kind: ScaleName
     offset: float = 0.0
     scale: float = 1.0
     quantiles: tuple[float, ...] | None = None
@@ -66,7 +66,7 @@ class Scaler:
         )
 
 
-def fit_scaler(kind: Scale, values: Floats) -> Scaler:
+def fit_scaler(kind: ScaleName, values: Floats) -> Scaler:
     """Fit on `values` [rows], finite and not empty; a constant column is only shifted to 0."""
     assert values.ndim == 1 and values.size, "a scaler needs values"
     # Numbers near the end of float64 overflow here; what comes of them is refused when encoded.

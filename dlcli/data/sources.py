@@ -1,10 +1,13 @@
 """From what a config calls its source to files on this machine, and their fingerprints."""
 
+import hashlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
+from dlcli.data.image_folder import image_files
 from dlcli.errors import DataError
 from dlcli.files import hash_file, reading
 
@@ -49,9 +52,23 @@ def resolve_source(
 
 
 def fingerprint(path: Path) -> SourceFile:
-    """Return the file with its sha256 and size."""
+    """Return the file, or the folder with all its images, with its sha256 and size."""
     with reading(path, DataError):
-        return SourceFile(path=path, sha256=hash_file(path), num_bytes=path.stat().st_size)
+        if path.is_dir():
+            sha256, num_bytes = hash_files(image_files(path), within=path)
+        else:
+            sha256, num_bytes = hash_file(path), path.stat().st_size
+        return SourceFile(path=path, sha256=sha256, num_bytes=num_bytes)
+
+
+def hash_files(files: Sequence[Path], *, within: Path) -> tuple[str, int]:
+    """Return one sha256 of the names and contents of files, and their bytes in all."""
+    digest, num_bytes = hashlib.sha256(), 0
+    for file in files:
+        name = os.path.relpath(file, within)
+        digest.update(f"{name}\0{hash_file(file)}\n".encode())
+        num_bytes += file.stat().st_size
+    return digest.hexdigest(), num_bytes
 
 
 def _download_stage(name: str, done: int, total: int | None) -> str:

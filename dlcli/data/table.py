@@ -15,6 +15,10 @@ from dlcli.errors import DataError
 skip_pandas()
 
 
+IMAGE_UNIT = "image"
+"""What a row is called where it is nothing but the file of an image."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Origin:
     """A stretch of consecutive rows of one file."""
@@ -25,7 +29,7 @@ class Origin:
     """Row number of the first data row, as people count: 2 below a header, else 1."""
     num_rows: int
     unit: str = "row"
-    """What the file's rows are called: `row`, or `line` for JSON Lines."""
+    """What the file's rows are called: `row`, `line` for JSON Lines, or `image` for images alone."""
 
 
 @dataclass(frozen=True, kw_only=True)

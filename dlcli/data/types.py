@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from dlcli.data.arrays import is_array_column
 from dlcli.data.cells import cell_text, infer_column, parse_dates, parse_numbers
 from dlcli.data.columns.reading import FALSE_WORDS, NAN_TEXT, TRUE_WORDS, empty_missing
 from dlcli.data.columns.settings import column_hint, implied_type, yaml_text
@@ -21,6 +22,7 @@ TEXT_WORDS = 5.0
 """Mean number of words from which distinct texts are prose rather than names."""
 OTHER_DATE_FORMATS = ("%Y-%m", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%Y/%m/%d", "%d-%m-%Y", "%b %Y")
 
+_IMAGE_FILE = r"(?i)\.(png|jpe?g|bmp|gif|webp)\s*$"
 _CODE = r"^\s*[+-]?0[0-9]+\s*$"
 _SAMPLE_CELLS = 20_000
 
@@ -40,6 +42,8 @@ def column_type(spec: DataSpec, name: str, column: pa.ChunkedArray) -> InferredT
     """Return the type that the settings of `name` give, else the one its cells show."""
     own = spec.columns.get(name, ColumnSpec())
     named = implied_type(own)
+    if is_array_column(column):
+        return InferredType(type=_array_type(name, named))
     if named is not None:
         return InferredType(type=named)
     markers = spec.missing_values if own.missing_values is None else own.missing_values
@@ -58,6 +62,8 @@ def infer_type(
     Text counts as numbers or dates when at least half of its cells read as such: the others are
     then unreadable cells, which a policy must name, rather than one category each.
     """
+    if is_array_column(column):
+        return InferredType(type="image")
     if pa.types.is_string(column.type):
         column = infer_column(column, decimal=decimal, thousands=thousands)
     kind = column.type
@@ -72,6 +78,8 @@ def infer_type(
     if len(texts) == 0:
         return InferredType(type="number")
     # A category's cells repeat: each different text is tried once, and counts as often as it stands.
+    if _name_images(texts):
+        return InferredType(type="image")
     counted = texts.value_counts()
     words, counts = pa.chunked_array([counted.field("values")]), counted.field("counts").to_numpy()
     no_nan = pc.invert(pc.match_substring_regex(words, NAN_TEXT)).to_numpy()
@@ -99,6 +107,23 @@ def check_not_in_doubt(name: str, inferred: InferredType, *, role: str) -> None:
             f"`{column_hint(name, type='text')}` or `{column_hint(name, type='category')}`"
         )
     raise DataError(f"column {name!r} {inferred.doubt}", hint=hint)
+
+
+def _array_type(name: str, named: ColumnType | None) -> ColumnType:
+    if named not in (None, "image"):
+        raise DataError(
+            f"column {name!r} holds arrays, and is no {named} column",
+            hint=f"leave its type out, or set `{column_hint(name, type='image')}`",
+        )
+    return "image"
+
+
+def _name_images(texts: pa.ChunkedArray) -> bool:
+    """Tell whether every text ends like the name of an image file; most columns fail at the first."""
+    return all(
+        pc.all(pc.match_substring_regex(some, _IMAGE_FILE)).as_py()
+        for some in (texts.slice(0, 1), texts)
+    )
 
 
 def _texts_type(texts: pa.ChunkedArray) -> InferredType:

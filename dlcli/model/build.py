@@ -28,19 +28,39 @@ def build_model(spec: RunSpec, inputs: Mapping[str, InputSpec]) -> keras.Model:
     outputs likewise.
     """
     network = resolve_network(spec)
-    tensors = {
+    given_inputs = {
         name: keras.Input(shape=item.shape, dtype=item.dtype, name=tensor_name(name))
         for name, item in inputs.items()
     }
+    names = _layer_names(spec, network, given_inputs)
+    tensors = {name: _scaled(tensor, inputs[name], names) for name, tensor in given_inputs.items()}
     made: list[Any] = []
-    for index, name in enumerate(_layer_names(spec, network, tensors)):
+    for index, name in enumerate(names):
         made.append(_apply_layer(spec, network, index, name, tensors, made))
     _check_all_used(spec, network, list(tensors))
     outputs = {name: made[index] for name, index in network.graph.outputs.items()}
     _check_output_shapes(spec, network, outputs)
     given = {tensor_name(name): tensor for name, tensor in outputs.items()}
-    taken = {tensor_name(name): tensor for name, tensor in tensors.items()}
+    taken = {tensor_name(name): tensor for name, tensor in given_inputs.items()}
     return keras.Model(inputs=_lone(taken), outputs=_lone(given), name="network")
+
+
+def _scaled(tensor: Any, item: InputSpec, taken: list[str]) -> Any:
+    """Return the numbers that layers take of an input: bytes become floats, pixels are scaled."""
+    if item.dtype != "uint8" and not item.scale:
+        return tensor
+    name = next(
+        name
+        for number in itertools.count()
+        if (name := f"{tensor.name}_scaled{number or ''}") not in taken
+    )
+    return keras.layers.Rescaling(
+        scale=_lone_number(item.scale, 1.0), offset=_lone_number(item.offset, 0.0), name=name
+    )(tensor)
+
+
+def _lone_number(values: tuple[float, ...], default: float) -> Any:
+    return list(values) if len(values) > 1 else next(iter(values), default)
 
 
 def _lone(tensors: dict[str, Any]) -> Any:

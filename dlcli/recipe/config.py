@@ -16,7 +16,15 @@ from dlcli.recipe.columns import (
     plan_text,
     say_marker,
 )
-from dlcli.recipe.network import VOCABULARY, Size, choose_size, has_own_heads, network_lines
+from dlcli.recipe.images import SIZE, ImagePlan, image_network_lines, left_out, plan_images
+from dlcli.recipe.network import (
+    VOCABULARY,
+    Size,
+    choose_size,
+    has_own_heads,
+    head_lines,
+    network_lines,
+)
 from dlcli.recipe.targets import TargetPlan, plan_target
 from dlcli.recipe.text import Line, flow, line, say, write_blocks, write_key, write_list
 from dlcli.terminal_text import counted
@@ -49,6 +57,8 @@ class Plan:
     num_rows: int
     time: str | None
     """A column of moments, one for each row, in order."""
+    images: ImagePlan | None = None
+    """The images that alone are looked at, where there are any."""
 
     @property
     def inputs(self) -> list[InputPlan]:
@@ -75,6 +85,8 @@ def plan_config(
             f"{file} has {counted(profile.num_rows, 'row')}; a network needs at least {FEWEST_ROWS}"
         )
     planned = tuple(plan_target(profile, table, target) for target in targets)
+    if profile.images:
+        return _plan_images(profile, planned, name=name, source=source, read_settings=read_settings)
     columns = [
         plan_input(column, profile.num_rows)
         for column in profile.columns
@@ -93,6 +105,31 @@ def plan_config(
         columns=tuple(columns),
         num_rows=profile.num_rows,
         time=_time_column(profile, table, columns),
+    )
+
+
+def _plan_images(
+    profile: TableProfile,
+    targets: tuple[TargetPlan, ...],
+    *,
+    name: str,
+    source: str,
+    read_settings: Mapping[str, Any],
+) -> Plan:
+    images = plan_images(profile.images[0])
+    taken = {images.column.name, *(target.name for target in targets)}
+    names = [column.name for column in profile.columns]
+    names += [each.name for each in profile.images if each.name not in names]
+    others = [left_out(each, [images.column.name]) for each in names if each not in taken]
+    return Plan(
+        name=name,
+        source=source,
+        read_settings=read_settings,
+        targets=targets,
+        columns=(images.column, *others),
+        num_rows=profile.num_rows,
+        time=None,
+        images=images,
     )
 
 
@@ -119,7 +156,12 @@ def _time_column(profile: TableProfile, table: Table, columns: Sequence[InputPla
 
 def write_config(plan: Plan, *, about: Sequence[str]) -> str:
     """Write the config as YAML; `about` is said at its top."""
-    size = choose_size(plan.num_rows)
+    size = SIZE if plan.images is not None else choose_size(plan.num_rows)
+    layers = (
+        network_lines(plan.inputs, plan.targets, size)
+        if plan.images is None
+        else image_network_lines(plan.images, head_lines(plan.targets, size))
+    )
     blocks = [
         [line("", text) for text in about],
         [
@@ -127,7 +169,7 @@ def write_config(plan: Plan, *, about: Sequence[str]) -> str:
             line(f"seed: {SEED}", "same seed, same split, same start, same network"),
         ],
         _data_lines(plan),
-        network_lines(plan.inputs, plan.targets, size),
+        layers,
         _objective_lines(plan.targets),
         _training_lines(size),
         _callback_lines(plan, size),
@@ -138,7 +180,7 @@ def write_config(plan: Plan, *, about: Sequence[str]) -> str:
 def _data_lines(plan: Plan) -> list[Line]:
     lines = [
         line("data:"),
-        line(f"  source: {flow(plan.source)}", "the file, relative to this one"),
+        line(f"  source: {flow(plan.source)}", _about_source(plan)),
         *_reading_lines(plan.read_settings),
         *_target_lines(plan.targets),
         *_drop_lines(plan),
@@ -147,11 +189,19 @@ def _data_lines(plan: Plan) -> list[Line]:
     ]
     if any(not item.is_text for item in plan.inputs):
         about = "inputs are brought to mean 0 and deviation 1"
+        if plan.images is not None:
+            about = "pixels are brought to mean 0 and deviation 1, channel by channel"
         lines.append(line("  scale: standard", about))
     if any(target.task == "number" for target in plan.targets):
         about = "the target too, while training; reports use its unit"
         lines.append(line("  target_scale: standard", about))
     return lines
+
+
+def _about_source(plan: Plan) -> str:
+    if plan.images is not None and plan.source.endswith("/"):
+        return "a folder with a folder for each class, relative to this file"
+    return "the file, relative to this one"
 
 
 def _reading_lines(settings: Mapping[str, Any]) -> list[Line]:

@@ -63,9 +63,7 @@ def network_lines(
         if size.dropout:
             about = f"{size.dropout:.0%} are left out at random, against learning by heart"
             trunk.append(line(f"  - Dropout: {size.dropout}", about))
-    if has_own_heads(targets):
-        return [line("layers:"), *trunk, *_head_lines(targets, size)]
-    return [line("layers:"), *trunk, _head(targets)]
+    return [line("layers:"), *trunk, *head_lines(targets, size)]
 
 
 def has_own_heads(targets: Sequence[TargetPlan]) -> bool:
@@ -93,6 +91,11 @@ def _text_lines(
         names.append(name)
         lines.append(line(f"  - GlobalAveragePooling1D: {flow({'name': name})}", about))
     return [*lines, line(f"  - Concatenate: {flow({'inputs': names})}", "side by side")]
+
+
+def head_lines(targets: Sequence[TargetPlan], size: Size) -> list[Line]:
+    """Write the output layer, or a trunk with an output for each target."""
+    return _head_lines(targets, size) if has_own_heads(targets) else [_head(targets)]
 
 
 def _head(targets: Sequence[TargetPlan]) -> Line:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from dlcli.data.arrays import is_array_column
 from dlcli.data.column_profile import ColumnProfile
 from dlcli.data.columns.policies import cell_texts
 from dlcli.data.dataset import Dataset
@@ -30,9 +31,12 @@ def profile_run(
     """Return JSON values: every column of the training table, and the worst rows of `part`."""
     table = dataset.tables["train"]
     rows = _chosen_rows(table)
-    profile = profile_table(table if rows is None else table.take(rows))
+    profile = profile_table(table if rows is None else table.take(rows), with_images=False)
     names = dataset.preprocessing.needed_columns
-    shown = [name for name in names if name in dataset.tables[part].names][:MOST_COLUMNS]
+    judged = dataset.tables[part]
+    shown = [
+        name for name in names if name in judged.names and not is_array_column(judged.column(name))
+    ][:MOST_COLUMNS]
     return {
         "format": FORMAT,
         "rows": table.num_rows,
@@ -42,10 +46,7 @@ def profile_run(
         "worst": {
             "columns": shown,
             "left_out": len(names) - len(shown),
-            "targets": {
-                name: _worst_rows(dataset.tables[part], each, shown)
-                for name, each in tested.items()
-            },
+            "targets": {name: _worst_rows(judged, each, shown) for name, each in tested.items()},
         },
     }
 

@@ -8,8 +8,14 @@ from dlcli.spec.fields import Boolean, Choice, Integer, Number, Text
 from dlcli.spec.sections import Section, setting
 from dlcli.spec.windows import WindowSpec
 
-ColumnType = Literal["number", "category", "boolean", "date", "text"]
-Scale = Literal["none", "standard", "minmax", "robust", "quantile"]
+ColumnType = Literal["number", "category", "boolean", "date", "text", "image"]
+ScaleName = Literal["none", "standard", "minmax", "robust", "quantile", "zca"]
+Color = Literal["grey", "rgb", "rgba"]
+Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos3", "area"]
+Aspect = Literal["stretch", "crop", "pad"]
+
+ZCA_EPSILON = 0.01
+"""Added to the variances that ZCA whitening divides by; pixels have variance 1 by then."""
 
 DATE_PARTS = ("year", "month", "day", "weekday", "dayofyear", "hour", "minute", "second")
 
@@ -23,12 +29,32 @@ class ConstantPolicy:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class ZcaScale:
+    """Whiten images with an epsilon of one's own."""
+
+    zca: float = setting(
+        Number(exclusive_minimum=0),
+        "What is added to the variances that whitening divides by: the smaller, the more the "
+        "faintest differences between pixels count; 0.01 for plain `zca`.",
+    )
+
+
+Scale = ScaleName | ZcaScale
 Missing = Literal["error", "drop", "mean", "median", "mode"] | ConstantPolicy
 MISSING = OneOf(
     (Choice(("error", "drop", "mean", "median", "mode")), Section(ConstantPolicy)),
 )
 MISSING_VALUES = ListOf(OneOf((Text(), Number())))
-SCALE = Choice(("none", "standard", "minmax", "robust", "quantile"))
+SCALE = OneOf(
+    (
+        Choice(("none", "standard", "minmax", "robust", "quantile", "zca")),
+        Section(ZcaScale),
+    )
+)
+TARGET_SCALE = Choice(("none", "standard", "minmax", "robust", "quantile"))
+SIZE = OneOf((Integer(minimum=1), ListOf(Integer(minimum=1), 2)))
+SHAPE = ListOf(Integer(minimum=1), 1)
 UNREADABLE = Choice(("error", "missing", "drop"))
 UNSEEN = Choice(("error", "ignore"))
 NAMES = OneOf((Text("a column name"), ListOf(Text("a column name"), 1)))
@@ -39,7 +65,7 @@ class ColumnSpec:
     """Settings of one column, over the ones of the whole table."""
 
     type: ColumnType | None = setting(
-        Choice(("number", "category", "boolean", "date", "text")),
+        Choice(("number", "category", "boolean", "date", "text", "image")),
         "What the column holds; without it the type is inferred from the cells.",
         default=None,
     )
@@ -70,7 +96,12 @@ class ColumnSpec:
         "What happens to a category that training has not seen: an error, or no feature is set.",
         default=None,
     )
-    scale: Scale | None = setting(SCALE, "How the numbers of this column are scaled.", default=None)
+    scale: Scale | None = setting(
+        SCALE,
+        "How the numbers of this column are scaled; images also by zca, or {zca: 0.1} with an "
+        "epsilon.",
+        default=None,
+    )
     format: str | None = setting(
         Text(),
         "How dates are written, in strptime codes, e.g. '%d/%m/%Y'; ISO 8601 without it.",
@@ -93,6 +124,33 @@ class ColumnSpec:
     )
     lower: bool = setting(
         Boolean(), "Whether text is lower-cased before it is cut into words.", default=True
+    )
+    size: tuple[int, ...] | int | None = setting(
+        SIZE,
+        "The height and width that image files are resized to, e.g. [64, 64]; without it all must "
+        "have one size.",
+        default=None,
+    )
+    color: Color | None = setting(
+        Choice(("grey", "rgb", "rgba")),
+        "The channels of an image: 1, 3 or 4; without it grey where every image is, else rgb.",
+        default=None,
+    )
+    interpolation: Interpolation = setting(
+        Choice(("nearest", "bilinear", "bicubic", "lanczos3", "area")),
+        "How pixels are computed when an image is resized.",
+        default="bilinear",
+    )
+    aspect: Aspect = setting(
+        Choice(("stretch", "crop", "pad")),
+        "What happens to an image whose height and width are in another proportion than `size`.",
+        default="stretch",
+    )
+    shape: tuple[int, ...] | None = setting(
+        SHAPE,
+        "The shape that each row's array in an .npz file arrives in; without it an array of two "
+        "dimensions is a grey image.",
+        default=None,
     )
 
 
@@ -145,8 +203,8 @@ class DataSpec:
 
     source: str | tuple[str, ...] = setting(
         OneOf((Text("a file"), ListOf(Text("a file"), 1))),
-        "CSV, TSV, Excel, Parquet or JSON Lines: a path relative to this file, a list, a glob, or "
-        "`dataset:NAME` for a public set.",
+        "CSV, TSV, Excel, Parquet, JSON Lines, .npz or a folder of images: a path relative to this "
+        "file, a list, a glob, or `dataset:NAME` for a public set.",
     )
     target: str | tuple[str, ...] = setting(
         NAMES, "The column, or list of columns, that the network predicts, e.g. target: price."
@@ -214,9 +272,20 @@ class DataSpec:
         "What happens to a category that training has not seen: an error, or no feature is set.",
         default="error",
     )
-    scale: Scale = setting(SCALE, "How numeric inputs are scaled.", default="none")
-    target_scale: Scale = setting(
+    shape: tuple[int, ...] | None = setting(
+        SHAPE,
+        "The shape that the numbers of a row arrive in, in the order of their columns: [8, 8, 1] "
+        "makes a grey image of 64 columns of pixels.",
+        default=None,
+    )
+    scale: Scale = setting(
         SCALE,
+        "How numeric inputs and images are scaled; images also by zca, or {zca: 0.1} with an "
+        "epsilon.",
+        default="none",
+    )
+    target_scale: ScaleName = setting(
+        TARGET_SCALE,
         "How numeric targets are scaled for training; always undone in what is reported.",
         default="none",
     )
@@ -251,6 +320,14 @@ class DataSpec:
         if window.lags or self.inputs is None:
             return self.target_names
         return tuple(name for name in self.target_names if name in as_names(self.inputs or ()))
+
+
+def as_size(value: tuple[int, ...] | int | None) -> tuple[int, int] | None:
+    """Return a height and width; one number is both."""
+    if value is None:
+        return None
+    height, width = (value, value) if isinstance(value, int) else value
+    return height, width
 
 
 def as_names(value: Any) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ _OF_TYPE = {
     "category": ("encode", "categories", "unseen"),
     "date": ("format", "parts"),
     "text": ("vocabulary", "length", "lower"),
+    "image": ("size", "color", "interpolation", "aspect", "shape"),
 }
 """Settings that only one type of column can have."""
 
@@ -23,10 +24,18 @@ def check_data(data: DataSpec, problems: Problems) -> None:
     _check_text_format(data, problems)
     for name, column in data.columns.items():
         _check_column(column, ("data", "columns", name), problems)
+        _check_image(column, ("data", "columns", name), problems)
     if not problems.within(("data", "split")):
         _check_split(data.split, problems)
     if not problems.within(("data", "window")):
         check_window(data, problems)
+    if data.shape is not None and data.window is not None:
+        problems.add(
+            ("data", "shape"),
+            "shape makes an image of each row, and window a sequence of rows: they exclude each other",
+            hint="a Reshape layer gives the numbers of a window another shape",
+            on_key=True,
+        )
 
 
 def _check_roles(data: DataSpec, problems: Problems) -> None:
@@ -94,6 +103,23 @@ def _check_column(column: ColumnSpec, path: KeyPath, problems: Problems) -> None
         found = found or kind
 
 
+def _check_image(column: ColumnSpec, path: KeyPath, problems: Problems) -> None:
+    if isinstance(column.size, tuple) and len(column.size) != 2:
+        problems.add(
+            (*path, "size"),
+            f"size: expected a height and a width, got {len(column.size)} numbers",
+            hint="e.g. size: [64, 64]; the channels follow from color",
+        )
+    for key in ("interpolation", "aspect"):
+        if column.size is None and getattr(column, key) != getattr(_DEFAULTS, key):
+            problems.add(
+                (*path, key),
+                f"{key} does nothing without size",
+                hint=f"e.g. size: [64, 64] beside it, or leave {key} out",
+                on_key=True,
+            )
+
+
 def _check_split(split: SplitSpec, problems: Problems) -> None:
     before = len(problems.found)
     for name in ("test", "validation"):
@@ -125,6 +151,7 @@ def _check_size(name: str, size: float | str, problems: Problems) -> None:
         if hint is None and closest(written, ["test"]) and written != "test":
             hint = "did you mean 'test'?"
         is_file = Path(written).suffix or ":" in size or "*" in size or written == "test"
+        is_file = is_file or Path(size).is_dir()
         if hint is not None or not is_file:
             problems.add(
                 path,

@@ -1,6 +1,7 @@
 """The layer list: how each layer is named, where its input comes from, which ones are outputs."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from dlcli.spec.components import Component, ComponentSpec
@@ -11,6 +12,8 @@ from dlcli.spec.windows import WINDOW
 
 FEATURES = "features"
 """The input that holds numbers and one-hot categories, in one tensor."""
+
+ARRAY_SUFFIX = ".npz"
 
 
 # Layers that take several others; all but the last group need at least two.
@@ -104,7 +107,7 @@ def own_inputs(data: DataSpec) -> tuple[str, ...]:
     return tuple(
         name
         for name, column in data.columns.items()
-        if column.type == "text" or column.encode == "ordinal"
+        if column.type in ("text", "image") or column.encode == "ordinal"
     )
 
 
@@ -114,6 +117,12 @@ def input_names(data: DataSpec) -> tuple[str, ...]:
         return (FEATURES, *own_inputs(data))
     shared = (WINDOW, FEATURES) if data.window.static_names else (WINDOW,)
     return (*shared, *own_inputs(data))
+
+
+def _may_hold_arrays(data: DataSpec) -> bool:
+    """Tell whether the source itself says which columns are images: a folder, or arrays."""
+    sources = as_names(data.source)
+    return any(not Path(item).suffix or item.endswith(ARRAY_SUFFIX) for item in sources)
 
 
 def connect(layers: tuple[LayerSpec, ...], data: DataSpec, problems: Problems) -> Graph:
@@ -183,7 +192,7 @@ def _resolve(
         problems.add(path, f"{name!r} {where}", hint="a layer takes from layers above it")
         return None
     inputs = input_names(data)
-    if name in inputs:
+    if name in inputs or _may_hold_arrays(data):
         return name
     if name in data.columns or name in as_names(data.inputs or ()):
         hint = f"it is part of {inputs[0]!r}; encode: ordinal gives a category an input of its own"

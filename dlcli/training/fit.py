@@ -146,8 +146,9 @@ def _parts(job: TrainingJob, model: Any) -> dict[str, Arrays]:
 def _arrays(job: TrainingJob, part: Part, ranks: dict[str, int]) -> Arrays:
     infos = {info.name: info for info in job.dataset.preprocessing.targets}
     first = infos[job.objectives[0].targets[0]]
+    taken = job.dataset.preprocessing.network_inputs(part.inputs)
     return Arrays(
-        inputs={tensor_name(name): array for name, array in part.inputs.items()},
+        inputs={tensor_name(name): array for name, array in taken.items()},
         targets={
             tensor_name(each.output): labels_of(
                 part, each, infos, rank=ranks[tensor_name(each.output)]

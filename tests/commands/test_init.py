@@ -22,6 +22,7 @@ BUNDLED = {
     "breast_cancer.csv": "diagnosis",
     "concrete.csv": "compressive_strength",
     "diabetes.csv": "progression",
+    "digits.csv": "digit",
     "iris.csv": "species",
     "pima.csv": "outcome",
     "wine.csv": "cultivar",

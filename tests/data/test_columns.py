@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dlcli.data.columns.inputs import KINDS, fit_input, input_from_json, own_tensor
+from dlcli.data.columns.inputs import fit_input, input_from_json, own_tensor
 from dlcli.data.columns.reading import read_column
 from dlcli.data.columns.settings import ColumnSettings, column_hint, resolve_settings, yaml_text
 from dlcli.data.columns.targets import ClassTarget, NumberTarget, fit_target
@@ -248,7 +248,7 @@ CELLS = {
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", CELLS)
 @given(data=st.data(), scale=st.sampled_from(["none", "standard", "quantile"]))
 @settings(max_examples=25, deadline=None)
 def test_json_keeps_a_column_exactly(kind, data, scale):

@@ -381,14 +381,18 @@ def test_files_that_cannot_be_opened(write: Write, tmp_path: Path) -> None:
     )
     missing = tmp_path / "no" / "a.csv"
     fails(missing, f"no such file: {missing}", f"there is no folder {tmp_path / 'no'}")
-    fails(tmp_path, f"{tmp_path} is a folder", f"name its files: {tmp_path.name}/*.csv")
+    fails(
+        tmp_path,
+        f"{tmp_path} is a folder without images (.png, .jpg, .jpeg, .bmp, .gif, .webp)",
+        f"tables in it are named with their files: {tmp_path.name}/*.csv",
+    )
     fails(write("e.csv", ""), f"{tmp_path / 'e.csv'} is empty")
     fails(write("e.csv", "\n \n"), "e.csv is empty: it has no header and no rows")
     fails(
         write("a.sav", "x"),
         "a.sav: cannot tell the format from the suffix '.sav'",
         "known suffixes are .csv, .tsv, .txt, .data, .jsonl, .ndjson, .xlsx, .xlsm, .xls, .ods, "
-        ".parquet; text files may add .gz",
+        ".parquet, .npz, .png, .jpg, .jpeg, .bmp, .gif, .webp; text files may add .gz",
     )
     plain = tmp_path / "a.csv.gz"
     plain.write_bytes(b"a,b\n1,2\n")

@@ -19,6 +19,7 @@ GOLDEN = REPOSITORY / "tests" / "golden" / "errors" / "configs"
 
 # What two keys, two layers or a layer and a target say to each other.
 ABOUT_SEVERAL_KEYS = {
+    "image_rules", "image_windows",
     "callback_and_schedule", "callback_needs_averages", "class_weight_for_number",
     "data_column_settings", "data_marks", "data_split_followers", "data_split_sizes",
     "data_split_unshuffled", "data_split_watches_nothing", "data_two_roles", "metric_twice",

@@ -16,6 +16,7 @@ STATISTICS = {
     "boolean": ("mode",),
     "category": ("mode",),
     "text": (),
+    "image": (),
 }
 """The statistics that a column of each type has; every type can be filled with a constant."""
 
@@ -30,16 +31,17 @@ def check_policy(settings: ColumnSettings) -> None:
     if not fills(settings):
         return
     name, kind = settings.name, settings.type
+    article = "an" if kind == "image" else "a"
     if isinstance(settings.missing, ConstantPolicy):
         if fill_constant(settings) is None:
             raise DataError(
-                f"column {name!r} is a {kind} column: its missing cells cannot become "
+                f"column {name!r} is {article} {kind} column: its missing cells cannot become "
                 f"{settings.missing.constant!r}",
                 hint=_own_policy(settings),
             )
     elif settings.missing not in STATISTICS[kind]:
         raise DataError(
-            f"column {name!r} is a {kind} column: it has no {settings.missing} to take the place "
+            f"column {name!r} is {article} {kind} column: it has no {settings.missing} to take the place "
             "of its missing cells",
             hint=_own_policy(settings),
         )
@@ -75,6 +77,8 @@ def fit_fill(settings: ColumnSettings, read: ReadColumn) -> float | str | None:
 def fill_constant(settings: ColumnSettings) -> float | str | None:
     """Return the policy's constant as the column's type reads it, or None when it cannot."""
     assert isinstance(settings.missing, ConstantPolicy)
+    if settings.type == "image":
+        return None
     text = cell_text(settings.missing.constant)
     if settings.type in ("category", "text"):
         return text
@@ -104,6 +108,8 @@ def _commonest_name(codes: NDArray[np.int32], names: tuple[str, ...]) -> str:
 def _own_policy(settings: ColumnSettings) -> str:
     statistics = STATISTICS[settings.type]
     best = "median" if "median" in statistics else "mode" if statistics else None
+    if settings.type == "image":
+        return f"nothing can stand in for an image: `{column_hint(settings.name, missing='drop')}`"
     words = [] if best is None else [f"`{column_hint(settings.name, missing=best)}`"]
     words.append(f"`{_constant_hint(settings)}`")
     words.append(f"`{column_hint(settings.name, missing='drop')}`")

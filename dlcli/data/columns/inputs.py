@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from dlcli.data.columns.boolean import BooleanInput
 from dlcli.data.columns.category import CategoryInput
 from dlcli.data.columns.date import DateInput
+from dlcli.data.columns.image import ImageInput
 from dlcli.data.columns.number import NumberInput
 from dlcli.data.columns.reading import ReadColumn
 from dlcli.data.columns.settings import ColumnSettings
@@ -39,6 +40,7 @@ KINDS: dict[ColumnType, Any] = {
     "boolean": BooleanInput,
     "date": DateInput,
     "text": TextInput,
+    "image": ImageInput,
 }
 
 
@@ -56,4 +58,4 @@ def input_from_json(state: dict[str, Any]) -> InputColumn:
 
 def own_tensor(column: InputColumn) -> InputSpec | None:
     """Return the tensor that the column arrives in under its own name, if it has one."""
-    return column.tensor if isinstance(column, CategoryInput | TextInput) else None
+    return column.tensor if isinstance(column, CategoryInput | TextInput | ImageInput) else None

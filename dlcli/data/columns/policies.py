@@ -1,11 +1,13 @@
 """What happens to missing and unreadable cells before anything is fitted."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import Literal
 
 import numpy as np
 
+from dlcli.data.arrays import is_array_column
 from dlcli.data.cells import to_text
 from dlcli.data.columns.filling import STATISTICS, check_policy, fills
 from dlcli.data.columns.reading import Mask, ReadColumn, read_column
@@ -23,6 +25,7 @@ UNREADABLE_CELLS = {
     "number": ("cell that is no number", "cells that are no numbers"),
     "date": ("cell that is no date", "cells that are no dates"),
     "boolean": ("cell that is neither true nor false", "cells that are neither true nor false"),
+    "image": ("image that cannot be read", "images that cannot be read"),
 }
 
 
@@ -72,9 +75,16 @@ class Cells:
     """Rows dropped for each column, by reason; a row bad in two columns counts in both."""
 
 
-def read_cells(table: Table, planned: Sequence[PlannedColumn]) -> Cells:
-    """Read the planned columns and settle their bad cells; raises DataError for what is refused."""
-    columns = {p.name: read_column(table.column(p.name), p.settings) for p in planned}
+def read_cells(
+    table: Table,
+    planned: Sequence[PlannedColumn],
+    on_stage: Callable[[str], None] = lambda text: None,
+) -> Cells:
+    """Read the planned columns and settle their bad cells; raises DataError for what is refused.
+
+    `on_stage` is told how far the reading of images is.
+    """
+    columns = {p.name: _read(table, p.settings, on_stage) for p in planned}
     is_dropped = np.zeros(table.num_rows, dtype=bool)
     dropped: dict[str, dict[str, int]] = {}
     for plan in planned:
@@ -94,20 +104,38 @@ def read_cells(table: Table, planned: Sequence[PlannedColumn]) -> Cells:
     return Cells(table=table, columns=columns, kept=kept, dropped=dropped)
 
 
+def _read(table: Table, settings: ColumnSettings, on_stage: Callable[[str], None]) -> ReadColumn:
+    if settings.type != "image":
+        return read_column(table.column(settings.name), settings)
+    read: ReadColumn = import_module("dlcli.data.columns.pixels").read_images(
+        table, settings, on_stage
+    )
+    return read
+
+
 class CellsError(DataError):
     """Cells that no policy covers; the hint names the keys of a config that would."""
 
 
 def cells_error(
-    table: Table, name: str, mask: Mask, *, what: tuple[str, str], hint: str, also: str = ""
+    table: Table,
+    name: str,
+    mask: Mask,
+    *,
+    what: tuple[str, str],
+    hint: str,
+    also: str = "",
+    reasons: Mapping[int, str] | None = None,
 ) -> DataError:
     """Build the error for the cells of column `name` where `mask` [rows] is true.
 
-    `what` names one such cell and several of them.
+    `what` names one such cell and several of them; `reasons` say by row what is wrong with each.
     """
     rows = np.flatnonzero(mask)
     lines = [f"column {name!r} has {len(rows)} {what[len(rows) > 1]}:"]
-    lines += [f"  {_describe(table, name, int(row))}" for row in rows[:MOST_CELLS_SHOWN]]
+    for row in rows[:MOST_CELLS_SHOWN].tolist():
+        reason = f" {reasons[row]}" if reasons and row in reasons else ""
+        lines.append(f"  {_describe(table, name, row)}{reason}")
     if len(rows) > MOST_CELLS_SHOWN:
         lines.append(f"  and {len(rows) - MOST_CELLS_SHOWN} more")
     if also:
@@ -123,6 +151,8 @@ def cell_texts(table: Table, name: str, rows: Iterable[int]) -> list[str | None]
 
 
 def _describe(table: Table, name: str, row: int) -> str:
+    if is_array_column(table.column(name)):
+        return f"{table.locate(row)}:"
     text = cell_texts(table, name, [row])[0]
     if text is None:
         return str(table.locate(row))
@@ -160,10 +190,14 @@ def _refuse_unreadable(
         what=UNREADABLE_CELLS[plan.settings.type],
         hint=_unreadable_hint(table, plan.settings, mask),
         also=_others([(other.name, int(m.sum())) for other, m in list(bad.items())[1:]]),
+        reasons=columns[plan.name].reasons,
     )
 
 
 def _unreadable_hint(table: Table, settings: ColumnSettings, mask: Mask) -> str:
+    if settings.type == "image":
+        drop = column_hint(settings.name, unreadable="drop")
+        return f"mend them, or write `{drop}` under `data` to drop their rows"
     ways = []
     texts = cell_texts(table, settings.name, np.flatnonzero(mask)[:1000].tolist())
     distinct = sorted({text for text in texts if text is not None})
@@ -213,6 +247,8 @@ def _missing_hint(plan: PlannedColumn) -> str:
         reason = " (a fill policy never fills it)" if fills(plan.settings) else ""
         what = {"target": "target", "weight": "row weight"}.get(plan.role, "column of the split")
         return f"a {what} must be there{reason}: write `{drop}` under `data` to drop these rows"
+    if plan.settings.type == "image":
+        return f"write `{drop}` under `data` to drop these rows"
     statistics = [*STATISTICS[plan.settings.type], yaml_text({"constant": _example(plan)})]
     choices = f"`missing: drop` to drop the rows, or {', '.join(statistics)} to fill the cells"
     return f"under `data`, write {choices}; for this column alone `{drop}`"

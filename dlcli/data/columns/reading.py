@@ -1,6 +1,6 @@
 """Arrow columns to NumPy values by column type, with what is missing and what cannot be read."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,16 +21,18 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, kw_only=True)
 class ReadColumn:
-    """The cells of one column as its type reads them; every array is [rows]."""
+    """The cells of one column as its type reads them; every array is [rows, ...]."""
 
     values: NDArray[Any]
-    """float64 numbers; float64 0/1; int64 microseconds since 1970; int32 codes into `names`.
-    Means nothing where a cell is missing or unreadable."""
+    """float64 numbers; float64 0/1; int64 microseconds since 1970; int32 codes into `names`;
+    pixels [rows, height, width, channels]. Means nothing where a cell is missing or unreadable."""
     missing: Mask
     unreadable: Mask
     """Disjoint from `missing`."""
     names: tuple[str, ...] = ()
     """Distinct texts of a category or text column; how a boolean column writes (false, true)."""
+    reasons: dict[int, str] = field(default_factory=dict)
+    """Why images are unreadable, by row, in words that follow the cell."""
 
     def take(self, rows: NDArray[np.int64]) -> "ReadColumn":
         return ReadColumn(

@@ -7,7 +7,21 @@ from typing import Any, Literal
 
 from dlcli.data.cells import cell_text
 from dlcli.errors import DataError
-from dlcli.spec.data import ColumnSpec, ColumnType, ConstantPolicy, DataSpec, Missing, Scale
+from dlcli.spec.data import (
+    ZCA_EPSILON,
+    Aspect,
+    Color,
+    ColumnSpec,
+    ColumnType,
+    ConstantPolicy,
+    DataSpec,
+    Interpolation,
+    Missing,
+    Scale,
+    ScaleName,
+    ZcaScale,
+    as_size,
+)
 
 Unreadable = Literal["error", "missing", "drop"]
 Unseen = Literal["error", "ignore"]
@@ -18,6 +32,13 @@ _SETTINGS_OF_TYPE: dict[ColumnType, tuple[str, ...]] = {
     "category": ("encode", "categories", "unseen"),
     "date": ("format", "parts"),
     "text": ("vocabulary", "length", "lower"),
+    "image": ("size", "color", "interpolation", "aspect", "shape"),
+}
+# The ways to scale that each type of column knows, beside none.
+_SCALES: dict[ColumnType, tuple[ScaleName, ...]] = {
+    "number": ("standard", "minmax", "robust", "quantile"),
+    "date": ("standard", "minmax", "robust", "quantile"),
+    "image": ("standard", "minmax", "zca"),
 }
 
 
@@ -34,7 +55,8 @@ class ColumnSettings:
     unreadable: Unreadable = "error"
     unreadable_is_own: bool = False
     unseen: Unseen = "error"
-    scale: Scale = "none"
+    scale: ScaleName = "none"
+    epsilon: float = ZCA_EPSILON
     encode: Literal["onehot", "ordinal"] = "onehot"
     categories: tuple[str, ...] | None = None
     format: str | None = None
@@ -42,6 +64,13 @@ class ColumnSettings:
     vocabulary: int = _DEFAULTS.vocabulary
     length: int = _DEFAULTS.length
     lower: bool = _DEFAULTS.lower
+    size: tuple[int, int] | None = None
+    color: Color | None = None
+    interpolation: Interpolation = "bilinear"
+    aspect: Aspect = "stretch"
+    shape: tuple[int, ...] | None = None
+    expected: tuple[int, ...] | None = None
+    """The shape of the images that the column was fitted on."""
     decimal: str = "."
     thousands: str | None = None
 
@@ -70,7 +99,9 @@ def resolve_settings(
     own = spec.columns.get(name, _DEFAULTS)
     _check_fit(name, own, column_type, is_target=is_target)
     markers = spec.missing_values if own.missing_values is None else own.missing_values
-    scale = own.scale or (spec.target_scale if is_target else spec.scale)
+    scale, epsilon = name_scale(own.scale or (spec.target_scale if is_target else spec.scale))
+    if column_type == "image":
+        _check_image_scale(name, scale)
     return ColumnSettings(
         name=name,
         type=column_type,
@@ -80,7 +111,8 @@ def resolve_settings(
         unreadable=own.unreadable or spec.unreadable,
         unreadable_is_own=own.unreadable is not None,
         unseen=own.unseen or spec.unseen,
-        scale=scale if column_type in ("number", "date") else "none",
+        scale=scale if scale in _SCALES.get(column_type, ()) else "none",
+        epsilon=epsilon,
         encode=own.encode or "onehot",
         categories=_category_names(name, own),
         format=own.format,
@@ -88,9 +120,19 @@ def resolve_settings(
         vocabulary=own.vocabulary,
         length=own.length,
         lower=own.lower,
+        size=as_size(own.size),
+        color=own.color,
+        interpolation=own.interpolation,
+        aspect=own.aspect,
+        shape=own.shape,
         decimal=spec.decimal,
         thousands=spec.thousands,
     )
+
+
+def name_scale(scale: Scale) -> tuple[ScaleName, float]:
+    """Return the kind of a scale and the epsilon of ZCA whitening."""
+    return ("zca", scale.zca) if isinstance(scale, ZcaScale) else (scale, ZCA_EPSILON)
 
 
 def implied_type(own: ColumnSpec) -> ColumnType | None:
@@ -122,18 +164,25 @@ def yaml_text(value: object) -> str:
 
 
 def _check_fit(name: str, own: ColumnSpec, column_type: ColumnType, *, is_target: bool) -> None:
+    article = "an" if column_type == "image" else "a"
     for wanted, settings in _SETTINGS_OF_TYPE.items():
         given = [key for key in settings if getattr(own, key) != getattr(_DEFAULTS, key)]
         if wanted != column_type and given:
             raise DataError(
-                f"column {name!r} is a {column_type} column: {given[0]!r} is a setting of "
+                f"column {name!r} is {article} {column_type} column: {given[0]!r} is a setting of "
                 f"{wanted} columns",
                 hint=f"leave {given[0]!r} out, or set `{column_hint(name, type=wanted)}`",
             )
-    if own.scale not in (None, "none") and column_type not in ("number", "date"):
+    if own.scale not in (None, "none") and column_type not in _SCALES:
         raise DataError(
             f"column {name!r} is a {column_type} column: 'scale' is a setting of number columns",
             hint="leave 'scale' out",
+        )
+    if own.scale is not None and column_type != "image" and name_scale(own.scale)[0] == "zca":
+        raise DataError(
+            f"column {name!r} is a {column_type} column: zca whitens images",
+            hint="scale: standard brings numbers to mean 0 and deviation 1; for pixels in columns "
+            "write `shape` and `scale: zca` under `data`",
         )
     for key in ("encode", "unseen") if is_target else ():
         if getattr(own, key) is not None:
@@ -141,6 +190,15 @@ def _check_fit(name: str, own: ColumnSpec, column_type: ColumnType, *, is_target
                 f"column {name!r} is a target: {key!r} is a setting of inputs",
                 hint=f"leave {key!r} out",
             )
+
+
+def _check_image_scale(name: str, scale: ScaleName) -> None:
+    if scale not in ("none", *_SCALES["image"]):
+        raise DataError(
+            f"column {name!r} holds images: they have no scale {scale!r}",
+            hint=f"give it one of its own: `{column_hint(name, scale='standard')}`, or minmax, zca "
+            "or none",
+        )
 
 
 def _category_names(name: str, own: ColumnSpec) -> tuple[str, ...] | None:

@@ -11,8 +11,12 @@ class InputSpec:
     """One input tensor; `shape` leaves out the rows."""
 
     shape: tuple[int, ...]
-    """`(num_features,)` for `features`, `()` for an ordinal category, `(length,)` for text."""
+    """`(num_features,)` for `features`, or their `data.shape`; `()` for an ordinal category,
+    `(length,)` for text, `(height, width, channels)` for images."""
     dtype: str
-    """float32 or int32."""
+    """float32 or int32; uint8 for images, which become float32 in the network."""
     vocabulary_size: int | None = None
     """For int32 inputs: codes run from 0 to below this, as `Embedding(input_dim=...)` wants it."""
+    scale: tuple[float, ...] = ()
+    """What the network multiplies with, and then adds as `offset`: one number, or one a channel."""
+    offset: tuple[float, ...] = ()
