@@ -77,8 +77,8 @@ def _names_run(what: str) -> bool:
             return True
         if not path.is_dir():
             return (RUNS / path).is_dir() or not path.suffix
-        if any(path.glob("manifest.json")) or any(path.glob("*/manifest.json")):
-            return True  # Its drawings make it no folder of images.
+        if any(any(path.glob(each)) for each in ("manifest.json", "*/manifest.json", "*.y*ml")):
+            return True  # Images within a run or among configs make it no folder of images.
         image_files: Any = importlib.import_module("dlcli.data.image_folder").image_files
         return not image_files(path)
     return False
