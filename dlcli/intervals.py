@@ -11,7 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dlcli.metrics import SMALLEST_PROBABILITY, classification_metrics, regression_metrics
+from dlcli.metrics import (
+    EVEN,
+    SMALLEST_PROBABILITY,
+    classification_metrics,
+    decide,
+    regression_metrics,
+)
 
 COVERAGE = 0.95
 RESAMPLES = 1000
@@ -111,13 +117,16 @@ def classification_intervals(
     *,
     seed: int,
     coverage: float = COVERAGE,
+    threshold: float = EVEN,
 ) -> dict[str, Interval | None]:
     """Return an interval for each of CLASSIFICATION_INTERVALS; None where there is none.
 
-    Takes class codes [rows] and probabilities [rows, classes].
+    Takes class codes [rows] and probabilities [rows, classes]; the second of two classes is
+    predicted from `threshold` on.
     """
-    samples = _classification_samples(codes, probabilities, weights, _draw(len(codes), seed=seed))
-    scores = _classification_scores(codes, probabilities, weights)
+    draws = _draw(len(codes), seed=seed)
+    samples = _classification_samples(codes, probabilities, weights, draws, threshold)
+    scores = _classification_scores(codes, probabilities, weights, threshold)
     return _intervals(samples, scores, coverage)
 
 
@@ -128,11 +137,13 @@ def classification_differences(
     *,
     seed: int,
     coverage: float = COVERAGE,
+    thresholds: tuple[float, float] = (EVEN, EVEN),
 ) -> dict[str, Difference | None]:
     """Return each score of the first probabilities less that of the second."""
     draws = _draw(len(codes), seed=seed)
-    samples = [_classification_samples(codes, each, weights, draws) for each in probabilities]
-    scores = [_classification_scores(codes, each, weights) for each in probabilities]
+    both = tuple(zip(probabilities, thresholds, strict=True))
+    samples = [_classification_samples(codes, each, weights, draws, at) for each, at in both]
+    scores = [_classification_scores(codes, each, weights, at) for each, at in both]
     return _differences(samples, scores, coverage)
 
 
@@ -205,14 +216,18 @@ def _regression_samples(
 
 
 def _classification_samples(
-    codes: NDArray[Any], probabilities: NDArray[Any], weights: NDArray[Any] | None, draws: _Draws
+    codes: NDArray[Any],
+    probabilities: NDArray[Any],
+    weights: NDArray[Any] | None,
+    draws: _Draws,
+    threshold: float = EVEN,
 ) -> Samples:
     codes = np.asarray(codes, np.int64).ravel()
     probabilities = np.asarray(probabilities, np.float64)
     if not len(codes):
         return {}
     weighting = _weighting(codes, weights)
-    predicted = probabilities.argmax(axis=1)
+    predicted = decide(probabilities, threshold)
     with np.errstate(invalid="ignore", divide="ignore"):
         chosen = probabilities[np.arange(len(codes)), codes] / probabilities.sum(axis=1)
         chosen = np.clip(chosen, SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
@@ -294,10 +309,13 @@ def _projected_area(
 
 
 def _classification_scores(
-    codes: NDArray[Any], probabilities: NDArray[Any], weights: NDArray[Any] | None
+    codes: NDArray[Any],
+    probabilities: NDArray[Any],
+    weights: NDArray[Any] | None,
+    threshold: float,
 ) -> dict[str, Any]:
     classes = tuple(map(str, range(np.shape(probabilities)[1])))
-    scores = classification_metrics(codes, probabilities, classes, weights)
+    scores = classification_metrics(codes, probabilities, classes, weights, threshold=threshold)
     return {name: scores[name] for name in CLASSIFICATION_INTERVALS}
 
 

@@ -16,6 +16,9 @@ Score = float | None
 # Probabilities are kept this far from 0 and 1 in the log loss, as float64 rounding does.
 SMALLEST_PROBABILITY = float(np.finfo(np.float64).eps)
 
+EVEN = 0.5
+"""The threshold at which the more probable of two classes is predicted."""
+
 
 def regression_metrics(
     actual: Array, predicted: Array, weights: Array | None = None
@@ -53,11 +56,14 @@ def classification_metrics(
     probabilities: Array,
     classes: tuple[str, ...],
     weights: Array | None = None,
+    *,
+    threshold: float = EVEN,
 ) -> dict[str, Any]:
     """Return the scores of `probabilities` [rows, classes] for the class codes [rows].
 
-    With two classes Precision, Recall, F1Score, AUC and AveragePrecision are of the last one;
-    with more they are the plain mean over the classes (AUC: each class against the others).
+    With two classes Precision, Recall, F1Score, AUC and AveragePrecision are of the last one,
+    which is predicted from `threshold` on; with more they are the plain mean over the classes
+    (AUC: each class against the others).
     """
     codes, probabilities = np.asarray(codes).ravel(), np.asarray(probabilities, np.float64)
     if probabilities.shape != (len(codes), len(classes)):
@@ -67,7 +73,8 @@ def classification_metrics(
     if not len(codes):
         return dict.fromkeys((*CLASSIFICATION_METRICS, *STRUCTURES))
     weighting = np.ones(len(codes)) if weights is None else np.asarray(weights, np.float64)
-    matrix = confusion_matrix(codes, probabilities.argmax(axis=1), len(classes), weighting)
+    decided = decide(probabilities, threshold)
+    matrix = confusion_matrix(codes, decided, len(classes), weighting)
     by_class = _class_scores(matrix, classes)
     recalls = [scores["Recall"] for scores, row in _with_rows(by_class, matrix)]
     summary = list(by_class.values())
@@ -84,6 +91,42 @@ def classification_metrics(
         figures["AveragePrecision"] = average_precision(codes == 1, probabilities[:, 1], weighting)
     counts = matrix if weights is not None else matrix.astype(np.int64)
     return {**_finite(figures), "ConfusionMatrix": counts.tolist(), "Classes": by_class}
+
+
+def decide(probabilities: Array, threshold: float = EVEN) -> Array:
+    """Return the class predicted for every row; of two, the second from `threshold` on."""
+    if probabilities.shape[1] == 2:
+        # Shares of any sum: as good as comparing the second one's with the threshold.
+        second = probabilities[:, 1] * (1 - threshold) >= probabilities[:, 0] * threshold
+        return np.asarray(second, np.int64)
+    return np.asarray(np.argmax(probabilities, axis=1), np.int64)
+
+
+def best_threshold(
+    figure: str, codes: Array, scores: Array, weights: Array | None = None
+) -> float | None:
+    """Return the threshold of `scores` [rows] with the best figure for two classes [rows].
+
+    It lies midway between two scores that occur; of several equally good ones it is the nearest
+    to 0.5. None where a class has no rows.
+    """
+    positive = np.asarray(codes).ravel() == 1
+    weights_true, weights_false = _weights_by_score(positive, scores, weights)
+    total_true, total_false = weights_true.sum(), weights_false.sum()
+    if total_true == 0 or total_false == 0:
+        return None
+    levels = np.unique(scores)
+    cuts = (levels + np.concatenate([[0.0], levels[:-1]])) / 2
+    right = np.cumsum(weights_true[::-1])[::-1]
+    wrong = np.cumsum(weights_false[::-1])[::-1]
+    left = total_false - wrong
+    values = {
+        "F1Score": 2 * right / (total_true + right + wrong),
+        "BalancedAccuracy": (right / total_true + left / total_false) / 2,
+        "Accuracy": (right + left) / (total_true + total_false),
+    }[figure]
+    best = np.flatnonzero(values >= values.max() * (1 - 1e-12))
+    return float(cuts[best[np.argmin(np.abs(cuts[best] - EVEN))]])
 
 
 def confusion_matrix(

@@ -1,7 +1,7 @@
 """From a network's raw outputs to predictions: numbers in the target's unit, classes, probabilities."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -15,6 +15,9 @@ Task = Literal["regression", "binary", "multiclass"]
 Link = Literal["identity", "sigmoid", "softmax", "exp", "margin"]
 """What turns an output into probabilities: `margin` is a hinge's, read as (1 + output) / 2."""
 
+EVEN = 0.5
+"""The threshold at which the more probable of two classes is predicted."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class OutputReading:
@@ -26,6 +29,8 @@ class OutputReading:
     link: Link = "identity"
     steps: int = 1
     """How many values of each target it gives at once."""
+    thresholds: dict[str, float] = field(default_factory=dict)
+    """The probability from which the second class is predicted, by target; 0.5 without it."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the state as JSON values."""
@@ -50,13 +55,15 @@ class TargetPrediction:
     probabilities: NDArray[np.float64] | None = None
     """[rows, classes]; classes only."""
     classes: tuple[str, ...] | None = None
+    threshold: float = EVEN
+    """The probability from which the second of two classes is predicted."""
 
     @property
     def codes(self) -> NDArray[np.int64]:
-        """The most probable class of every row; of two, the second from 0.5 on."""
+        """The most probable class of every row; of two, the second from the threshold on."""
         assert self.probabilities is not None
         if self.probabilities.shape[1] == 2:
-            return np.asarray(self.probabilities[:, 1] >= 0.5, np.int64)
+            return np.asarray(self.probabilities[:, 1] >= self.threshold, np.int64)
         return np.asarray(np.argmax(self.probabilities, axis=1), np.int64)
 
 
@@ -87,6 +94,7 @@ def read_outputs(
                     target=name,
                     probabilities=_probabilities(shares, reading.link),
                     classes=infos[name].classes,
+                    threshold=reading.thresholds.get(name, EVEN),
                 )
     return read
 

@@ -1,19 +1,29 @@
 """Scores of a network and of its baselines on one part, per target and in the target's unit."""
 
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dlcli.baselines import Baseline, fit_classification_baselines, fit_regression_baselines
+from dlcli.baselines.fitting import Baseline, FittedBaselines, fit_baselines
+from dlcli.baselines.inputs import as_matrix
 from dlcli.data.dataset import Part
-from dlcli.data.preprocessing import Applied, TargetInfo
-from dlcli.intervals import Interval, classification_intervals, regression_intervals
-from dlcli.metrics import classification_metrics, regression_metrics
-from dlcli.predictions import TargetPrediction
-from dlcli.spec.layers import FEATURES
-from dlcli.spec.windows import WINDOW
+from dlcli.data.preprocessing import Applied, Preprocessing, TargetInfo
+from dlcli.intervals import (
+    COVERAGE,
+    RESAMPLES,
+    Interval,
+    classification_differences,
+    classification_intervals,
+    regression_differences,
+    regression_intervals,
+)
+from dlcli.metrics import best_threshold, classification_metrics, regression_metrics
+from dlcli.predictions import EVEN, TargetPrediction
+
+Array = NDArray[Any]
 
 
 def score_predictions(
@@ -48,24 +58,88 @@ def score_intervals(
     }
 
 
+def choose_threshold(
+    figure: str, prediction: TargetPrediction, part: Part, *, default: float = EVEN
+) -> float:
+    """Return the threshold with the best figure on a part, `default` where it has one class."""
+    assert prediction.probabilities is not None
+    found = best_threshold(
+        figure,
+        part.targets[prediction.target],
+        prediction.probabilities[:, 1],
+        part.sample_weight,
+    )
+    return default if found is None else found
+
+
 def score_baselines(
-    train: Part, judged: dict[str, Part], targets: tuple[TargetInfo, ...]
+    train: Part,
+    judged: Mapping[str, Part],
+    network: Mapping[str, Mapping[str, TargetPrediction]],
+    preprocessing: Preprocessing,
+    *,
+    names: Sequence[str],
+    seed: int,
+    chosen_by: Mapping[str, str],
 ) -> dict[str, Any]:
-    """Fit the baselines on the training part; return baseline name to part to target figures."""
+    """Fit the named baselines on the training part and score them on the judged ones.
+
+    `network` holds its predictions by part and target; `chosen_by` the figure for which a target's
+    threshold was chosen on the validation part, as each baseline's is then. Returns JSON values:
+    `baselines` by name and part, with the network's scores less theirs on the test part (without
+    one, the validation part); `left_out`, why one is not there; `bootstrap`, how the intervals of
+    these differences came.
+    """
+    specs, rows = preprocessing.input_specs, train.num_rows
+    matrices = {
+        name: as_matrix(part.inputs, specs, num_training_rows=rows)
+        for name, part in {"train": train, **judged}.items()
+    }
+    compared = next((name for name in ("test", "validation") if name in judged), None)
     scored: dict[str, Any] = {}
-    for info in targets:
-        for baseline, fitted in _fit(train, info).items():
-            for name, part in judged.items():
-                predicted = _predict(fitted, part, info)
-                figures = score_predictions(
-                    {info.name: predicted}, part.targets, part.sample_weight
+    left_out: dict[str, str] = {}
+    for info in preprocessing.targets:
+        of_target = {part: each[info.name] for part, each in network.items()}
+        fitted = _fit(train, matrices["train"], info, names=names, seed=seed)
+        left_out |= fitted.left_out
+        for name, model in fitted.models.items():
+            given = {part: _predict(model, matrices[part], of_target[part]) for part in judged}
+            if info.name in chosen_by:
+                given = _decide_anew(given, chosen_by[info.name], judged)
+            for part, prediction in given.items():
+                own = judged[part]
+                of_part = scored.setdefault(name, {}).setdefault(part, {"targets": {}})
+                of_part["targets"][info.name] = _score(
+                    prediction, own.targets[info.name], own.sample_weight
                 )
-                of_part = scored.setdefault(baseline, {}).setdefault(name, {"targets": {}})
-                of_part["targets"].update(figures)
-    for name, part in judged.items():
-        for baseline, targets_of in score_naive(part).items():
-            scored.setdefault(baseline, {})[name] = {"targets": targets_of}
-    return scored
+                if part == compared:
+                    of_part.setdefault("differences", {})[info.name] = _differences(
+                        of_target[part], prediction, own, seed=seed
+                    )
+    for part, own in judged.items():
+        for name, figures in score_naive(own).items():
+            scored.setdefault(name, {})[part] = {"targets": figures}
+    if compared is not None:
+        for name, naive in judged[compared].naive.items():
+            scored[name][compared]["differences"] = {
+                target: _differences(
+                    network[compared][target],
+                    TargetPrediction(target=target, values=values),
+                    judged[compared],
+                    seed=seed,
+                )
+                for target, values in naive.items()
+            }
+    return {
+        "baselines": scored,
+        "left_out": left_out,
+        "bootstrap": {
+            "part": compared,
+            "coverage": COVERAGE,
+            "resamples": RESAMPLES,
+            "seed": seed,
+        },
+    }
 
 
 def score_naive(part: Part | Applied) -> dict[str, Any]:
@@ -80,20 +154,59 @@ def score_naive(part: Part | Applied) -> dict[str, Any]:
     }
 
 
-def _fit(train: Part, info: TargetInfo) -> dict[str, Baseline]:
-    features, target = _features(train), train.targets[info.name]
-    if info.classes is None:
-        return fit_regression_baselines(features, target, weights=train.sample_weight)
-    return fit_classification_baselines(
-        features, target, num_classes=len(info.classes), weights=train.sample_weight
+def _fit(
+    train: Part, matrix: Array | None, info: TargetInfo, *, names: Sequence[str], seed: int
+) -> FittedBaselines:
+    return fit_baselines(
+        names,
+        matrix,
+        train.targets[info.name],
+        num_classes=None if info.classes is None else len(info.classes),
+        weights=train.sample_weight,
+        seed=seed,
     )
 
 
-def _predict(baseline: Baseline, part: Part, info: TargetInfo) -> TargetPrediction:
-    given = baseline.predict(_features(part), num_rows=part.num_rows)
-    if info.classes is None:
-        return TargetPrediction(target=info.name, values=given)
-    return TargetPrediction(target=info.name, probabilities=given, classes=info.classes)
+def _predict(baseline: Baseline, matrix: Array | None, like: TargetPrediction) -> TargetPrediction:
+    """Return a baseline's predictions of the rows that the network's are of."""
+    shown = like.values if like.probabilities is None else like.probabilities
+    assert shown is not None
+    given = baseline.predict(matrix, num_rows=len(shown))
+    if like.probabilities is None:
+        return replace(like, values=given)
+    return replace(like, probabilities=given)
+
+
+def _decide_anew(
+    predictions: Mapping[str, TargetPrediction], figure: str, judged: Mapping[str, Part]
+) -> dict[str, TargetPrediction]:
+    """Give a baseline's predictions the threshold that is best for the baseline itself."""
+    chosen = choose_threshold(figure, predictions["validation"], judged["validation"])
+    return {part: replace(each, threshold=chosen) for part, each in predictions.items()}
+
+
+def _differences(
+    network: TargetPrediction, baseline: TargetPrediction, part: Part, *, seed: int
+) -> dict[str, Any]:
+    """Return the network's scores less the baseline's, by figure, where an interval is defined."""
+    actual, weights = part.targets[network.target], part.sample_weight
+    if network.values is not None:
+        assert baseline.values is not None
+        if network.values.ndim > 1:
+            return {}  # several steps of windows that overlap are no rows drawn one by one
+        pair = (network.values, baseline.values)
+        found = regression_differences(actual, pair, weights, seed=seed)
+    else:
+        assert network.probabilities is not None
+        assert baseline.probabilities is not None
+        found = classification_differences(
+            actual,
+            (network.probabilities, baseline.probabilities),
+            weights,
+            seed=seed,
+            thresholds=(network.threshold, baseline.threshold),
+        )
+    return {name: asdict(each) for name, each in found.items() if each is not None}
 
 
 def _intervals(
@@ -104,14 +217,9 @@ def _intervals(
     if prediction.values is not None:
         return regression_intervals(actual, prediction.values, weights, seed=seed)
     assert prediction.probabilities is not None
-    return classification_intervals(actual, prediction.probabilities, weights, seed=seed)
-
-
-def _features(part: Part) -> NDArray[Any] | None:
-    """Return the shared features, those of a window's rows laid side by side [rows, features]."""
-    found = [part.inputs[name] for name in (WINDOW, FEATURES) if name in part.inputs]
-    flat = [array.reshape(part.num_rows, -1) for array in found]
-    return flat[0] if len(flat) == 1 else np.concatenate(flat, axis=1) if flat else None
+    return classification_intervals(
+        actual, prediction.probabilities, weights, seed=seed, threshold=prediction.threshold
+    )
 
 
 def _score(
@@ -121,7 +229,13 @@ def _score(
         return _score_steps(actual, prediction.values, weights)
     assert prediction.probabilities is not None
     assert prediction.classes is not None
-    return classification_metrics(actual, prediction.probabilities, prediction.classes, weights)
+    return classification_metrics(
+        actual,
+        prediction.probabilities,
+        prediction.classes,
+        weights,
+        threshold=prediction.threshold,
+    )
 
 
 def _score_steps(

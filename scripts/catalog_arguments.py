@@ -511,23 +511,35 @@ RULES: dict[str, Rule] = {
     "muon_c": Rule("number", "Third Newton-Schulz coefficient."),
     "ns_steps": Rule("integer >=1", "Newton-Schulz iterations."),
     "rms_rate": Rule("number >0 | null", "Matches the update size to Adam's; null does not."),
-    "optimizer.warmup_steps": Rule("integer >=0", "Steps in which the rate rises from 0."),
+    "optimizer.warmup_steps": Rule(
+        "steps >=0", "Steps, or '5 epochs', in which the rate rises from 0."
+    ),
+    # Initializers
+    "initializer.Constant.value": Rule(
+        "number | boolean | list", "Value of all weights, or a list with each one's own."
+    ),
     # Schedules
     "initial_learning_rate": Rule(NOT_NEGATIVE, "Learning rate at the first step.", 0.001),
     "end_learning_rate": Rule(NOT_NEGATIVE, "Learning rate at the end."),
-    "decay_steps": Rule(POSITIVE, "Steps (batches, not epochs) that the decay takes.", 1000),
-    "first_decay_steps": Rule(POSITIVE, "Steps (batches, not epochs) of the first cycle.", 1000),
+    "decay_steps": Rule(
+        "steps >0", "Steps (batches) that the decay takes, or epochs as in '10 epochs'.", 1000
+    ),
+    "first_decay_steps": Rule(
+        "steps >0", "Steps (batches) of the first cycle, or epochs as in '10 epochs'.", 1000
+    ),
     "decay_rate": Rule("number", "Factor of the decay.", 0.9),
     "schedule.alpha": Rule(NOT_NEGATIVE, "Lowest learning rate, as a share of the first."),
     "schedule.warmup": Rule(SHARE, "Share of decay_steps in which the rate rises from 0."),
     "schedule.flat": Rule(SHARE, "Share of decay_steps in which the rate stays as it is."),
     "cycles": Rule("integer >=1", "How often the rate rises and falls."),
     "warmup_target": Rule(POSITIVE, "Learning rate to rise to first; null skips that."),
-    "schedule.warmup_steps": Rule("integer >=0", "Steps in which the rate rises."),
+    "schedule.warmup_steps": Rule("steps >=0", "Steps, or '5 epochs', in which the rate rises."),
     "t_mul": Rule(POSITIVE, "How much longer each cycle is than the last."),
     "m_mul": Rule(POSITIVE, "How each cycle's first rate compares to the last one's."),
     "staircase": Rule(FLAG, "Change once every decay_steps, not at every step."),
-    "boundaries": Rule("list[number]", "Steps at which the rate changes, rising.", [1000, 2000]),
+    "boundaries": Rule(
+        "list[steps]", "Steps, or '10 epochs', after which the rate changes, rising.", [1000, 2000]
+    ),
     "schedule.values": Rule(
         "list[number]", "Rates between the boundaries, one more than those.", [0.01, 0.001, 0.0001]
     ),

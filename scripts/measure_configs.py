@@ -48,24 +48,45 @@ CLASSES = (
     Shown(name="AUC", label="AUC", decimals=3),
 )
 
+RARE = (
+    Shown(name="F1Score", label="F1", decimals=3),
+    Shown(name="Precision", label="precision", decimals=3),
+    Shown(name="Recall", label="recall", decimals=3),
+    Shown(name="AveragePrecision", label="average precision", decimals=3),
+)
+
 
 def reached(metrics: dict[str, Any]) -> str:
-    """Return the test figures of the network and, in brackets, of the best baseline."""
+    """Return the test figures of the network and, in brackets, of the best baseline.
+
+    Without a test part it is the loss of the training part.
+    """
+    if "test" not in metrics["parts"]:
+        return f"loss {metrics['parts']['train']['keras']['loss']:.9f}"
     network = metrics["parts"]["test"]["targets"]
     simple = next(metrics["baselines"][name] for name in BASELINES if name in metrics["baselines"])
     texts = []
     for target, figures in network.items():
         baseline = simple["test"]["targets"][target]
-        shown = [each for each in (*NUMBERS, *CLASSES) if each.name in figures]
+        wanted = (*NUMBERS, *(RARE if _is_rare(figures) else CLASSES))
+        shown = [each for each in wanted if each.name in figures]
         parts = [_figure(each, figures, baseline, UNITS.get(target, "")) for each in shown]
         texts.append(f"{target} {', '.join(parts)}" if len(network) > 1 else ", ".join(parts))
     return "; ".join(texts)
 
 
-def _figure(shown: Shown, figures: dict[str, Any], baseline: dict[str, Any], unit: str) -> str:
-    value, other = (f"{found[shown.name]:.{shown.decimals}f}" for found in (figures, baseline))
+def _is_rare(figures: dict[str, Any]) -> bool:
+    """Tell two classes of which the last one is so rare that accuracy says nothing."""
+    matrix = figures.get("ConfusionMatrix")
+    return matrix is not None and len(matrix) == 2 and sum(matrix[1]) < 0.05 * sum(map(sum, matrix))
+
+
+def _figure(
+    shown: Shown, figures: dict[str, Any], baseline: dict[str, Any] | None, unit: str
+) -> str:
     with_unit = f" {unit}" if unit and shown.name.endswith("Error") else ""
-    return f"{shown.label} {value}{with_unit} ({other})"
+    text = f"{shown.label} {figures[shown.name]:.{shown.decimals}f}{with_unit}"
+    return text if baseline is None else f"{text} ({baseline[shown.name]:.{shown.decimals}f})"
 
 
 def network(layers: list[dict[str, Any]]) -> str:
@@ -92,16 +113,24 @@ def row(config: Path, trained: TrainedRun, figures: str) -> str:
     """Return a config's row of the table."""
     manifest = trained.manifest
     source = Path(manifest["data"]["sources"][0]["path"]).name
+    rows = manifest["data"]["counts"]["rows"]["read"]
     cells = [
         f"[`{config.name}`]({config.name})",
         lesson(config.read_text(encoding="utf-8")),
-        f"`{source}`, {manifest['data']['counts']['rows']['read']:,} rows",
+        f"`{source}`, {rows:,} row{'s' * (rows != 1)}",
         network(manifest["layers"]),
         figures,
         f"{manifest['epochs']['done']:,}",
         f"{manifest['seconds']['loop']:.2f}",
     ]
     return "| " + " | ".join(cells) + " |"
+
+
+def _reaches(metrics: dict[str, Any]) -> str:
+    if "test" not in metrics["parts"]:
+        return "# reaches on the training part"
+    has_line = {"linear", "logistic"} & set(metrics["baselines"])
+    return f"# reaches on the test part ({'linear baseline' if has_line else 'commonest class'})"
 
 
 def replace_line(path: Path, start: str, line: str) -> None:
@@ -122,9 +151,7 @@ def measure(config: Path) -> None:
             config, TrainOptions(out=Path(folder) / "run"), training_display(quiet=True)
         )
     figures = reached(trained.metrics)
-    names = trained.metrics["baselines"]
-    which = "linear baseline" if {"linear", "logistic"} & set(names) else "commonest class"
-    replace_line(config, "# reaches", f"# reaches on the test part ({which}): {figures}")
+    replace_line(config, "# reaches", f"{_reaches(trained.metrics)}: {figures}")
     line = row(config, trained, figures)
     replace_line(TABLE, f"| [`{config.name}`]", line)
     training = trained.manifest["training"]

@@ -6,8 +6,14 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from dlcli.metrics import STRUCTURES, classification_metrics, regression_metrics
+from dlcli.metrics import (
+    STRUCTURES,
+    best_threshold,
+    classification_metrics,
+    regression_metrics,
+)
 from dlcli.spec.figures import CLASSIFICATION_METRICS, REGRESSION_METRICS, undefined_reasons
+from dlcli.spec.thresholds import FIGURES as THRESHOLD_FIGURES
 
 RNG = np.random.default_rng(7)
 WEIGHTS = [None, RNG.uniform(0, 3, 200)]
@@ -45,6 +51,8 @@ def test_classification_equals_scikit_learn(num_classes: int, weights: np.ndarra
     codes, shares = RNG.integers(0, num_classes, 200), probabilities(num_classes)
     scores = classification_metrics(codes, shares, tuple("abcde"[:num_classes]), weights)
     chosen, options = shares.argmax(axis=1), {"sample_weight": weights}
+    if num_classes == 2:  # an even share is the second class, as in predictions
+        chosen = (shares[:, 1] >= shares[:, 0]).astype(int)
     average = {"average": "binary" if num_classes == 2 else "macro", "zero_division": 0}
     judged = shares[:, 1] if num_classes == 2 else shares
     area = reference.roc_auc_score(
@@ -133,3 +141,34 @@ def test_arrays_that_do_not_belong_together_are_refused() -> None:
         regression_metrics(np.zeros(3), np.zeros(2))
     with pytest.raises(ValueError, match=r"probabilities are \[3, 2\], expected \[3, 4\]"):
         classification_metrics(np.zeros(3, int), np.zeros((3, 2)), tuple("abcd"))
+
+
+@pytest.mark.parametrize("weights", WEIGHTS, ids=["plain", "weighted"])
+@pytest.mark.parametrize("figure", THRESHOLD_FIGURES)
+def test_no_threshold_is_better_than_the_best_one(figure: str, weights: np.ndarray | None) -> None:
+    codes = (RNG.uniform(size=200) < 0.1).astype(int)
+    scores = np.clip(0.3 * codes + RNG.uniform(0, 0.6, 200), 0, 1)
+    both = np.stack([1 - scores, scores], axis=1)
+
+    def value(threshold: float) -> float:
+        found = classification_metrics(codes, both, ("no", "yes"), weights, threshold=threshold)
+        return float(found[figure])
+
+    best = best_threshold(figure, codes, scores, weights)
+    assert best is not None and 0 < best < 1
+    assert value(best) >= max(map(value, np.linspace(0.001, 0.999, 500))) - 1e-12
+
+
+def test_a_threshold_lies_between_the_scores_that_it_parts() -> None:
+    assert best_threshold("F1Score", np.array([0, 0, 1]), np.array([0.1, 0.2, 0.3])) == 0.25
+    assert best_threshold("F1Score", np.zeros(3), np.array([0.1, 0.2, 0.3])) is None
+
+
+def test_a_threshold_moves_the_decision_and_not_the_ranking() -> None:
+    codes, scores = np.array([0, 0, 1, 1]), np.array([0.1, 0.3, 0.2, 0.4])
+    both = np.stack([1 - scores, scores], axis=1)
+    even, low = (
+        classification_metrics(codes, both, ("no", "yes"), threshold=at) for at in (0.5, 0.15)
+    )
+    assert (even["Recall"], low["Recall"], low["Precision"]) == (0, 1, pytest.approx(2 / 3))
+    assert even["AUC"] == low["AUC"] and even["AveragePrecision"] == low["AveragePrecision"]

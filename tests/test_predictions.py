@@ -73,3 +73,9 @@ def test_a_reading_survives_json_and_a_broken_one_is_a_run_error():
     assert OutputReading.from_json(reading.to_json()) == reading
     with pytest.raises(RunError, match="an output cannot be read"):
         OutputReading.from_json({"output": "y", "targets": ["y"], "colour": "red"})
+
+
+def test_a_threshold_of_the_reading_decides_and_survives_json():
+    reading = OutputReading(output="y", targets=("y",), task="binary", thresholds={"y": 0.15})
+    read = _read(OutputReading.from_json(reading.to_json()), [[0.1], [0.2]])["y"]
+    assert read.codes.tolist() == [0, 1]

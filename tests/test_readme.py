@@ -1,4 +1,4 @@
-"""The README's commands run, in order, in a copy of the repository."""
+"""The commands of the README and of docs/ run, in order, in a copy of the repository."""
 
 import re
 import runpy
@@ -47,10 +47,8 @@ def test_every_exit_code_is_in_the_table():
 
 
 def test_every_command_is_mentioned():
-    names = [command.callback.__name__ for command in app.registered_commands]
-    documentation = README + "".join(
-        page.read_text(encoding="utf-8") for page in (REPOSITORY / "docs").glob("*.md")
-    )
+    names = [command.callback.__name__.replace("_", "-") for command in app.registered_commands]
+    documentation = README + "".join(page.read_text(encoding="utf-8") for page in PAGES)
     for name in names:
         assert f"dlcli {name}" in documentation, name
 

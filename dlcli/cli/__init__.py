@@ -13,6 +13,7 @@ from dlcli.cli.compare import compare
 from dlcli.cli.datasets import datasets
 from dlcli.cli.evaluate import evaluate
 from dlcli.cli.explain import explain
+from dlcli.cli.find_lr import find_lr
 from dlcli.cli.importance import importance
 from dlcli.cli.init import init
 from dlcli.cli.lazy import import_console
@@ -39,6 +40,7 @@ COMMANDS = (
     optimize,
     importance,
     compare,
+    find_lr,
 )
 """In the order in which `--help` lists them."""
 

@@ -1,7 +1,7 @@
 """Evaluate: a run's stored test figures, or its figures on new labelled data."""
 
 import importlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from dlcli.checks.judging import (
 )
 from dlcli.checks.text import format_verdicts
 from dlcli.errors import RunError, UsageError
-from dlcli.report import format_scores
+from dlcli.report import format_scores, format_thresholds
 from dlcli.runs import RunFolder, load_json, open_run
 from dlcli.spec.checks import parse_check
 from dlcli.terminal_text import counted
@@ -34,12 +34,17 @@ class Evaluation:
     baselines: dict[str, Any]
     counts: dict[str, Any]
     warnings: tuple[str, ...] = ()
+    thresholds: dict[str, Any] = field(default_factory=dict)
+    """From which probability on the second class is predicted, by target."""
+    left_out: dict[str, str] = field(default_factory=dict)
+    """Why baselines that were asked for are not there."""
     verdicts: tuple[Verdict, ...] = ()
 
     def to_text(self) -> str:
         """Lay out the figures beside the baselines', and the checks below them."""
-        head = f"{self.run.path} on {self.what}, {counted(self.rows, 'row')}"
-        blocks = [head, format_scores(self.targets, self.baselines)]
+        head = [f"{self.run.path} on {self.what}, {counted(self.rows, 'row')}"]
+        head += [f"threshold: {text}" for text in format_thresholds(self.thresholds)]
+        blocks = ["\n".join(head), format_scores(self.targets, self.baselines)]
         if self.verdicts:
             blocks.append(format_verdicts(self.verdicts))
         return "\n\n".join(blocks)
@@ -52,7 +57,9 @@ class Evaluation:
             "rows": self.rows,
             "targets": self.targets,
             "keras": self.keras,
+            "thresholds": self.thresholds,
             "baselines": self.baselines,
+            "left_out": self.left_out,
             "counts": self.counts,
             "warnings": list(self.warnings),
             "checks": [verdict.to_json() for verdict in self.verdicts],
@@ -124,4 +131,6 @@ def stored_evaluation(run: RunFolder) -> Evaluation:
         keras=parts[what]["keras"],
         baselines={name: parts.get(what, {}) for name, parts in metrics["baselines"].items()},
         counts={},
+        thresholds=metrics.get("thresholds", {}),
+        left_out=metrics.get("left_out", {}),
     )

@@ -37,6 +37,11 @@ def evaluate_files(
         baselines={name: {"targets": figures} for name, figures in score_naive(applied).items()},
         counts=applied.counts,
         warnings=tuple(_trained_on(run, files)),
+        thresholds={
+            name: {"value": value}
+            for reading in bundle.readings
+            for name, value in reading.thresholds.items()
+        },
     )
 
 

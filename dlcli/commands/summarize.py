@@ -1,5 +1,6 @@
 """Summarize: a config's network, a finished run, or a data file."""
 
+import csv
 import importlib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -11,8 +12,8 @@ from dlcli.checks.judging import Verdict
 from dlcli.checks.text import format_verdicts
 from dlcli.commands.evaluate import stored_evaluation
 from dlcli.errors import RunError, UsageError
-from dlcli.report import format_figure, format_layers, format_scores
-from dlcli.runs import RUNS, RunFolder, open_run
+from dlcli.report import format_figure, format_layers, format_scores, format_thresholds
+from dlcli.runs import RUNS, RunFolder, load_json, open_run
 from dlcli.terminal_text import counted
 
 POLICY_VERBS = {
@@ -22,6 +23,9 @@ POLICY_VERBS = {
 }
 MOST_COLUMNS = 6
 """Columns that a run's text names one by one."""
+
+NEAR_ZERO = 1e-3
+"""Weights that count as zero: an L1 penalty drives them towards 0, and Adam rarely onto it."""
 
 CONFIG_SUFFIXES = {".yaml", ".yml"}
 
@@ -110,7 +114,9 @@ def run_text(run: RunFolder) -> str:
     try:
         evaluation = stored_evaluation(run)
     except RunError as error:
-        return "\n".join([*lines, "", error.message])
+        return "\n".join([*lines, _loss_text(run), "", error.message])
+    lines += [f"threshold   {text}" for text in format_thresholds(evaluation.thresholds)]
+    lines += [f"left out    {name}: {why}" for name, why in evaluation.left_out.items()]
     lines += ["", f"{evaluation.what}, {counted(evaluation.rows, unit)}"]
     lines.append(format_scores(evaluation.targets, evaluation.baselines))
     verdicts = [Verdict(**each) for each in manifest.get("checks", [])]
@@ -131,6 +137,14 @@ def _windows_text(record: dict[str, Any]) -> str:
         if record[key]
     ]
     return f"{text}; left out {' and '.join(lost)}" if lost else text
+
+
+def _loss_text(run: RunFolder) -> str:
+    """Say what training itself saw, for a run that has nothing else to be judged by."""
+    after = load_json(run.metrics)["parts"]["train"]["keras"]["loss"]
+    with run.history.open(encoding="utf-8", newline="") as file:
+        last = list(csv.DictReader(file))[-1]["loss"]
+    return f"loss        {float(last):.9g} in the last epoch, {after:.9g} after it"
 
 
 def _policies(counts: dict[str, Any]) -> Iterator[str]:
@@ -177,8 +191,9 @@ def _summarize_run(run: RunFolder, *, weights: bool, plot: Path | None) -> Summa
         run.check_files(run.model)
         _load_keras(manifest["backend"])
         scoring = importlib.import_module("dlcli.bundle.keras_score")
-        values["weights"] = _weights(scoring.KerasScorer.open(run.model).model)
-        text += "\n\n" + _format_weights(values["weights"])
+        model = scoring.KerasScorer.open(run.model).model
+        values |= _weights(model)
+        text += "\n\n" + _format_weights(values)
     return Summary(text=text, values=values)
 
 
@@ -206,8 +221,8 @@ def _summarize_config(
     if plot is not None:
         _draw(layers, plot, title=spec.name)
     if weights:
-        values["weights"] = _weights(model)
-        text += "\n\n" + _format_weights(values["weights"])
+        values |= _weights(model)
+        text += "\n\n" + _format_weights(values)
     return Summary(text=text, values=values)
 
 
@@ -234,14 +249,30 @@ def _draw(layers: list[dict[str, Any]], path: Path, *, title: str) -> None:
 
 
 def _weights(model: Any) -> dict[str, Any]:
-    return {weight.path: weight.numpy().tolist() for weight in model.weights}
+    """Return the weights by path, and how many of each are nearly zero."""
+    numpy = importlib.import_module("numpy")
+    arrays = {weight.path: numpy.asarray(weight.numpy()) for weight in model.weights}
+    return {
+        "weights": {name: array.tolist() for name, array in arrays.items()},
+        "near_zero": {
+            "below": NEAR_ZERO,
+            "counts": {
+                name: int((numpy.abs(array) < NEAR_ZERO).sum())
+                for name, array in arrays.items()
+                if array.dtype.kind == "f"
+            },
+        },
+    }
 
 
-def _format_weights(weights: dict[str, Any]) -> str:
+def _format_weights(values: dict[str, Any]) -> str:
     # NumPy's own layout of arrays is the one that people know.
     numpy = importlib.import_module("numpy")
-    return "\n\n".join(
-        f"{name} {list(numpy.shape(values))}\n"
-        + numpy.array2string(numpy.asarray(values), precision=8, threshold=200)
-        for name, values in weights.items()
-    )
+    counts, parts = values["near_zero"]["counts"], []
+    for name, listed in values["weights"].items():
+        array = numpy.asarray(listed)
+        near = counts.get(name)
+        note = f", {near:,} of {array.size:,} within {NEAR_ZERO:g} of 0" if near else ""
+        shown = numpy.array2string(array, precision=9, threshold=200)
+        parts.append(f"{name} {list(array.shape)}{note}\n{shown}")
+    return "\n\n".join(parts)

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from dlcli import __version__
+from dlcli.baselines.learners import check_installed
 from dlcli.bundle.store import Bundle
 from dlcli.checks.judging import Figures, Verdict, figures_of, judge_checks, newest_complete
 from dlcli.data.dataset import Dataset, Part, prepare_dataset
 from dlcli.data.windows import predicted_rows
 from dlcli.engines import load_engine
 from dlcli.errors import UsageError
-from dlcli.predictions import read_outputs
+from dlcli.predictions import TargetPrediction, read_outputs
 from dlcli.report.html.page import write_report
 from dlcli.report.run_profile import profile_run
 from dlcli.report.tested import read_tested
@@ -32,7 +33,12 @@ from dlcli.runs import (
     stage_run,
     write_json,
 )
-from dlcli.scores import score_baselines, score_intervals, score_predictions
+from dlcli.scores import (
+    choose_threshold,
+    score_baselines,
+    score_intervals,
+    score_predictions,
+)
 from dlcli.spec.checks import names_of_classes, parse_check
 from dlcli.spec.places import Place
 from dlcli.spec.run import (
@@ -43,6 +49,7 @@ from dlcli.spec.run import (
     targets_as_classes,
     with_losses,
 )
+from dlcli.spec.thresholds import thresholds_by_target
 from dlcli.spec.writing import to_yaml
 from dlcli.training.advice import training_warnings
 from dlcli.training.job import TrainingJob, TrainingOutcome, Watcher
@@ -115,6 +122,8 @@ def train_all(
     if options.previous is not None:
         open_run(options.previous)
     specs = [_load(config, options) for config in configs]
+    for spec in specs:
+        check_installed(spec.baselines)
     _check_one_backend(specs)
     for spec in specs:
         trained = train_spec(spec, options, make_display())
@@ -145,6 +154,7 @@ def _check_one_backend(specs: Sequence[RunSpec]) -> None:
 
 def train_spec(spec: RunSpec, options: TrainOptions, display: Display) -> TrainedRun:
     """Train a checked config."""
+    check_installed(spec.baselines)
     try:
         display.on_stage("reading the data")
         dataset = prepare_dataset(
@@ -180,9 +190,9 @@ def _write(
     job: TrainingJob, outcome: TrainingOutcome, staged: StagedRun, options: TrainOptions
 ) -> TrainedRun:
     run = RunFolder(staged.path)
-    bundle = Bundle(preprocessing=job.dataset.preprocessing, readings=_readings(job))
+    bundle, chosen_by = _bundle(job, outcome)
     bundle.write(run)
-    metrics = _metrics(job, outcome, bundle)
+    metrics = _metrics(job, outcome, bundle, chosen_by)
     write_json(run.metrics, metrics)
     _write_history(run.history, outcome.history)
     _write_predictions(run.predictions, job.dataset, outcome, bundle)
@@ -222,9 +232,29 @@ def _check_places(spec: RunSpec) -> tuple[Place, ...]:
     return tuple(spec.origin.place(("checks", index)) for index in range(len(spec.checks)))
 
 
-def _readings(job: TrainingJob) -> tuple[Any, ...]:
+def _bundle(job: TrainingJob, outcome: TrainingOutcome) -> tuple[Bundle, dict[str, str]]:
+    """Return what prediction needs, and the figure for which each threshold was chosen, if any."""
     heads = {head.output: head for head in resolve_network(job.spec).heads}
-    return tuple(reading_of(each, heads[each.output].activation) for each in job.objectives)
+    bundle = Bundle(
+        preprocessing=job.dataset.preprocessing,
+        readings=tuple(reading_of(each, heads[each.output].activation) for each in job.objectives),
+    )
+    classes = {info.name: info.classes for info in bundle.preprocessing.targets}
+    asked = thresholds_by_target(job.spec.threshold, classes)
+    chosen_by = {name: figure for name, figure in asked.items() if isinstance(figure, str)}
+    thresholds = {name: value for name, value in asked.items() if not isinstance(value, str)}
+    if chosen_by:
+        part = job.dataset.validation
+        assert part is not None
+        read = _read(outcome, bundle, "validation")
+        thresholds |= {
+            name: choose_threshold(figure, read[name], part) for name, figure in chosen_by.items()
+        }
+    readings = tuple(
+        replace(reading, thresholds={n: thresholds[n] for n in reading.targets if n in thresholds})
+        for reading in bundle.readings
+    )
+    return replace(bundle, readings=readings), chosen_by
 
 
 def _parts(dataset: Dataset) -> dict[str, Part]:
@@ -238,24 +268,43 @@ def _judged_part(dataset: Dataset) -> str:
     return next((name for name in ("test", "validation") if name in parts), "train")
 
 
-def _metrics(job: TrainingJob, outcome: TrainingOutcome, bundle: Bundle) -> dict[str, Any]:
-    scored: dict[str, Any] = {}
+def _read(outcome: TrainingOutcome, bundle: Bundle, part: str) -> dict[str, TargetPrediction]:
+    return read_outputs(outcome.predictions[part], bundle.readings, bundle.preprocessing)
+
+
+def _metrics(
+    job: TrainingJob, outcome: TrainingOutcome, bundle: Bundle, chosen_by: dict[str, str]
+) -> dict[str, Any]:
     parts, judging = _parts(job.dataset), _judged_part(job.dataset)
-    for name, part in parts.items():
-        read = read_outputs(outcome.predictions[name], bundle.readings, bundle.preprocessing)
-        scored[name] = {
+    read = {name: _read(outcome, bundle, name) for name in parts}
+    scored: dict[str, Any] = {
+        name: {
             "rows": part.num_rows,
             "keras": outcome.evaluation[name],
-            "targets": score_predictions(read, part.targets, part.sample_weight),
+            "targets": score_predictions(read[name], part.targets, part.sample_weight),
         }
-        if name == judging:
-            scored[name]["intervals"] = score_intervals(
-                read, part.targets, part.sample_weight, seed=job.spec.seed
-            )
-    judged = {name: part for name, part in parts.items() if name != "train"}
+        for name, part in parts.items()
+    }
+    part = parts[judging]
+    scored[judging]["intervals"] = score_intervals(
+        read[judging], part.targets, part.sample_weight, seed=job.spec.seed
+    )
     return {
         "parts": scored,
-        "baselines": score_baselines(job.dataset.train, judged, bundle.preprocessing.targets),
+        "thresholds": {
+            name: {"value": value, "chosen_by": chosen_by.get(name)}
+            for reading in bundle.readings
+            for name, value in reading.thresholds.items()
+        },
+        **score_baselines(
+            job.dataset.train,
+            {name: part for name, part in parts.items() if name != "train"},
+            read,
+            bundle.preprocessing,
+            names=job.spec.baselines,
+            seed=job.spec.seed,
+            chosen_by=chosen_by,
+        ),
     }
 
 
@@ -276,7 +325,7 @@ def _write_predictions(
     """Write actual and predicted values of the test part, else of the validation part."""
     name = _judged_part(dataset)
     part = _parts(dataset)[name]
-    read = read_outputs(outcome.predictions[name], bundle.readings, bundle.preprocessing)
+    read = _read(outcome, bundle, name)
     columns: dict[str, Any] = {"row": part.rows + 1}
     if part.windows is not None:
         columns = predicted_rows(part.windows)

@@ -105,6 +105,8 @@ def _constant_warnings(
 def _is_constant(column: InputColumn, cells: Cells, train_rows: NDArray[np.int64]) -> bool:
     if isinstance(column, ImageInput):
         return False  # All images alike would be a strange folder, and looking takes long.
+    if len(train_rows) == 1:
+        return False
     read = cells.columns[column.settings.name].take(train_rows)
     if read.missing.any():
         return bool(read.missing.all())

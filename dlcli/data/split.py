@@ -13,6 +13,7 @@ from dlcli.spec.data import SplitSpec
 Rows = NDArray[np.int64]
 
 FEWEST_TRAINING_ROWS = 2
+"""What a split must leave; a table that is not split may have a single row."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +56,7 @@ def split_rows(
         _check_enough(len(rest), size, groups=groups is not None, name=name, num_rows=num_rows)
         part, rest = _take(rest, size, name, spec, seed, labels, groups)
         taken.append(part)
-    if len(rest) < FEWEST_TRAINING_ROWS:
+    if len(rest) < min(FEWEST_TRAINING_ROWS, num_rows):
         raise _too_few(num_rows, len(rest))
     return RowSplit(kind=split_kind(spec), test=taken[0], validation=taken[1], train=rest)
 

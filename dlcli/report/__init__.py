@@ -5,7 +5,15 @@ from dlcli.report.text import (
     format_layers,
     format_scores,
     format_table,
+    format_thresholds,
     markdown_table,
 )
 
-__all__ = ["format_figure", "format_layers", "format_scores", "format_table", "markdown_table"]
+__all__ = [
+    "format_figure",
+    "format_layers",
+    "format_scores",
+    "format_table",
+    "format_thresholds",
+    "markdown_table",
+]

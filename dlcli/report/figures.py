@@ -10,7 +10,16 @@ REGRESSION_FIGURES = (
     "R2Score",
     "MeanAbsolutePercentageError",
 )
-CLASS_FIGURES = ("Accuracy", "BalancedAccuracy", "LogLoss", "F1Score", "AUC", "AveragePrecision")
+CLASS_FIGURES = (
+    "Accuracy",
+    "BalancedAccuracy",
+    "LogLoss",
+    "Precision",
+    "Recall",
+    "F1Score",
+    "AUC",
+    "AveragePrecision",
+)
 
 _SHARES = {
     "R2Score",
@@ -74,7 +83,8 @@ def shown_figures(figures: Mapping[str, Any]) -> list[str]:
     """Return the figures that a target is shown with, in their order.
 
     A percentage error that is not defined is left out, as is the balanced accuracy of classes
-    that occur equally often: it would be the accuracy again.
+    that occur equally often: it would be the accuracy again. Precision and recall are shown of
+    two classes.
     """
     if is_regression(figures):
         optional, wanted = {"MeanAbsolutePercentageError"}, list(REGRESSION_FIGURES)
@@ -82,6 +92,8 @@ def shown_figures(figures: Mapping[str, Any]) -> list[str]:
         optional, wanted = {"AveragePrecision"}, list(CLASS_FIGURES)
         if not has_unequal_classes(figures):
             wanted.remove("BalancedAccuracy")
+        if "AveragePrecision" not in figures:
+            wanted = [name for name in wanted if name not in ("Precision", "Recall")]
     return [
         name
         for name in wanted

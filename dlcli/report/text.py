@@ -3,7 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from dlcli.report.figures import format_figures, shown_figures
+from dlcli.report.figures import (
+    format_figures,
+    is_larger_better,
+    main_figure,
+    shown_figures,
+)
 from dlcli.terminal_text import cell_width, pad, printable
 
 
@@ -44,21 +49,25 @@ def format_figure(value: Any) -> str:
 def format_scores(targets: dict[str, Any], baselines: dict[str, Any]) -> str:
     """Lay out every target's figures, the network's beside its baselines'."""
     return "\n\n".join(
-        _format_target(
-            name,
-            figures,
-            {key: part["targets"].get(name) for key, part in baselines.items() if part},
-        )
+        _format_target(name, figures, {key: part for key, part in baselines.items() if part})
         for name, figures in targets.items()
     )
 
 
 def _format_target(name: str, figures: dict[str, Any], baselines: dict[str, Any]) -> str:
-    columns = {"network": figures, **{key: item for key, item in baselines.items() if item}}
+    columns = {key: part["targets"].get(name) for key, part in baselines.items()}
+    columns = {"network": figures, **{key: item for key, item in columns.items() if item}}
+    shown = shown_figures(figures)
     rows = [
-        [key, *format_figures(key, [item.get(key) for item in columns.values()])]
-        for key in shown_figures(figures)
+        [key, *format_figures(key, [item.get(key) for item in columns.values()])] for key in shown
     ]
+    main = main_figure(figures)
+    differences = [
+        baselines.get(key, {}).get("differences", {}).get(name, {}).get(main) for key in columns
+    ]
+    if any(differences) and main in shown:
+        better_by = [BETTER_BY, *(_better_by(main, each) for each in differences)]
+        rows.insert(shown.index(main) + 1, better_by)
     text = format_table([name, *columns], rows)
     if "Steps" in figures:
         text += "\n\n" + _format_steps(columns)
@@ -77,6 +86,29 @@ def _format_steps(columns: dict[str, dict[str, Any]]) -> str:
         for step, values in enumerate(zip(*steps, strict=True), 1)
     ]
     return format_table([f"{key}, step", *columns], rows)
+
+
+BETTER_BY = "  better by, 95 % sure"
+"""The row below the main figure: between which bounds the network is better than a baseline."""
+
+
+def _better_by(figure: str, difference: dict[str, float] | None) -> str:
+    if difference is None:
+        return ""
+    ends = [difference["low"], difference["high"]]
+    if not is_larger_better(figure):
+        ends = [-end for end in reversed(ends)]
+    return f"{ends[0]:.3g} to {ends[1]:.3g}"
+
+
+def format_thresholds(thresholds: dict[str, Any]) -> list[str]:
+    """Say from which probability on the second class of each target is predicted."""
+    lines = []
+    for name, threshold in thresholds.items():
+        figure = threshold.get("chosen_by")
+        why = f", the best {figure} of the validation part" if figure else ""
+        lines.append(f"{name} from a probability of {format_figure(threshold['value'])}{why}")
+    return lines
 
 
 def _format_confusion(figures: dict[str, Any], matrix: list[list[float]]) -> str:

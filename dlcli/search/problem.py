@@ -1,7 +1,7 @@
 """One search: its space, goals and conditions, and the loss of a point."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -204,11 +204,10 @@ def _spread_out(
     if len(kept) == num_rows:
         return prediction
     values, shares = prediction.values, prediction.probabilities
-    return TargetPrediction(
-        target=prediction.target,
+    return replace(
+        prediction,
         values=None if values is None else _laid_out(values, kept, num_rows),
         probabilities=None if shares is None else _laid_out(shares, kept, num_rows),
-        classes=prediction.classes,
     )
 
 

@@ -29,6 +29,14 @@ _HABITS = {
     "layer": {"batchnorm": "BatchNormalization", "linear": "Dense", "fc": "Dense"},
     "loss": {"rmse": "mse", "nll": "SparseCategoricalCrossentropy", "l1": "mae", "l2": "mse"},
     "metric": {"rmse": "RootMeanSquaredError", "r2": "R2Score", "f1": "F1Score"},
+    "schedule": {
+        "cosineannealing": "CosineDecay",
+        "cosineannealingwarmrestarts": "CosineDecayRestarts",
+        "stepdecay": "ExponentialDecay",
+        "steplr": "ExponentialDecay",
+        "timebaseddecay": "InverseTimeDecay",
+        "warmup": "CosineDecay",
+    },
     "initializer": {
         "glorot": "GlorotUniform",
         "he": "HeNormal",
@@ -46,7 +54,7 @@ class Argument:
     """One argument; bounds hold for a number and for each number in a list.
 
     `type` holds alternatives joined by " | ": integer, number, boolean, text, list, mapping, any,
-    null, list[...] of one of these, a kind of component, or a quoted word.
+    null, steps (a number of them, or of epochs), list[...] of one of these, a kind of component, or a quoted word.
     """
 
     name: str

@@ -1,6 +1,6 @@
 """Keras objects as configs write them: a name from the catalogue with its arguments."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -20,6 +20,7 @@ from dlcli.spec.fields import (
     join_alternatives,
     report_unexpected,
 )
+from dlcli.spec.lengths import Length, count_steps
 from dlcli.spec.problems import (
     KeyPath,
     Problems,
@@ -302,21 +303,52 @@ def field_of(argument: Argument) -> Field:
     return kinds[0] if len(kinds) == 1 else OneOf(tuple(kinds))
 
 
+def in_steps(component: ComponentSpec, *, steps_per_epoch: int) -> ComponentSpec:
+    """Return a component with every length that is given in epochs as a number of steps."""
+    entry = catalog.find(component.kind, component.name)
+    assert entry is not None
+
+    def convert(name: str, value: Any) -> Any:
+        if isinstance(value, ComponentSpec):
+            return in_steps(value, steps_per_epoch=steps_per_epoch)
+        argument = catalog.argument(entry, name)
+        if argument is None or "steps" not in argument.type:
+            return value
+        if not isinstance(value, tuple):
+            return count_steps(value, steps_per_epoch=steps_per_epoch)
+        # The last step at which Keras still takes the rate before the boundary.
+        return tuple(
+            count_steps(item, steps_per_epoch=steps_per_epoch) - 1
+            if isinstance(item, str)
+            else item
+            for item in value
+        )
+
+    converted = {name: convert(name, value) for name, value in component.arguments.items()}
+    return replace(component, arguments=converted)
+
+
 def _field_of_word(word: str, argument: Argument) -> Field:
     if word in catalog.KINDS:
         return Component(word)
     if word.startswith("list["):
         return ListOf(_field_of_word(word[5:-1], argument))
+    if word == "steps":
+        return Length(_number(argument, as_float=True))
     if word in ("integer", "number"):
-        return Number(
-            integer=word == "integer",
-            as_float=word == "number",
-            minimum=argument.minimum,
-            maximum=argument.maximum,
-            exclusive_minimum=argument.exclusive_minimum,
-            exclusive_maximum=argument.exclusive_maximum,
-        )
+        return _number(argument, integer=word == "integer", as_float=word == "number")
     return _SIMPLE[word]
+
+
+def _number(argument: Argument, *, integer: bool = False, as_float: bool = False) -> Number:
+    return Number(
+        integer=integer,
+        as_float=as_float,
+        minimum=argument.minimum,
+        maximum=argument.maximum,
+        exclusive_minimum=argument.exclusive_minimum,
+        exclusive_maximum=argument.exclusive_maximum,
+    )
 
 
 _SIMPLE: dict[str, Field] = {

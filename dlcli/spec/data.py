@@ -119,8 +119,13 @@ class ColumnSpec:
     )
     length: int = setting(
         Integer(minimum=1),
-        "How many words of each text are kept: longer ones are cut, shorter ones padded at the end.",
+        "How many words of each text are kept: longer ones are cut, shorter ones padded.",
         default=200,
+    )
+    padding: Literal["post", "pre"] = setting(
+        Choice(("post", "pre")),
+        "Where shorter texts are padded with zeros: at the end, or before the first word.",
+        default="post",
     )
     lower: bool = setting(
         Boolean(), "Whether text is lower-cased before it is cut into words.", default=True

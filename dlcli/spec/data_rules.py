@@ -12,7 +12,7 @@ _DEFAULTS = ColumnSpec()
 _OF_TYPE = {
     "category": ("encode", "categories", "unseen"),
     "date": ("format", "parts"),
-    "text": ("vocabulary", "length", "lower"),
+    "text": ("vocabulary", "length", "padding", "lower"),
     "image": ("size", "color", "interpolation", "aspect", "shape"),
 }
 """Settings that only one type of column can have."""

@@ -11,9 +11,12 @@ from dlcli.spec.fields import Boolean, Choice, Integer, Number, Text
 from dlcli.spec.layers import LayerField, LayerSpec
 from dlcli.spec.places import Source
 from dlcli.spec.sections import Section, setting
+from dlcli.spec.thresholds import THRESHOLD
 from dlcli.spec.training import LOSS, METRICS, PerOutput
 
 GRAMMAR_VERSION = 1
+
+BASELINES = ("mean", "linear", "tree", "forest", "boosting", "knn")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +76,19 @@ class RunSpec:
         "How much each class counts in the loss: a weight by class name, or `balanced` for weights "
         "inverse to the class sizes of the training part.",
         default=None,
+    )
+    threshold: float | str | dict[str, float | str] | None = setting(
+        THRESHOLD,
+        "The probability from which the second of two classes is predicted: a number, or the "
+        "figure for which it is chosen on the validation part; one, or one for each target. 0.5 "
+        "without it.",
+        default=None,
+    )
+    baselines: tuple[str, ...] = setting(
+        ListOf(Choice(BASELINES)),
+        "Simpler models of the same rows whose scores stand beside the network's: `mean` (for "
+        "classes the majority), `linear` (logistic regression); the others are scikit-learn's.",
+        default=("mean", "linear"),
     )
     batch_size: int = setting(Integer(minimum=1), "Rows per weight update.", default=32)
     epochs: int = setting(Integer(minimum=1), "Passes over the training part, e.g. epochs: 100.")

@@ -221,8 +221,15 @@ def _outputs(layers: tuple[LayerSpec, ...], data: DataSpec, problems: Problems) 
             )
         return {str(name): index for name, index in found.items()}
     last = len(layers) - 1
-    name = layers[last].name or (targets[0] if len(targets) == 1 else "output")
+    name = layers[last].name or (targets[0] if len(targets) == 1 else _joint_name(layers, data))
     return {name: last}
+
+
+def _joint_name(layers: tuple[LayerSpec, ...], data: DataSpec) -> str:
+    """Name the output that several targets share, unlike any layer and input."""
+    taken = {FEATURES, *own_inputs(data), *(layer.name for layer in layers)}
+    candidates = ("output", *(f"output_{number}" for number in range(2, len(taken) + 3)))
+    return next(name for name in candidates if name not in taken)
 
 
 def _report_unused(

@@ -17,6 +17,7 @@ from dlcli.spec.network import (
 )
 from dlcli.spec.problems import Problems, closest, did_you_mean, join_names
 from dlcli.spec.report import raise_problems
+from dlcli.spec.thresholds import check_two_classes
 from dlcli.spec.training import check_metric
 
 Classes = Mapping[str, tuple[str, ...] | None]
@@ -52,6 +53,7 @@ def resolve_objectives(spec: RunSpec, classes: Classes) -> tuple[Objective, ...]
             path = (*metrics_path(spec, head.output), index)
             check_metric(metric, objective.labels, path, problems)
     _check_class_weight(spec, classes, problems)
+    check_two_classes(spec.threshold, classes, problems)
     if len(objectives) == len(heads):
         check_checks(spec, names_of_classes(spec, classes), problems)
     raise_problems(problems, spec.origin)

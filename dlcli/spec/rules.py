@@ -18,6 +18,7 @@ from dlcli.spec.network import (
     resolve_network,
 )
 from dlcli.spec.problems import KeyPath, Problems, closest, suggest
+from dlcli.spec.thresholds import check_thresholds
 from dlcli.spec.training import check_metric, metric_log_name
 
 
@@ -33,8 +34,25 @@ def check_rules(spec: RunSpec, wrong: Collection[str], problems: Problems) -> No
         _check_heads(spec, network, wrong, problems)
         if not {"checks", "loss"} & set(wrong):
             check_checks(spec, names_of_spec(spec, network), problems)
+    if not {"data", "threshold"} & set(wrong):
+        check_thresholds(
+            spec.threshold,
+            spec.data.target_names,
+            problems,
+            has_validation=spec.has_validation,
+        )
+    if "baselines" not in wrong:
+        _check_baselines(spec.baselines, problems)
     if "callbacks" not in wrong:
         _check_callbacks(spec, network, wrong, problems)
+
+
+def _check_baselines(names: tuple[str, ...], problems: Problems) -> None:
+    for index, name in enumerate(names):
+        if names.index(name) != index:
+            problems.add(
+                ("baselines", index), f"baseline {name!r} stands twice", hint="name it once"
+            )
 
 
 def _is_data_in_doubt(problems: Problems) -> bool:

@@ -17,12 +17,15 @@ def build_schema() -> JsonSchema:
     schema = Section(RunSpec).schema()
     # A config that extends another may leave out what that one says.
     required = schema.pop("required")
+    data = schema["properties"]["data"]
+    whole_data = {"required": data.pop("required"), "description": data["description"]}
+    whole = {"required": required, "properties": {"data": whole_data}}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "dlcli config",
         "description": "One training: data, network, loss, optimizer, epochs.",
         **schema,
-        "anyOf": [{"required": required}, {"required": ["extends"]}],
+        "anyOf": [whole, {"required": ["extends"]}],
         "$defs": {kind: _component(kind) for kind in catalog.KINDS},
     }
 

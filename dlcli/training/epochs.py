@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcli.training.batches import Arrays, arrange, count_batches, permutation
-from dlcli.training.loop import Loop, LoopAnswer, LoopPlan
+from dlcli.training.loop import Loop, LoopAnswer, LoopPlan, plain_rate
 from dlcli.training.memory import empty_aligned
 from dlcli.training.plain import fit_plainly
 from dlcli.training.watchers import Watcher, is_watchable, watch
@@ -65,6 +65,8 @@ class EpochsResult:
 
     history: list[dict[str, float]]
     """The logs of every epoch, as callbacks left them."""
+    rates: list[float]
+    """The learning rate of every epoch's last weight update; empty where there is none."""
     path: str
     """`compiled` or `keras`."""
     uses_xla: bool
@@ -137,7 +139,7 @@ def train_epochs(
         if train.num_bytes >= FREED_AT_ONCE_BYTES:
             gc.collect()  # compiled functions refer to themselves, and to the device's copy
         return result
-    history, seconds, interrupted = fit_plainly(
+    history, rates, seconds, interrupted = fit_plainly(
         model,
         train,
         validation,
@@ -153,6 +155,7 @@ def train_epochs(
     )
     return EpochsResult(
         history=history,
+        rates=rates,
         path="keras",
         uses_xla=False,
         reason=reason,
@@ -262,6 +265,7 @@ class _Conductor:
         self.testers = [c for c in self.listing.callbacks if _is(c, "TensorBoard")]
         self.nan_checks = [c for c in self.listing.callbacks if _is(c, "TerminateOnNaN")]
         self.history: list[dict[str, float]] = []
+        self.rates: list[float] = []
 
     def train(
         self, *, initial_epoch: int, should_stop: Callable[[], bool], compile_seconds: float
@@ -298,6 +302,7 @@ class _Conductor:
         self.listing.on_train_end(logs=last_logs)
         return EpochsResult(
             history=self.history,
+            rates=self.rates,
             path="compiled",
             uses_xla=self.plan.uses_xla or keras.backend.backend() == "jax",
             reason=self.reason,
@@ -338,6 +343,8 @@ class _Conductor:
         if self.plan.ends_on_nan and not np.isfinite(unchanged["loss"]):
             self.model.stop_training = True
         self.history.extend(records)
+        if hasattr(self.model.optimizer, "learning_rate"):
+            self.rates.extend(map(plain_rate, answer.rates))
         return unchanged
 
     def _pass(self, callback: Any, epoch: int, logs: dict[str, float], *, rate: float) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 from jax import lax
 from numpy.typing import NDArray
 
-from dlcli.training.loop import LoopAnswer, LoopPlan
+from dlcli.training.loop import LoopAnswer, LoopPlan, last_rate
 from dlcli.training.memory import as_aligned
 from dlcli.training.streaming import Feed, feed_parts
 from dlcli.training.watchers import Watcher
@@ -72,7 +72,7 @@ class JaxSteps:
         optimizer = self._model.optimizer
         mapping = list(zip(optimizer.variables, state[2], strict=True))
         with keras.StatelessScope(state_mapping=mapping):
-            return keras.ops.convert_to_tensor(optimizer.learning_rate, "float32")
+            return keras.ops.cast(last_rate(optimizer), "float32")
 
     def _weights(self, state: Any) -> list[Any]:
         model = self._model

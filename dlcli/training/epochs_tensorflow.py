@@ -10,7 +10,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from tensorflow.python.framework import config
 
-from dlcli.training.loop import LoopAnswer, LoopPlan
+from dlcli.training.loop import LoopAnswer, LoopPlan, last_rate
 from dlcli.training.memory import as_aligned
 from dlcli.training.streaming import Block, Feed, feed_parts
 from dlcli.training.watchers import Watcher
@@ -44,7 +44,7 @@ class TensorFlowSteps:
     def _rate(self) -> Any:
         if not self._learns_at_a_rate:
             return tf.constant(0.0)
-        return tf.cast(keras.ops.convert_to_tensor(self._model.optimizer.learning_rate), tf.float32)
+        return tf.cast(last_rate(self._model.optimizer), tf.float32)
 
 
 class TensorFlowLoop(TensorFlowSteps):

@@ -19,8 +19,10 @@ from dlcli.errors import Interrupted, TrainingError
 from dlcli.model.build import build_model, make_at
 from dlcli.model.describe import describe_layers
 from dlcli.spec.callbacks import RUN_PATHS
+from dlcli.spec.components import in_steps
 from dlcli.spec.names import tensor_name
 from dlcli.spec.run import RunSpec, metrics_by_output, resolve_network
+from dlcli.training.batches import count_batches
 from dlcli.training.epochs import Arrays, EpochsResult, train_epochs
 from dlcli.training.job import OnnxRecord, TrainingJob, TrainingOutcome, Watcher
 from dlcli.training.labels import labels_of, row_weights
@@ -41,8 +43,8 @@ def fit(job: TrainingJob, watcher: Watcher) -> TrainingOutcome:
     """
     clock = _Clock()
     watcher.on_stage("building the network")
-    _start_afresh(job.spec.seed, backend=job.spec.backend)
-    model = _compiled_model(job)
+    start_afresh(job.spec.seed, backend=job.spec.backend)
+    model = compile_model(job)
     parts = _parts(job, model)
     clock.lap("build")
     result = _train(job, model, parts, watcher)
@@ -57,7 +59,7 @@ def fit(job: TrainingJob, watcher: Watcher) -> TrainingOutcome:
     evaluation = {name: _judge(model, part, predictions[name]) for name, part in parts.items()}
     clock.lap("evaluate")
     return TrainingOutcome(
-        history=result.history,
+        history=_with_rates(result),
         predictions=predictions,
         evaluation=evaluation,
         layers=tuple(describe_layers(model)),
@@ -92,7 +94,7 @@ class _Clock:
         self._last = now
 
 
-def _start_afresh(seed: int, *, backend: str) -> None:
+def start_afresh(seed: int, *, backend: str) -> None:
     """Forget the names and seeds of earlier trainings in this process, and seed everything."""
     keras.backend.clear_session()
     keras.utils.set_random_seed(seed)
@@ -102,7 +104,8 @@ def _start_afresh(seed: int, *, backend: str) -> None:
         tensorflow.config.experimental.enable_op_determinism()
 
 
-def _compiled_model(job: TrainingJob) -> Any:
+def compile_model(job: TrainingJob) -> Any:
+    """Return the network of a job, compiled with its optimizer, losses and metrics."""
     spec = job.spec
     model = build_model(spec, job.dataset.preprocessing.input_specs)
     metrics = metrics_by_output(spec, resolve_network(spec).heads)
@@ -113,8 +116,10 @@ def _compiled_model(job: TrainingJob) -> Any:
         return next(iter(named.values())) if single else named
 
     weights = spec.loss_weights
+    steps = count_batches(job.dataset.train.num_rows, spec.batch_size)
+    optimizer = in_steps(spec.optimizer, steps_per_epoch=steps)
     model.compile(
-        optimizer=make_at(spec, spec.optimizer, ("optimizer",)),
+        optimizer=make_at(spec, optimizer, ("optimizer",)),
         loss=by_output(
             {each.output: make_at(spec, each.loss, ("loss",)) for each in job.objectives}
         ),
@@ -137,13 +142,14 @@ def _parts(job: TrainingJob, model: Any) -> dict[str, Arrays]:
         "validation": dataset.validation,
         "test": dataset.test,
     }
+    return {name: part_arrays(job, part, model) for name, part in found.items() if part is not None}
+
+
+def part_arrays(job: TrainingJob, part: Part, model: Any) -> Arrays:
+    """Return the arrays of a part, under the names of the network's tensors."""
     # Keras lists the outputs of a dictionary by their sorted names.
     names = sorted(tensor_name(each.output) for each in job.objectives)
     ranks = {name: len(out.shape) for name, out in zip(names, model.outputs, strict=True)}
-    return {name: _arrays(job, part, ranks) for name, part in found.items() if part is not None}
-
-
-def _arrays(job: TrainingJob, part: Part, ranks: dict[str, int]) -> Arrays:
     infos = {info.name: info for info in job.dataset.preprocessing.targets}
     first = infos[job.objectives[0].targets[0]]
     taken = job.dataset.preprocessing.network_inputs(part.inputs)
@@ -209,6 +215,19 @@ class _Progress(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self._watcher.on_epoch(epoch, logs or {})
+
+
+def _with_rates(result: EpochsResult) -> list[dict[str, float]]:
+    """Return the figures of every epoch with its learning rate as the last one."""
+    if not result.rates:
+        return result.history
+    return [
+        {
+            **{name: value for name, value in logs.items() if name != "learning_rate"},
+            "learning_rate": rate,
+        }
+        for logs, rate in zip(result.history, result.rates, strict=True)
+    ]
 
 
 def _check_finite(result: EpochsResult, job: TrainingJob) -> None:

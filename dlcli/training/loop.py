@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import keras
 import numpy as np
 from numpy.typing import NDArray
 
@@ -47,7 +48,7 @@ class LoopAnswer:
     arrays: dict[str, NDArray[Any]]
     """[epochs, ...] for each metric that is not a single number."""
     rates: NDArray[Any]
-    """[epochs]: the learning rate at the end of each."""
+    """[epochs]: the learning rate of the last weight update of each."""
     batches: int
     """Training batches that the last epoch ran."""
     calls: int = 1
@@ -70,3 +71,17 @@ class Loop(Protocol):
 
     def best_weights(self, watcher: int) -> list[NDArray[Any]]:
         """Return the weights kept for this watcher, as `model.get_weights()` orders them."""
+
+
+def last_rate(optimizer: Any) -> Any:
+    """Return the learning rate of an optimizer's last weight update, as a tensor."""
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    schedule = optimizer._learning_rate
+    if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
+        return schedule(optimizer.iterations - 1)
+    return keras.ops.convert_to_tensor(optimizer.learning_rate)
+
+
+def plain_rate(rate: Any) -> float:
+    """Return a rate as the shortest number that means it: 0.001, not 0.0010000000474974513."""
+    return float(str(np.float32(keras.ops.convert_to_numpy(rate))))

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from dlcli.training.batches import Arrays, arrange, count_batches, row_order
+from dlcli.training.loop import last_rate, plain_rate
 
 
 class OrderedBatches(keras.utils.PyDataset):  # type: ignore[misc]
@@ -48,6 +49,7 @@ class _Conductor(keras.callbacks.Callback):  # type: ignore[misc]
         super().__init__()
         self._stop_on_nan = stop_on_nan
         self.interrupted = False
+        self.rates: list[float] = []
         self._batches = batches
         self._should_stop = should_stop
 
@@ -55,6 +57,9 @@ class _Conductor(keras.callbacks.Callback):  # type: ignore[misc]
         self._batches.epoch = epoch
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        # Before any callback of the user's sets the rate of the next epoch.
+        if hasattr(self.model.optimizer, "learning_rate"):
+            self.rates.append(plain_rate(last_rate(self.model.optimizer)))
         if self._stop_on_nan and not np.isfinite((logs or {}).get("loss", 0.0)):
             self.model.stop_training = True
 
@@ -78,8 +83,8 @@ def fit_plainly(
     callbacks: Sequence[Any] = (),
     should_stop: Callable[[], bool] = lambda: False,
     stop_on_nan: bool = False,
-) -> tuple[list[dict[str, float]], float, bool]:
-    """Train with `model.fit`; return the logs of every epoch, the seconds, and if interrupted."""
+) -> tuple[list[dict[str, float]], list[float], float, bool]:
+    """Train with `model.fit`; return every epoch's logs and rate, the seconds, and if interrupted."""
     batches = OrderedBatches(
         arrange(model, train, class_weight=class_weight),
         rows=train.num_rows,
@@ -113,4 +118,4 @@ def fit_plainly(
         {name: values[index] for name, values in logs.items()}
         for index in range(len(history.epoch))
     ]
-    return rows, seconds, conductor.interrupted
+    return rows, conductor.rates, seconds, conductor.interrupted

@@ -35,6 +35,18 @@ def test_weights_are_shown_by_name(concrete_config):
     assert "0.25" in summary.text
 
 
+def test_weights_near_zero_are_counted(concrete_config):
+    value = "value: [[0.0], [-0.0009], [0.001], [0.2], [0.1], [0.3], [0.4], [0.149780716]]"
+    overrides = (f"layers=[Dense: {{units: 1, kernel_initializer: {{Constant: {{{value}}}}}}}]",)
+    summary = summarize(str(concrete_config), overrides=overrides, weights=True)
+    assert summary.values["near_zero"] == {
+        "below": 0.001,
+        "counts": {"compressive_strength/kernel": 2, "compressive_strength/bias": 1},
+    }
+    assert "kernel [8, 1], 2 of 8 within 0.001 of 0" in summary.text
+    assert "0.14978072" in summary.text
+
+
 def test_a_data_file_is_profiled(concrete_csv):
     summary = summarize(str(concrete_csv))
     assert "1030 rows" in summary.text.replace(",", "")

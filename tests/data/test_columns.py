@@ -13,7 +13,7 @@ from dlcli.data.columns.inputs import fit_input, input_from_json, own_tensor
 from dlcli.data.columns.reading import read_column
 from dlcli.data.columns.settings import ColumnSettings, column_hint, resolve_settings, yaml_text
 from dlcli.data.columns.targets import ClassTarget, NumberTarget, fit_target
-from dlcli.data.columns.text import split_words
+from dlcli.data.columns.text import TextInput, split_words
 from dlcli.errors import DataError
 from dlcli.spec.data import DATE_PARTS, ColumnSpec, ConstantPolicy, DataSpec
 
@@ -189,6 +189,13 @@ def test_words_become_codes():
     assert codes.tolist() == [[3, 2, 1, 0], [0, 0, 0, 0], [2, 2, 2, 2]]
     assert codes.dtype == np.int32
     assert (own_tensor(column).shape, own_tensor(column).vocabulary_size) == ((4,), 4)
+
+
+def test_padding_may_come_before_the_words():
+    column = fit("text", ["the cat"], length=3, padding="pre")
+    codes = encode(column, ["the cat", "cat", "", "the cat the cat"])
+    assert codes.tolist() == [[0, 3, 2], [0, 0, 2], [0, 0, 0], [3, 2, 3]]
+    assert TextInput.from_json(column.to_json()) == column
 
 
 def test_case_is_kept_when_asked():

@@ -148,3 +148,10 @@ def test_a_part_too_small_for_every_class_is_refused():
 def test_one_group_cannot_be_split():
     with pytest.raises(DataError, match="1 group is too few"):
         split_rows(20, SplitSpec(group="g"), 7, groups=np.zeros(20))
+
+
+def test_a_single_row_trains_where_nothing_is_split_off():
+    split = split_rows(1, SplitSpec(test=0), 7)
+    assert (split.train.tolist(), len(split.test), len(split.validation)) == ([0], 0, 0)
+    with pytest.raises(DataError, match="leaves 0 of 1 rows"):
+        split_rows(1, SplitSpec(test=0.5), 7)

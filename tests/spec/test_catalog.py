@@ -21,7 +21,7 @@ NOT_MADE = {
     "Discretization": "needs either num_bins or bin_boundaries",
     "OrbaxCheckpoint": "needs the package orbax-checkpoint",
 }
-PLAIN_TYPES = {"integer", "number", "boolean", "text", "list", "mapping", "any", "null"}
+PLAIN_TYPES = {"integer", "number", "boolean", "text", "list", "mapping", "any", "null", "steps"}
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +137,9 @@ def fits(value: Any, word: str) -> bool:
         return word == {True: "boolean", False: "boolean", None: "null"}[value] or word == "any"
     if word.startswith('"'):
         return bool(value == word.strip('"'))
-    kinds: dict[str, Any] = {"integer": int, "number": (int, float), "text": str, "list": list}
+    numbers = (int, float)
+    kinds: dict[str, Any] = {"integer": int, "number": numbers, "steps": numbers, "text": str}
+    kinds |= {"list": list}
     return isinstance(value, kinds.get(word, (str, dict)))
 
 

@@ -145,6 +145,9 @@ def values_of_word(word: str, argument: Argument, depth: int) -> st.SearchStrate
         least = -5 if argument.minimum is None else round(argument.minimum)
         most = 99 if argument.maximum is None else round(argument.maximum)
         return st.integers(least, most)
+    if word == "steps":
+        number = values_of_word("number", argument, depth)
+        return st.one_of(number, st.integers(1, 99).map(lambda count: f"{count} epochs"))
     if word == "number":
         bounds = argument
         low, high = bounds.minimum, bounds.maximum

@@ -111,3 +111,11 @@ def test_tensor_names_are_kept_or_told_apart_by_a_hash() -> None:
     assert tensor_name("Höhe (m)") != tensor_name("Hohe (m)")
     assert tensor_name("Höhe (m)").isascii()
     assert tensor_name("  ").startswith("column_")
+
+
+def test_the_output_of_several_targets_has_a_name_of_its_own(build):
+    spec = build(
+        data={"source": "plants.csv", "target": ["height", "width"]},
+        layers=[{"Dense": {"units": 2, "name": "output"}}, {"Activation": "sigmoid"}],
+    )
+    assert resolve_network(spec).graph.outputs == {"output_2": 1}

@@ -128,3 +128,11 @@ def test_short_forms_are_judged_as_the_check_does(
     }
     own = [message for message in complaints(**config) if "named 'a'" not in message]
     assert validator.is_valid(config) == (own == [])
+
+
+def test_a_config_that_extends_another_may_give_a_part_of_its_data(
+    validator: Draft202012Validator,
+) -> None:
+    part = {"data": {"split": {"test": 0.3}}}
+    assert validator.is_valid({"extends": "base.yaml", **part})
+    assert not validator.is_valid({"layers": [{"Dense": 1}], "epochs": 1, **part})

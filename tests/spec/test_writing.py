@@ -21,6 +21,7 @@ def test_shipped_config_survives_writing(config: Path, tmp_path: Path) -> None:
     folder = tmp_path / "runs" / "a" / "001"
     folder.mkdir(parents=True)
     (folder / "config.yaml").write_text(to_yaml(spec, folder=folder), encoding="utf-8")
+    # What a config extends is merged into it.
     assert load_spec(folder / "config.yaml") == replace(spec, extends=None)
 
 

@@ -194,6 +194,27 @@ NETWORKS = {
     "lstm": Network(
         thorough=True, build=lambda: stack(layers.LSTM(4), shape=(9, 2)), inputs={"x": "series"}
     ),
+    "masked words read both ways": Network(
+        thorough=True,
+        build=lambda: stack(
+            layers.Embedding(12, 4, mask_zero=True),
+            layers.Bidirectional(layers.GRU(3, return_sequences=True)),
+            layers.LSTM(3),
+            shape=(6,),
+            dtype="int32",
+        ),
+        inputs={"x": "tokens"},
+    ),
+    "convolved words": Network(
+        build=lambda: stack(
+            layers.Embedding(12, 4),
+            layers.Conv1D(4, 3, activation="relu"),
+            layers.GlobalMaxPooling1D(),
+            shape=(6,),
+            dtype="int32",
+        ),
+        inputs={"x": "tokens"},
+    ),
     "clipped": Network(
         build=lambda: stack(layers.Dense(8)),
         optimizer=lambda: optimizers.Adam(1e-2, global_clipnorm=0.1),
@@ -384,6 +405,7 @@ def compare_with_fit(
     plain, expected = run(DENSE, callbacks=expected_callbacks, compiled=False, **settings)
     assert (result.path, result.reason) == ("compiled", None)
     assert_same_logs(result.history, expected.history)
+    assert result.rates == pytest.approx(expected.rates)
     assert_same_weights(model, plain)
     assert model.stop_training == plain.stop_training
     assert model.history.epoch == plain.history.epoch
@@ -398,6 +420,33 @@ def compare_with_fit(
         file.name for file in sorted(theirs.iterdir())
     ]
     return result, callbacks
+
+
+RATES: dict[str, tuple[Callable[[], Any], list[float]]] = {
+    "constant": (lambda: 0.01, [0.01] * 4),
+    "falls by steps of two epochs": (
+        lambda: optimizers.schedules.ExponentialDecay(
+            0.1, decay_steps=2 * (ROWS // BATCH), decay_rate=0.5, staircase=True
+        ),
+        [0.1, 0.1, 0.05, 0.05],
+    ),
+    "falls at a boundary": (
+        lambda: optimizers.schedules.PiecewiseConstantDecay(
+            [3 * (ROWS // BATCH) - 1.0], [0.1, 0.01]
+        ),
+        [0.1, 0.1, 0.1, 0.01],
+    ),
+}
+
+
+@pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "plain"])
+@pytest.mark.parametrize("name", RATES)
+def test_the_rate_of_an_epoch_is_that_of_its_last_update(name: str, compiled: bool) -> None:
+    make, expected = RATES[name]
+    network = replace(DENSE, optimizer=lambda: optimizers.SGD(make()))
+    _, result = run(network, compiled=compiled, epochs=4, uses_xla=False)
+    assert result.path == ("compiled" if compiled else "keras")
+    assert result.rates == pytest.approx(expected)
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")

@@ -31,7 +31,7 @@ _DEFAULTS = ColumnSpec()
 _SETTINGS_OF_TYPE: dict[ColumnType, tuple[str, ...]] = {
     "category": ("encode", "categories", "unseen"),
     "date": ("format", "parts"),
-    "text": ("vocabulary", "length", "lower"),
+    "text": ("vocabulary", "length", "padding", "lower"),
     "image": ("size", "color", "interpolation", "aspect", "shape"),
 }
 # The ways to scale that each type of column knows, beside none.
@@ -63,6 +63,7 @@ class ColumnSettings:
     parts: tuple[str, ...] = _DEFAULTS.parts
     vocabulary: int = _DEFAULTS.vocabulary
     length: int = _DEFAULTS.length
+    padding: Literal["post", "pre"] = _DEFAULTS.padding
     lower: bool = _DEFAULTS.lower
     size: tuple[int, int] | None = None
     color: Color | None = None
@@ -119,6 +120,7 @@ def resolve_settings(
         parts=own.parts,
         vocabulary=own.vocabulary,
         length=own.length,
+        padding=own.padding,
         lower=own.lower,
         size=as_size(own.size),
         color=own.color,

@@ -28,7 +28,8 @@ class NumberTarget:
     @classmethod
     def fit(cls, settings: ColumnSettings, read: ReadColumn) -> "NumberTarget":
         minimum, maximum = float(read.values.min()), float(read.values.max())
-        if minimum == maximum:
+        # A table of a single row is there to be computed, not to be generalized from.
+        if minimum == maximum and len(read.values) > 1:
             raise DataError(
                 f"target {settings.name!r} is {minimum:g} in every training row: there is nothing "
                 "to learn"

@@ -62,7 +62,8 @@ class TextInput:
         for line, code in zip(table, used.tolist(), strict=True):
             text = (self.fill or "") if code < 0 else read.names[code]
             words = split_words(text, lower=self.settings.lower)[: self.settings.length]
-            line[: len(words)] = [index.get(word, OTHER_WORD) for word in words]
+            start = len(line) - len(words) if self.settings.padding == "pre" else 0
+            line[start : start + len(words)] = [index.get(word, OTHER_WORD) for word in words]
         return table[rows]
 
     def to_json(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a network is measured against: the simplest models of the same training rows, in NumPy."""
+"""Our own baselines in NumPy: the mean or the majority, least squares and logistic regression."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ MOST_STEPS = 50
 
 
 @dataclass(frozen=True, kw_only=True)
-class Baseline:
+class LinearBaseline:
     """A fitted baseline: `bias` [outputs], `kernel` [features, outputs] or None for a constant."""
 
     bias: Array
@@ -55,14 +55,14 @@ class Baseline:
 
 def fit_regression_baselines(
     features: Array | None, target: Array, *, weights: Array | None = None
-) -> dict[str, Baseline]:
+) -> dict[str, LinearBaseline]:
     """Fit `mean` and `linear` (least squares with intercept) to training rows.
 
     `features` [rows, features], `target` [rows] or [rows, steps] in its unit. `linear` is left
     out without features or where fitting it would be out of proportion.
     """
     target = np.asarray(target, np.float64).reshape(len(target), -1)
-    fitted = {"mean": Baseline(bias=np.average(target, axis=0, weights=weights))}
+    fitted = {"mean": LinearBaseline(bias=np.average(target, axis=0, weights=weights))}
     if features is not None and _is_worth(features, features.shape[1] ** 2, MOST_WORK):
         fitted["linear"] = _fit_linear(features, target, _weighting(target, weights))
     return fitted
@@ -70,7 +70,7 @@ def fit_regression_baselines(
 
 def fit_classification_baselines(
     features: Array | None, codes: Array, *, num_classes: int, weights: Array | None = None
-) -> dict[str, Baseline]:
+) -> dict[str, LinearBaseline]:
     """Fit `majority` (each class as often as in training) and `logistic` to training rows.
 
     `features` [rows, features], class `codes` [rows]. `logistic` is left out without features,
@@ -81,7 +81,7 @@ def fit_classification_baselines(
     counts = np.bincount(codes, weights=weighting, minlength=num_classes)
     # A class without training rows gets a probability of 0 and not a logarithm of 0.
     priors = np.log(np.maximum(counts / counts.sum(), np.finfo(np.float64).tiny))
-    fitted = {"majority": Baseline(bias=priors, is_classifier=True)}
+    fitted = {"majority": LinearBaseline(bias=priors, is_classifier=True)}
     if features is None or np.count_nonzero(counts) < 2:
         return fitted
     columns = 1 if num_classes == 2 else num_classes
@@ -91,7 +91,7 @@ def fit_classification_baselines(
     return fitted
 
 
-def _fit_linear(features: Array, target: Array, weights: Array) -> Baseline:
+def _fit_linear(features: Array, target: Array, weights: Array) -> LinearBaseline:
     mean, spread = _moments(features, weights)
     middle = np.average(target, axis=0, weights=weights)
     size = features.shape[1]
@@ -106,10 +106,10 @@ def _fit_linear(features: Array, target: Array, weights: Array) -> Baseline:
     directions = directions[:, kept]
     solved = directions @ ((directions.T @ products) / values[kept, np.newaxis])
     kernel = solved / spread[:, np.newaxis]
-    return Baseline(kernel=kernel, bias=middle - mean @ kernel)
+    return LinearBaseline(kernel=kernel, bias=middle - mean @ kernel)
 
 
-def _fit_logistic(features: Array, classes: Array, weights: Array) -> Baseline:
+def _fit_logistic(features: Array, classes: Array, weights: Array) -> LinearBaseline:
     """Return the penalized maximum-likelihood fit by Newton's method.
 
     `classes` [rows, classes] is one-hot. With two classes the first one's logit is 0.
@@ -142,7 +142,7 @@ def _fit_logistic(features: Array, classes: Array, weights: Array) -> Baseline:
             break
         kernel, loss, chances = tried, less, shares
     unscaled = kernel[:-1] / spread[:, np.newaxis]
-    return Baseline(kernel=unscaled, bias=kernel[-1] - mean @ unscaled, is_classifier=True)
+    return LinearBaseline(kernel=unscaled, bias=kernel[-1] - mean @ unscaled, is_classifier=True)
 
 
 def _logistic_loss(

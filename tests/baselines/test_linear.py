@@ -5,8 +5,8 @@ import pytest
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from dlcli import baselines
-from dlcli.baselines import fit_classification_baselines, fit_regression_baselines
+from dlcli.baselines import linear
+from dlcli.baselines.linear import fit_classification_baselines, fit_regression_baselines
 
 RNG = np.random.default_rng(11)
 FEATURES = RNG.normal([0, 100, -5], [1, 30, 0.01], (300, 3)).astype(np.float32)
@@ -81,8 +81,8 @@ def test_one_class_has_no_logistic_model() -> None:
 
 
 def test_work_out_of_proportion_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(baselines, "MOST_WORK", 10)
-    monkeypatch.setattr(baselines, "MOST_LOGISTIC_WORK", 10)
+    monkeypatch.setattr(linear, "MOST_WORK", 10)
+    monkeypatch.setattr(linear, "MOST_LOGISTIC_WORK", 10)
     assert list(fit_regression_baselines(FEATURES, TARGET)) == ["mean"]
     codes = (TARGET > 0).astype(int)
     assert list(fit_classification_baselines(FEATURES, codes, num_classes=2)) == ["majority"]

@@ -1,0 +1,1 @@
+"""What a network is measured against: simpler models of the same training rows."""

@@ -1,0 +1,29 @@
+"""Every piece of a config in docs/ is one that dlcli takes."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from dlcli.commands.train import TrainOptions, train
+from dlcli.console import QuietDisplay
+
+REPOSITORY = Path(__file__).parents[1]
+RATES = (REPOSITORY / "docs" / "learning-rates.md").read_text(encoding="utf-8")
+SCHEDULES = [
+    block for block in re.findall(r"```yaml\n(.*?)```", RATES, re.DOTALL) if block.startswith("#")
+]
+
+
+@pytest.mark.parametrize("number", range(len(SCHEDULES)))
+def test_every_schedule_of_the_page_trains(number, tmp_path):
+    config = tmp_path / "rate.yaml"
+    config.write_text(
+        f"extends: {REPOSITORY}/configs/concrete.yaml\nname: rate\n" + SCHEDULES[number],
+        encoding="utf-8",
+    )
+    options = TrainOptions(overrides=("epochs=2",), out=tmp_path / "run")
+    run = train(config, options, QuietDisplay()).run
+    header, *rows = run.history.read_text(encoding="utf-8").splitlines()
+    assert header.endswith(",learning_rate")
+    assert len(rows) == 2
