@@ -25,7 +25,9 @@ def reading(path: Path | str, kind: type[DlcliError]) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise refusal(error, path, "cannot be read", kind) from error
+        # A folder on the way may be what cannot be read.
+        where = error.filename if isinstance(error.filename, str) else path
+        raise refusal(error, where, "cannot be read", kind) from error
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from dlcli.data.cells import parse_dates, parse_numbers, to_text
+from dlcli.data.cells import infer_column, parse_dates, parse_numbers, to_text
 from dlcli.data.columns.reading import empty_missing
 from dlcli.data.suspects import (
     Marker,
@@ -102,8 +102,26 @@ def profile_column(
         values.update(_unreadable(table, name, column, bad))
     else:
         values = _profile_texts(column, inferred)
+        note = _how_numbers_are_written(column, decimal=decimal, thousands=thousands)
+        values |= {"note": note} if note else {}
     profile = ColumnProfile(name=name, missing=missing, **values)
     return _with_note(profile, num_rows=len(column))
+
+
+def _how_numbers_are_written(
+    column: pa.ChunkedArray, *, decimal: str, thousands: str | None
+) -> str:
+    """Tell of texts that other marks than `decimal` and `thousands` would make numbers."""
+    if not pa.types.is_string(column.type):
+        return ""
+    sample = _thinned(column)
+    given = {"decimal": decimal, "thousands": thousands}
+    for marks in ({"decimal": ","}, {"thousands": ","}, {"decimal": ",", "thousands": "."}):
+        typed = infer_column(sample, **{"decimal": ".", **marks})
+        if pa.types.is_integer(typed.type) or pa.types.is_floating(typed.type):
+            other = [f"--{key} {mark}" for key, mark in marks.items() if given[key] != mark]
+            return f"numbers when read with {' '.join(other)}"
+    return ""
 
 
 def _thinned(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -77,7 +77,7 @@ def _check_can_be_predicted(column: ColumnProfile) -> None:
             f"target {name!r} is a date column; a target holds numbers or classes",
             hint="turn it into a number in the file, e.g. the days until then",
         )
-    if column.nature in ("row number", "identifier", "text"):
+    if column.nature in ("identifier", "text"):
         raise DataError(
             f"target {name!r} cannot be predicted: it {_say_nature(column)}",
             hint="name the column that holds what you want to know of a new row",
@@ -87,8 +87,6 @@ def _check_can_be_predicted(column: ColumnProfile) -> None:
 
 
 def _say_nature(column: ColumnProfile) -> str:
-    if column.nature == "row number":
-        return "only numbers the rows"
     if column.nature == "text":
         return "holds free text"
     return "looks like an identifier, hardly any value of which repeats"
@@ -127,6 +125,8 @@ def _is_coded_class(column: ColumnProfile) -> bool:
 
 
 def _how_to_classify(column: ColumnProfile) -> str:
+    if column.nature == "row number":
+        return "the numbers of the rows, in order: is it what you want to know of a new row?"
     if not column.is_whole or column.distinct > MOST_CODED_CLASSES:
         return ""
     return (

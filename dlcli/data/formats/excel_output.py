@@ -31,7 +31,7 @@ class Writer:
             "strings_to_urls": False,
             "strings_to_numbers": False,
         }
-        self._workbook = xlsxwriter.Workbook(sink, settings)
+        self._workbook = xlsxwriter.Workbook(_Sink(sink), settings)
         self._sheet = self._workbook.add_worksheet("Sheet1")
         self._date = self._workbook.add_format({"num_format": "yyyy-mm-dd"})
         self._time = self._workbook.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
@@ -71,6 +71,35 @@ class Writer:
             if len(text) > MAX_TEXT:
                 raise _too_large(f"a text of {len(text)} characters", MAX_TEXT)
             self._sheet.write_string(*place, text)
+
+
+class _Sink:
+    """A binary file until it fails; then nothing, as a ZipFile tries again when it is collected."""
+
+    def __init__(self, sink: BinaryIO) -> None:
+        self._sink = sink
+        self._is_lost = False
+
+    def write(self, data: Any) -> int:
+        return self._do("write", data)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._do("seek", offset, whence)
+
+    def tell(self) -> int:
+        return self._do("tell")
+
+    def flush(self) -> None:
+        self._do("flush")
+
+    def _do(self, name: str, *arguments: Any) -> int:
+        if self._is_lost:
+            return 0
+        try:
+            return int(getattr(self._sink, name)(*arguments) or 0)
+        except OSError:
+            self._is_lost = True
+            raise
 
 
 def _is_exact(number: float) -> bool:
