@@ -24,6 +24,9 @@ MAX_PLAIN_LINES = 200
 
 REDRAWS_PER_SECOND = 8
 
+counts = {"results": 0}
+"""What was written so far, for whoever must not write a second document to stdout."""
+
 _STYLES: dict[Mark, str] = {"good": "green", "bad": "red", "dim": "dim"}
 
 _errors = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -31,6 +34,7 @@ _errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 def write_result(text: str) -> None:
     """Write what a command answers to stdout; a reader who has enough does not end the work."""
+    counts["results"] += 1
     with suppress(BrokenPipeError):
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
         sys.stdout.flush()

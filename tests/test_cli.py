@@ -24,6 +24,7 @@ from dlcli.errors import (
     TrainingError,
     UsageError,
 )
+from dlcli.runs import RunFolder
 
 REPOSITORY = Path(__file__).parents[1]
 EXPLAIN = sys.modules["dlcli.cli.explain"]
@@ -325,3 +326,11 @@ def test_a_training_that_fails_is_named_and_what_came_before_it_is_kept(
     assert second["error"]["message"].startswith(f"{other}: no such file: ")
     assert second["error"]["message"].endswith("(`data.source`); finished: runs/good/001")
     assert second["error"]["message"] in outcome.stderr
+
+
+@pytest.mark.parametrize("check", ["test.R2Score > 2"])
+def test_figures_that_miss_a_check_are_one_document(trained_run: RunFolder, check: str) -> None:
+    outcome = run("evaluate", trained_run.path, "--json", "--check", check)
+    assert outcome.exit_code == ExitCode.CHECK
+    assert json.loads(outcome.stdout)["rows"] == 206
+    assert "R2Score" in outcome.stderr

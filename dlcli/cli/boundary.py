@@ -30,12 +30,20 @@ class Boundary(TyperGroup):
             return super().invoke(ctx)
 
 
+def _count_results() -> int:
+    """Return how many results this process has written; the terminal is imported for the first."""
+    console: Any = sys.modules.get("dlcli.console")
+    return 0 if console is None else int(console.counts["results"])
+
+
 @contextmanager
 def _translated(*, as_json: bool) -> Iterator[None]:
+    before = _count_results()
     try:
         yield
     except DlcliError as error:
-        raise _told(error, as_json=as_json) from None
+        # A result that is out already, such as figures that miss a check, stays one document.
+        raise _told(error, as_json=as_json and _count_results() == before) from None
     except KeyboardInterrupt:
         raise _told(Interrupted("interrupted"), as_json=as_json) from None
     except BrokenPipeError:

@@ -294,10 +294,10 @@ def test_out_must_be_a_config_in_a_folder(out: str, message: str, tmp_path: Path
 
 def test_row_numbers_can_be_insisted_on(tmp_path: Path) -> None:
     rows = "".join(f"{i * i % 7},{i}\n" for i in range(1, 40))
-    (tmp_path / "a.csv").write_text(f"x,y\n{rows}")
-    text = init(tmp_path / "a.csv", ("y",), tmp_path / "a.yaml").read_text()
-    assert "target: y" in text
-    assert "y has the numbers of the rows, in order" in " ".join(text.replace("#", "").split())
+    (tmp_path / "a.csv").write_text(f"size,rank\n{rows}")
+    text = init(tmp_path / "a.csv", ("rank",), tmp_path / "a.yaml").read_text()
+    assert "target: rank" in text
+    assert "rank has the numbers of the rows, in order" in " ".join(text.replace("#", "").split())
 
 
 def test_quoted_decimal_commas_between_commas_are_numbers(tmp_path: Path) -> None:
@@ -311,9 +311,9 @@ def test_quoted_decimal_commas_between_commas_are_numbers(tmp_path: Path) -> Non
 def test_the_user_may_say_how_the_file_is_read(tmp_path: Path) -> None:
     rows = "".join(f"{i * i}|{2 * i},25\n" for i in range(12))
     (tmp_path / "a.csv").write_text(rows)
-    reading = {"header": "x,y", "separator": "|", "decimal": ","}
-    text = init(tmp_path / "a.csv", ("y",), tmp_path / "a.yaml", reading=reading).read_text()
-    for line in ('decimal: ","', 'separator: "|"', "header: [x, y]", "from 0.25 to 22.25"):
+    reading = {"header": "size,rank", "separator": "|", "decimal": ","}
+    text = init(tmp_path / "a.csv", ("rank",), tmp_path / "a.yaml", reading=reading).read_text()
+    for line in ('decimal: ","', 'separator: "|"', "header: [size, rank]", "from 0.25 to 22.25"):
         assert line in text
 
 
