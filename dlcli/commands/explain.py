@@ -2,6 +2,7 @@
 
 import json
 import re
+import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -27,6 +28,7 @@ class Reference:
     arguments: tuple[Argument, ...] = ()
     refused: str | None = None
     example: str = ""
+    note: str = ""
 
 
 def find_components(name: str) -> Iterator[Reference]:
@@ -43,6 +45,7 @@ def find_components(name: str) -> Iterator[Reference]:
                 arguments=entry.arguments,
                 refused=entry.refused,
                 example="" if entry.refused else format_example(entry),
+                note=NOTES.get(f"{kind}.{entry.name}", ""),
             )
 
 
@@ -89,6 +92,17 @@ SHOWN: dict[str, dict[str, Any]] = {
     "regularizer.L1L2": {"l1": 0.001, "l2": 0.001},
     "regularizer.L2": {"l2": 0.001},
     "constraint.MaxNorm": {"max_value": 3},
+}
+
+# What an argument has to be that the data decides, by layer.
+NOTES: dict[str, str] = {
+    "layer.Embedding": (
+        "input_dim is how many whole numbers the column can become. A category with "
+        "`encode: ordinal`: its number of categories, and one more with `unseen: ignore`. "
+        "A text: its words, at most `vocabulary`, and two more for padding and any other word. "
+        "`dlcli validate CONFIG --data` says the number where it is too small, and "
+        "`preprocessing.json` of a run holds it as `vocabulary_size`."
+    ),
 }
 
 PLAIN_TEXT = re.compile(r"(?!(true|false|null)$)[A-Za-z_][\w.]*")
@@ -160,6 +174,8 @@ def format_reference(reference: Reference) -> str:
     if reference.arguments:
         lines += ["", "Arguments"]
         lines += [line for item in reference.arguments for line in format_argument(item)]
+    if reference.note:
+        lines += ["", *textwrap.wrap(reference.note, width=90)]
     if reference.example:
         lines += ["", "Example", *(f"  {line}" for line in reference.example.splitlines())]
     return "\n".join(lines)
@@ -224,6 +240,7 @@ def describe(reference: Reference) -> dict[str, Any]:
         "refused": reference.refused,
         "arguments": [describe_argument(item) for item in reference.arguments],
         "example": reference.example or None,
+        "note": reference.note or None,
     }
 
 

@@ -210,6 +210,7 @@ def _summarize_config(
     )
     infos = dataset.preprocessing.targets
     spec_module.resolve_objectives(spec, {info.name: info.classes for info in infos})
+    importlib.import_module("dlcli.data.network_inputs").check_network(spec, dataset)
     keras = _load_keras(spec.backend)
     keras.utils.set_random_seed(spec.seed)
     inputs = dataset.preprocessing.input_specs

@@ -15,6 +15,7 @@ from dlcli.baselines.learners import check_installed
 from dlcli.bundle.store import Bundle
 from dlcli.checks.judging import Figures, Verdict, figures_of, judge_checks, newest_complete
 from dlcli.data.dataset import Dataset, Part, prepare_dataset
+from dlcli.data.network_inputs import check_network
 from dlcli.data.windows import predicted_rows
 from dlcli.engines import load_engine
 from dlcli.errors import UsageError
@@ -166,6 +167,7 @@ def train_spec(spec: RunSpec, options: TrainOptions, display: Display) -> Traine
         )
         targets = {info.name: info.classes for info in dataset.preprocessing.targets}
         objectives = resolve_objectives(spec, targets)
+        check_network(spec, dataset)
         warnings = (*dataset.warnings, *training_warnings(spec, dataset))
         dataset = replace(dataset, warnings=warnings)
         with stage_run(spec.name, options.out) as staged:

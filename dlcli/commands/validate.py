@@ -67,6 +67,8 @@ def _check_data(path: Path, spec: RunSpec, on_stage: Callable[[str], None]) -> C
         on_stage=on_stage,
     )
     resolve_objectives(spec, {info.name: info.classes for info in dataset.preprocessing.targets})
+    network_module: Any = import_module("dlcli.data.network_inputs")
+    network_module.check_network(spec, dataset)
     parts = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
     rows = {name: part.num_rows for name, part in parts.items() if part is not None}
     advice: Any = import_module("dlcli.training.advice")

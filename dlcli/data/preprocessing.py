@@ -99,13 +99,16 @@ class Preprocessing:
     def input_specs(self) -> dict[str, InputSpec]:
         """The network's input tensors; `features` first, then columns that have their own."""
         shared = {
-            name: InputSpec(shape=(len(entries),), dtype="float32")
+            name: InputSpec(
+                shape=(len(entries),), dtype="float32", columns=self._columns_sharing(name)
+            )
             for name, entries in self.shared_tensors.items()
         }
         own = {c.settings.name: own_tensor(c) for c in self.input_columns}
         specs = shared | {name: tensor for name, tensor in own.items() if tensor is not None}
         if self.features_shape is not None:
-            specs[FEATURES] = replace(specs[FEATURES], shape=self.features_shape)
+            # What has an order of its own is no row of columns any more.
+            specs[FEATURES] = replace(specs[FEATURES], shape=self.features_shape, columns=())
         if self.window is None:
             return specs
         length = self.window.spec.length
@@ -113,6 +116,11 @@ class Preprocessing:
             name: item if name in self.static else replace(item, shape=(length, *item.shape))
             for name, item in specs.items()
         }
+
+    def _columns_sharing(self, tensor: str) -> tuple[str, ...]:
+        """Return the column of every entry of a shared tensor."""
+        columns = [each for each in self.input_columns if self._shared_by(each) == tensor]
+        return tuple(each.settings.name for each in columns for _ in each.feature_names)
 
     @cached_property
     def shared_tensors(self) -> dict[str, tuple[str, ...]]:

@@ -2,20 +2,31 @@
 
 import importlib
 import itertools
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, NoReturn
 
 import keras
 
+from dlcli.data.network_inputs import input_tensors
 from dlcli.data.preprocessing import InputSpec
 from dlcli.spec import catalog
 from dlcli.spec.components import ComponentSpec
 from dlcli.spec.heads import Head, steps_hint
-from dlcli.spec.layers import layer_path
+from dlcli.spec.layers import INPUT, Graph, LayerSpec, Source, layer_path
 from dlcli.spec.names import tensor_name
-from dlcli.spec.problems import KeyPath, Problems, join_names
+from dlcli.spec.problems import KeyPath, Problems
 from dlcli.spec.run import Network, RunSpec, raise_problems, resolve_network
+from dlcli.spec.shapes.check import check_shapes
+from dlcli.spec.shapes.shape import format_shape
+from dlcli.spec.shapes.tensor import positions_of
 from dlcli.spec.training import snake_case
+
+BUILD_ERRORS: tuple[type[Exception], ...] = (
+    *(ArithmeticError, AssertionError, AttributeError, LookupError, NotImplementedError),
+    *(RuntimeError, TypeError, ValueError),
+)
+"""What Keras was seen to raise for layers that do not fit their input."""
 
 SEPARATE_INPUTS = {"MultiHeadAttention", "GroupQueryAttention"}
 """Layers called with query, value and key one by one; with one input they attend to itself."""
@@ -25,19 +36,25 @@ def build_model(spec: RunSpec, inputs: Mapping[str, InputSpec]) -> keras.Model:
     """Build the network of `spec`; raises SpecError at the layer that does not fit its input.
 
     With several inputs the model takes a dictionary by input name, with one a plain tensor;
-    outputs likewise.
+    outputs likewise. A block becomes a model inside the model.
     """
+    check_shapes(spec, input_tensors(inputs))
     network = resolve_network(spec)
     given_inputs = {
         name: keras.Input(shape=item.shape, dtype=item.dtype, name=tensor_name(name))
         for name, item in inputs.items()
     }
-    names = _layer_names(spec, network, given_inputs)
+    builder = _Builder(
+        spec=spec,
+        network=network,
+        layers=spec.layers,
+        graph=network.graph,
+        tensors=given_inputs,
+        columns={name: item.columns for name, item in inputs.items() if item.columns},
+    )
+    names = builder.names()
     tensors = {name: _scaled(tensor, inputs[name], names) for name, tensor in given_inputs.items()}
-    made: list[Any] = []
-    for index, name in enumerate(names):
-        made.append(_apply_layer(spec, network, index, name, tensors, made))
-    _check_all_used(spec, network, list(tensors))
+    made = replace(builder, tensors=tensors).build()
     outputs = {name: made[index] for name, index in network.graph.outputs.items()}
     _check_output_shapes(spec, network, outputs)
     given = {tensor_name(name): tensor for name, tensor in outputs.items()}
@@ -67,11 +84,31 @@ def _lone(tensors: dict[str, Any]) -> Any:
     return tensors if len(tensors) > 1 else next(iter(tensors.values()))
 
 
-def make_component(spec: ComponentSpec) -> Any:
-    """Make the Keras object of a component; raises ValueError or TypeError as Keras does."""
+def backend_errors() -> tuple[type[Exception], ...]:
+    """Return what the backend raises for sizes, codes and types that it cannot compute with."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow  # noqa: PLC0415 - only where it is the backend
+
+        return (tensorflow.errors.OpError,)
+    if keras.backend.backend() == "jax":
+        import jax  # noqa: PLC0415 - only where it is the backend
+
+        return (jax.errors.JaxRuntimeError,)
+    return ()
+
+
+Make = Callable[[ComponentSpec], Any]
+
+
+def make_component(spec: ComponentSpec, *, make_inner: Make | None = None) -> Any:
+    """Make the Keras object of a component; raises ValueError or TypeError as Keras does.
+
+    `make_inner` makes the components among its arguments.
+    """
     entry = catalog.find(spec.kind, spec.name)
     assert entry is not None
-    arguments = {name: _make_argument(value) for name, value in spec.arguments.items()}
+    inner = make_component if make_inner is None else make_inner
+    arguments = {name: _make_argument(value, inner) for name, value in spec.arguments.items()}
     if entry.path is None or spec.kind == "activation":
         return spec.alias or spec.name
     if spec.kind == "metric" and spec.alias and "name" not in arguments:
@@ -88,25 +125,129 @@ def make_at(spec: RunSpec, component: ComponentSpec, path: KeyPath) -> Any:
         _raise(spec, path, f"{component.name} cannot be made: {_first_sentence(error)}")
 
 
-def _make_argument(value: Any) -> Any:
+def _make_argument(value: Any, make: Make) -> Any:
     if isinstance(value, ComponentSpec):
-        return make_component(value)
+        return make(value)
     if isinstance(value, tuple | list):
-        return [_make_argument(item) for item in value]
+        return [_make_argument(item, make) for item in value]
     if isinstance(value, dict):
-        return {key: _make_argument(item) for key, item in value.items()}
+        return {key: _make_argument(item, make) for key, item in value.items()}
     return value
 
 
-def _layer_names(spec: RunSpec, network: Network, inputs: Iterable[str]) -> list[str]:
-    """Name every layer: as written, like its output, else as Keras would in a fresh process."""
-    outputs = {index: name for name, index in network.graph.outputs.items()}
-    given = [layer.name or outputs.get(index) for index, layer in enumerate(spec.layers)]
-    taken = {tensor_name(name) for name in [*inputs, *given] if name is not None}
-    return [
-        tensor_name(name) if name is not None else _free_name(layer.component.name, taken)
-        for name, layer in zip(given, spec.layers, strict=True)
-    ]
+@dataclass(frozen=True, kw_only=True)
+class _Builder:
+    """A list of layers applied one after the other: the network's, or those of a block."""
+
+    spec: RunSpec
+    network: Network
+    layers: tuple[LayerSpec, ...]
+    graph: Graph
+    tensors: Mapping[str, Any]
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    inside: KeyPath = ("layers",)
+
+    def build(self) -> list[Any]:
+        """Return what every layer gives."""
+        given: list[Any] = []
+        made: list[Any] = []
+        for index, name in enumerate(self.names()):
+            taken = self._taken(index, given)
+            try:
+                layer, tensor = self._apply(index, name, taken, made)
+            except BUILD_ERRORS + backend_errors() as error:
+                self._raise_misfit(index, taken, error)
+            made.append(layer)
+            given.append(tensor)
+        return given
+
+    def names(self) -> list[str]:
+        """Name every layer: as written, like its output, else as Keras would in a fresh process."""
+        outputs = {index: name for name, index in self.graph.outputs.items()}
+        if self.inside != ("layers",):
+            outputs = {}
+        given = [layer.name or outputs.get(index) for index, layer in enumerate(self.layers)]
+        taken = {tensor_name(name) for name in [*self.tensors, *given] if name is not None}
+        return [
+            tensor_name(name) if name is not None else _free_name(layer.component.name, taken)
+            for name, layer in zip(given, self.layers, strict=True)
+        ]
+
+    def _taken(self, index: int, given: list[Any]) -> Any:
+        sources = self.graph.sources[index]
+        if sources is None:
+            return next(iter(self.tensors.values()))
+        taken = [self._source(source, given) for source in sources]
+        return taken[0] if len(taken) == 1 else taken
+
+    def _source(self, source: Source, given: list[Any]) -> Any:
+        if isinstance(source, int):
+            return given[source]
+        if isinstance(source, str):
+            return self.tensors[source]
+        holders = [name for name, own in self.columns.items() if set(source.names) <= set(own)]
+        positions = positions_of(source, self.columns[holders[0]])
+        return keras.ops.take(self.tensors[holders[0]], positions, axis=-1)
+
+    def _apply(self, index: int, name: str, taken: Any, made: list[Any]) -> tuple[Any, Any]:
+        """Return the Keras layer of an item and what it gives."""
+        component = self.layers[index].component
+        origin = self.graph.origin(index)
+        if origin != index:
+            # A layer has one name; what it gives here gets one of its own.
+            called = self.layers[origin].component.name
+            again = _call(made[origin], called, taken)
+            return made[origin], keras.layers.Identity(name=name)(again)
+        if component.name in self.network.blocks:
+            layer = self._make_block(component.name, name, taken.shape, taken.dtype)
+        else:
+            layer = make_component(component, make_inner=self._inner_maker(component, taken))
+            layer.name = name
+        return layer, _call(layer, component.name, taken)
+
+    def _inner_maker(self, component: ComponentSpec, taken: Any) -> Make:
+        """Return what makes the layers that `component` holds: blocks by the shape of a step."""
+
+        def make(inner: ComponentSpec) -> Any:
+            if inner.name in self.network.blocks:
+                step = (taken.shape[0], *taken.shape[2:])
+                return self._make_block(inner.name, snake_case(inner.name), step, taken.dtype)
+            return make_component(inner, make_inner=make)
+
+        return make
+
+    def _make_block(self, block: str, name: str, shape: tuple[int | None, ...], dtype: str) -> Any:
+        found = self.network.blocks[block]
+        taken = keras.Input(batch_shape=shape, dtype=dtype, name=INPUT)
+        builder = replace(
+            self,
+            layers=found.layers,
+            graph=found.graph,
+            tensors={INPUT: taken},
+            columns={},
+            inside=("blocks", block),
+        )
+        model = keras.Model(inputs=taken, outputs=builder.build()[-1], name=name)
+        # For the tables and pictures that show the network.
+        model.block = block
+        return model
+
+    def _raise_misfit(self, index: int, taken: Any, error: Exception) -> NoReturn:
+        layer = self.layers[index]
+        shapes = taken if isinstance(taken, list) else [taken]
+        received = " and ".join(format_shape(tuple(tensor.shape)) for tensor in shapes)
+        _raise(
+            self.spec,
+            layer_path(index, layer, inside=self.inside),
+            f"{layer.component.name} does not fit its input of shape {received}: "
+            f"{_first_sentence(error)}",
+        )
+
+
+def _call(layer: Any, called: str, taken: Any) -> Any:
+    if called in SEPARATE_INPUTS:
+        return layer(*taken) if isinstance(taken, list) else layer(taken, taken)
+    return layer(taken)
 
 
 def _free_name(kind: str, taken: set[str]) -> str:
@@ -115,74 +256,6 @@ def _free_name(kind: str, taken: set[str]) -> str:
     name = next(name for name in candidates if name not in taken)
     taken.add(name)
     return name
-
-
-def _apply_layer(
-    spec: RunSpec,
-    network: Network,
-    index: int,
-    name: str,
-    tensors: dict[str, Any],
-    made: list[Any],
-) -> Any:
-    layer_spec = spec.layers[index]
-    taken = _taken(spec, network, index, tensors, made)
-    try:
-        layer = make_component(layer_spec.component)
-        layer.name = name
-        if layer_spec.component.name in SEPARATE_INPUTS:
-            return layer(*taken) if isinstance(taken, list) else layer(taken, taken)
-        return layer(taken)
-    except (ValueError, TypeError, NotImplementedError, IndexError) as error:
-        shapes = taken if isinstance(taken, list) else [taken]
-        received = " and ".join(str(tuple(tensor.shape)) for tensor in shapes)
-        _raise_at(
-            spec,
-            index,
-            f"{layer_spec.component.name} does not fit its input of shape {received}: "
-            f"{_first_sentence(error)}",
-        )
-
-
-def _taken(
-    spec: RunSpec, network: Network, index: int, tensors: dict[str, Any], made: list[Any]
-) -> Any:
-    sources = network.graph.sources[index]
-    if sources is None:
-        if len(tensors) > 1:
-            _raise_at(
-                spec,
-                index,
-                f"the first layer must say which input it takes: {join_names(tensors)}",
-                hint=f"inputs: {next(iter(tensors))}",
-            )
-        return next(iter(tensors.values()))
-    missing = [source for source in sources if isinstance(source, str) and source not in tensors]
-    if missing:
-        _raise_at(
-            spec,
-            index,
-            f"the data gives no input {missing[0]!r}",
-            hint=f"its inputs: {join_names(tensors)}",
-        )
-    taken = [made[source] if isinstance(source, int) else tensors[source] for source in sources]
-    return taken[0] if len(taken) == 1 else taken
-
-
-def _check_all_used(spec: RunSpec, network: Network, inputs: list[str]) -> None:
-    used: set[str] = set()
-    for sources in network.graph.sources:
-        names = inputs if sources is None else [item for item in sources if isinstance(item, str)]
-        used.update(names)
-    unused = [name for name in inputs if name not in used]
-    if unused:
-        _raise_at(
-            spec,
-            0,
-            f"no layer takes the input {unused[0]!r}",
-            hint=f"name it under a layer's inputs, or leave its columns out with data.drop; "
-            f"the inputs are {join_names(inputs)}",
-        )
 
 
 def _check_output_shapes(spec: RunSpec, network: Network, outputs: dict[str, Any]) -> None:
@@ -224,15 +297,16 @@ def _shown(shape: tuple[int | None, ...]) -> str:
     return f"({', '.join(['rows', *sizes])})"
 
 
-def _raise_at(spec: RunSpec, index: int, message: str, *, hint: str | None = None) -> Any:
+def _raise_at(spec: RunSpec, index: int, message: str, *, hint: str | None = None) -> NoReturn:
     _raise(spec, layer_path(index, spec.layers[index]), message, hint=hint)
 
 
-def _raise(spec: RunSpec, path: KeyPath, message: str, *, hint: str | None = None) -> Any:
+def _raise(spec: RunSpec, path: KeyPath, message: str, *, hint: str | None = None) -> NoReturn:
     assert spec.origin is not None
     problems = Problems()
     problems.add(path, message, hint=hint, on_key=True)
     raise_problems(problems, spec.origin)
+    raise AssertionError("unreachable: there is a problem to raise")
 
 
 def _first_sentence(error: Exception) -> str:

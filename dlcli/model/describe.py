@@ -1,6 +1,6 @@
 """A built network layer by layer."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -8,23 +8,58 @@ import keras
 from dlcli.model.layer_summary import LayerSummary
 
 
-def describe_layers(model: Any) -> Iterable[LayerSummary]:
-    """Describe the built network layer by layer, inputs included."""
+def describe_layers(model: Any) -> Iterator[LayerSummary]:
+    """Describe the built network layer by layer, inputs included, and the layers of each block."""
+    first_uses = {id(layer): layer._inbound_nodes[0] for layer in model.layers}
     for layer in model.layers:
-        activation = getattr(layer, "activation", None)
-        before = [tensor._keras_history.operation.name for tensor in _inputs_of(layer)]
-        shape = layer.output.shape if not isinstance(layer.output, list | tuple | dict) else ()
-        yield LayerSummary(
-            name=layer.name,
-            layer=type(layer).__name__,
-            output_shape=tuple(shape),
-            num_parameters=layer.count_params(),
-            activation=None if activation is None else getattr(activation, "__name__", None),
-            inputs=tuple(before),
-        )
+        nodes = [node for node in layer._inbound_nodes if node in model._nodes]
+        node = nodes[0] if nodes else first_uses[id(layer)]
+        before = _nodes_before(node)
+        shared = [each for each in before if each is not first_uses.get(id(each.operation), each)]
+        if shared:
+            # The name of what a layer gives when it is used once more.
+            yield _describe(layer, node, _nodes_before(shared[0]), shares=shared[0].operation)
+        else:
+            yield _describe(layer, node, before)
 
 
-def _inputs_of(layer: Any) -> list[Any]:
-    if isinstance(layer, keras.layers.InputLayer):
-        return []
-    return keras.tree.flatten(layer.input)  # type: ignore[no-any-return]
+def _describe(layer: Any, node: Any, before: list[Any], *, shares: Any = None) -> LayerSummary:
+    activation = getattr(layer, "activation", None)
+    inner = layer if getattr(layer, "block", None) else getattr(layer, "layer", None)
+    return LayerSummary(
+        name=layer.name,
+        layer=f"{shares.name} again" if shares is not None else _called(layer),
+        output_shape=tuple(node.outputs[0].shape) if len(node.outputs) == 1 else (),
+        num_parameters=layer.count_params(),
+        activation=None if activation is None else getattr(activation, "__name__", None),
+        inputs=tuple(each.operation.name for each in before),
+        layers=_inner_layers(inner),
+    )
+
+
+def _called(layer: Any) -> str:
+    """Return the name of its class, or that of the block it is or holds."""
+    held = getattr(getattr(layer, "layer", None), "block", None)
+    if held:
+        return f"{type(layer).__name__} {held}"
+    return getattr(layer, "block", None) or type(layer).__name__
+
+
+def _inner_layers(model: Any) -> tuple[LayerSummary, ...]:
+    if not getattr(model, "block", None):
+        return ()
+    return tuple(each for each in describe_layers(model) if each.layer != "InputLayer")
+
+
+def _nodes_before(node: Any) -> list[Any]:
+    """Return the calls of layers that give what this one takes."""
+    found = []
+    for tensor in node.input_tensors:
+        operation, position, _ = tensor._keras_history
+        earlier = operation._inbound_nodes[position]
+        if isinstance(operation, keras.Layer):
+            found.append(earlier)
+        else:
+            # A choice of columns is no layer: what it chooses from is.
+            found += _nodes_before(earlier)
+    return found

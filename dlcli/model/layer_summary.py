@@ -13,3 +13,5 @@ class LayerSummary:
     num_parameters: int
     activation: str | None
     inputs: tuple[str, ...]
+    layers: "tuple[LayerSummary, ...]" = ()
+    """The layers of a block."""

@@ -135,10 +135,13 @@ class Component:
         return f"one name with its arguments below it, e.g. {self.example}"
 
     def _find(self, name: str, path: KeyPath, problems: Problems, *, on_key: bool) -> Entry | None:
-        entry = catalog.find(self.kind, name)
+        entry = catalog.find(self.kind, name) or problems.own.get((self.kind, name))
         if entry is None:
             message = f"unknown {self.kind} {name!r}"
-            problems.add(path, message, hint=self._hint(name), on_key=on_key)
+            own = [known for kind, known in problems.own if kind == self.kind]
+            near = closest(name, own)
+            hint = did_you_mean(name, near) if near else self._hint(name)
+            problems.add(path, message, hint=hint, on_key=on_key)
         elif entry.refused:
             problems.add(path, f"{entry.name} cannot be used: {entry.refused}", on_key=on_key)
             return None

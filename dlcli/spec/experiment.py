@@ -46,6 +46,12 @@ class RunSpec:
         Section(DataSpec),
         "The table, its columns and its split, e.g. data: {source: FILE, target: COLUMN}.",
     )
+    blocks: dict[str, tuple[LayerSpec, ...]] = setting(
+        MapOf(ListOf(LayerField(), 1), "block names"),
+        "Lists of layers under names of their own, each used like a layer: - NAME. Every use has "
+        "weights of its own; `share` uses one once more.",
+        default_factory=dict,
+    )
     layers: tuple[LayerSpec, ...] = setting(
         ListOf(LayerField(), 1),
         "The network: Keras layers, each taking the one before it, e.g. [Dense: 64, Dense: 1].",

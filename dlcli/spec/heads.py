@@ -1,9 +1,10 @@
 """What each output predicts: its targets, the loss and labels that fit, and what does not."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from dlcli.spec.blocks import final_layer
 from dlcli.spec.components import ComponentSpec
 from dlcli.spec.layers import Graph, LayerSpec, layer_path
 from dlcli.spec.problems import KeyPath, Problems
@@ -76,14 +77,30 @@ class Objective:
 
 
 def find_heads(
-    layers: tuple[LayerSpec, ...], graph: Graph, targets: tuple[str, ...], *, steps: int = 1
+    layers: tuple[LayerSpec, ...],
+    graph: Graph,
+    targets: tuple[str, ...],
+    *,
+    blocks: Mapping[str, tuple[LayerSpec, ...]],
+    steps: int = 1,
 ) -> list[Head]:
     """Describe every output layer as far as the config alone tells."""
     named = set(graph.outputs) <= set(targets)
     return [
-        _head(output, index, (output,) if named else targets, layers, graph, steps)
+        _head(output, index, (output,) if named else targets, layers, graph, blocks, steps)
         for output, index in graph.outputs.items()
     ]
+
+
+def with_units(heads: list[Head], shapes: Sequence[Sequence[int | None] | None]) -> list[Head]:
+    """Return the heads with the units that shapes tell where no Dense layer does."""
+    found = []
+    for head in heads:
+        shape = shapes[head.layer]
+        is_flat = shape is not None and len(shape) == 2 and head.steps == 1
+        units = shape[-1] if shape is not None and is_flat else None
+        found.append(replace(head, units=units) if head.units is None else head)
+    return found
 
 
 def _head(
@@ -92,19 +109,20 @@ def _head(
     targets: tuple[str, ...],
     layers: tuple[LayerSpec, ...],
     graph: Graph,
+    blocks: Mapping[str, tuple[LayerSpec, ...]],
     steps: int,
 ) -> Head:
     activation: str | None = "linear"
     activation_path = layer_path(index, layers[index])
     units_layer = index
     while True:
-        layer = layers[units_layer]
+        layer = final_layer(layers[graph.origin(units_layer)], blocks)
         written = _activation_of(layer)
         if activation == "linear" and written != "linear":
             activation = written
-            activation_path = _activation_path(units_layer, layer)
+            activation_path = _activation_path(units_layer, layers[units_layer])
         before = graph.sources[units_layer]
-        if layer.component.name not in _SAME_UNITS or not before or len(before) != 1:
+        if layers[units_layer].component.name not in _SAME_UNITS or not before or len(before) != 1:
             break
         if not isinstance(before[0], int):
             break
@@ -113,7 +131,7 @@ def _head(
         output=output,
         layer=index,
         targets=targets,
-        units=_units_of(layers[units_layer]),
+        units=_units_of(final_layer(layers[graph.origin(units_layer)], blocks)),
         units_layer=units_layer,
         activation=activation,
         activation_path=activation_path,

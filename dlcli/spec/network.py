@@ -2,12 +2,16 @@
 
 from dataclasses import dataclass
 
+from dlcli.spec.blocks import Blocks, connect_blocks
 from dlcli.spec.components import ComponentSpec
 from dlcli.spec.experiment import RunSpec
-from dlcli.spec.heads import Head, find_heads
+from dlcli.spec.heads import Head, find_heads, with_units
 from dlcli.spec.layers import Graph, connect
 from dlcli.spec.names import tensor_name
 from dlcli.spec.problems import KeyPath, Problems
+from dlcli.spec.shapes.inputs import declared_inputs
+from dlcli.spec.shapes.outputs import check_outputs
+from dlcli.spec.shapes.trace import Tracer
 from dlcli.spec.training import metric_log_name
 
 
@@ -16,14 +20,32 @@ class Network:
     """The layer list with its connections and outputs resolved."""
 
     graph: Graph
+    blocks: Blocks
     heads: tuple[Head, ...]
 
 
 def resolve_network(spec: RunSpec, problems: Problems | None = None) -> Network:
-    """Connect the layers and find the outputs."""
-    graph = connect(spec.layers, spec.data, problems if problems is not None else Problems())
-    heads = find_heads(spec.layers, graph, spec.data.target_names, steps=spec.data.steps)
-    return Network(graph=graph, heads=tuple(heads))
+    """Connect the layers and find the outputs; `problems` takes up shapes that cannot fit too."""
+    if problems is None:
+        problems = Problems()
+    before = len(problems.found)
+    graph = connect(spec.layers, spec.data, problems)
+    blocks = connect_blocks(spec.blocks, spec.layers, problems)
+    is_sound = len(problems.found) == before
+    # A block that contains itself ends in no layer.
+    known = spec.blocks if is_sound else {}
+    heads = find_heads(
+        spec.layers, graph, spec.data.target_names, blocks=known, steps=spec.data.steps
+    )
+    if is_sound:
+        inputs = declared_inputs(spec.data)
+        tracer = Tracer(
+            layers=spec.layers, graph=graph, inputs=inputs, blocks=blocks, problems=problems
+        )
+        tensors = tracer.trace()
+        check_outputs(heads, spec, [tensor.shape for tensor in tensors], graph, problems)
+        heads = with_units(heads, [tensor.shape for tensor in tensors])
+    return Network(graph=graph, blocks=blocks, heads=tuple(heads))
 
 
 def losses_by_output(spec: RunSpec, heads: tuple[Head, ...]) -> dict[str, ComponentSpec | None]:

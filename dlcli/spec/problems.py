@@ -6,6 +6,8 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from dlcli.spec.catalog import Entry
+
 KeyPath = tuple[str | int, ...]
 
 
@@ -30,6 +32,8 @@ class Problems:
     """Where a key belongs that stands in the wrong section, in words."""
     misplaced: set[str] = field(default_factory=set)
     """Keys found in the wrong section, which are hence not missing in the right one."""
+    own: Mapping[tuple[str, str], Entry] = field(default_factory=dict)
+    """What the config itself brings beside the catalogue, by kind and name."""
 
     def add(
         self,

@@ -27,7 +27,7 @@ def check_rules(spec: RunSpec, wrong: Collection[str], problems: Problems) -> No
     if "data" not in wrong:
         check_data(spec.data, problems)
     network = None
-    if not {"data", "layers"} & set(wrong) and not _is_data_in_doubt(problems):
+    if not {"data", "layers", "blocks"} & set(wrong) and not _is_data_in_doubt(problems):
         network = _check_network(spec, problems)
     if network is not None:
         _check_outputs(spec, network, wrong, problems)

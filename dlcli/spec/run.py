@@ -17,6 +17,7 @@ from dlcli.spec.network import (
     resolve_network,
 )
 from dlcli.spec.objectives import resolve_objectives, targets_as_classes, with_losses
+from dlcli.spec.own_names import own_names
 from dlcli.spec.places import Source
 from dlcli.spec.problems import Problems
 from dlcli.spec.report import raise_problems
@@ -67,7 +68,7 @@ def load_spec(path: Path, overrides: tuple[str, ...] = (), checks: tuple[str, ..
 
 def build_spec(source: Source) -> RunSpec:
     """Check plain values as a config; raises SpecError with every problem, each at its place."""
-    problems = Problems(homes=_find_homes())
+    problems = Problems(homes=_find_homes(), own=own_names(source.values))
     _check_version(source)
     parsed = _SECTION.parse(source.values, (), problems)
     if parsed is INVALID:

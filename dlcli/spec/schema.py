@@ -9,7 +9,10 @@ from dlcli.spec.components import Component, field_of
 from dlcli.spec.data import NAMES
 from dlcli.spec.experiment import RunSpec
 from dlcli.spec.fields import JsonSchema
+from dlcli.spec.own_names import SHARE, SHARE_ENTRY
 from dlcli.spec.sections import Section
+
+_TAKES = "The layers, data inputs or columns this layer takes."
 
 
 def build_schema() -> JsonSchema:
@@ -20,20 +23,61 @@ def build_schema() -> JsonSchema:
     data = schema["properties"]["data"]
     whole_data = {"required": data.pop("required"), "description": data["description"]}
     whole = {"required": required, "properties": {"data": whole_data}}
+    strict: JsonSchema = {"items": {"$ref": "#/$defs/layer"}}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "dlcli config",
         "description": "One training: data, network, loss, optimizer, epochs.",
         **schema,
         "anyOf": [whole, {"required": ["extends"]}],
-        "$defs": {kind: _component(kind) for kind in catalog.KINDS},
+        # Names of its own are those of its blocks, which may stand in the config it extends.
+        "if": {"anyOf": [{"required": [key]} for key in _BRINGS_NAMES]},
+        "else": {"properties": {"layers": _described(strict, "Layers of Keras alone.")}},
+        "$defs": {**{kind: _component(kind) for kind in catalog.KINDS}, "own_layer": _own_layer()},
     }
+
+
+_BRINGS_NAMES = ("blocks", "extends")
+
+
+def _own_layer() -> JsonSchema:
+    """Return the schema of a block used as a layer: any name that Keras does not have."""
+    known = [SHARE, *(each for name in catalog.names("layer") for each in _spellings(name))]
+    use = {
+        "type": "object",
+        "properties": {
+            "name": {"type": "string", "description": "The name of its output."},
+            "inputs": _described(NAMES.schema(), _TAKES),
+        },
+        "additionalProperties": False,
+    }
+    return {
+        "description": "A block of this config, used as a layer.",
+        "anyOf": [
+            {"type": "string", "not": {"enum": known}},
+            {
+                "type": "object",
+                "minProperties": 1,
+                "maxProperties": 1,
+                "propertyNames": {"not": {"enum": known}},
+                "additionalProperties": {"anyOf": [use, {"type": "null"}]},
+            },
+        ],
+    }
+
+
+def _spellings(name: str) -> tuple[str, ...]:
+    entry = catalog.find("layer", name)
+    assert entry is not None
+    return (name, *catalog.aliases(entry))
 
 
 def _component(kind: str) -> JsonSchema:
     entries = [catalog.find(kind, name) for name in catalog.names(kind)]
     usable = [entry for entry in entries if entry is not None and not entry.refused]
     spellings = {name: entry for entry in usable for name in (entry.name, *catalog.aliases(entry))}
+    if kind == "layer":
+        spellings[SHARE] = SHARE_ENTRY
     return {
         "description": f"Keras's name of {Component(kind).expectation}, alone or with its arguments.",
         "anyOf": [
@@ -65,9 +109,12 @@ def _arguments(entry: Entry) -> JsonSchema:
     }
     required = _required(entry)
     if entry.kind == "layer":
-        properties["inputs"] = _described(
-            NAMES.schema(), "The layers or data inputs this layer takes."
-        )
+        properties["inputs"] = _described(NAMES.schema(), _TAKES)
+    if entry.name == "TimeDistributed":
+        properties["layer"]["anyOf"] = [
+            {"$ref": properties["layer"].pop("$ref")},
+            {"$ref": "#/$defs/own_layer"},
+        ]
     alternatives: list[JsonSchema] = [
         {
             "type": "object",

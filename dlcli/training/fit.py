@@ -16,7 +16,7 @@ from dlcli.bundle.keras_score import KerasScorer
 from dlcli.bundle.score import Scorer
 from dlcli.data.dataset import Part
 from dlcli.errors import Interrupted, TrainingError
-from dlcli.model.build import build_model, make_at
+from dlcli.model.build import backend_errors, build_model, make_at
 from dlcli.model.describe import describe_layers
 from dlcli.spec.callbacks import RUN_PATHS
 from dlcli.spec.components import in_steps
@@ -31,6 +31,7 @@ from dlcli.training.stopping import StopRequest
 ONNX_SAMPLE_ROWS = 256
 """Rows on which the ONNX file is compared with Keras."""
 
+_KERAS_ERRORS: tuple[type[Exception], ...] = (ValueError, TypeError)
 EVALUATION_ROWS = 65536
 """Rows that are judged at once, which bounds the memory of wide outputs."""
 
@@ -185,9 +186,9 @@ def _train(
                 memory_budget_bytes=job.memory_budget_bytes,
                 should_stop=lambda: stop.is_requested() or watcher.should_stop(),
             )
-    except (ValueError, TypeError) as error:
+    except _KERAS_ERRORS + backend_errors() as error:
         # Keras's own words for labels, losses and metrics that do not fit each other.
-        raise TrainingError(f"training cannot start: {_first_lines(error)}") from error
+        raise TrainingError(f"training cannot go on: {_first_lines(error)}") from error
 
 
 def _callbacks(spec: RunSpec, watcher: Watcher, folder: Path) -> list[Any]:

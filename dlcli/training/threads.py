@@ -3,6 +3,7 @@
 import math
 
 from dlcli.data.dataset import Dataset
+from dlcli.spec.blocks import every_layer
 from dlcli.spec.run import RunSpec
 
 # Layers whose work grows with rows and units alone.
@@ -22,7 +23,7 @@ def largest_product(spec: RunSpec, dataset: Dataset) -> int | None:
     # Flatten may lay the rows of a window side by side.
     shared = [inputs[name].shape for name in dataset.preprocessing.shared_tensors]
     widths = [1, *(math.prod(shape) for shape in shared)]
-    for layer in spec.layers:
+    for layer in every_layer(spec.layers, spec.blocks):
         if layer.component.name == "Dense":
             widths.append(int(layer.argument("units")))
         elif layer.component.name not in _LIGHT:

@@ -98,11 +98,17 @@ def test_nested_components_become_keras_objects():
 def test_a_layer_that_does_not_fit_is_named_with_its_place():
     with pytest.raises(SpecError) as caught:
         _build("- Conv1D: {filters: 2, kernel_size: 3}\n- Flatten\n- Dense: 1\n")
-    assert "net.yaml:4:3: Conv1D does not fit its input of shape (None, 4)" in str(caught.value)
+    assert "net.yaml:4:3: Conv1D needs (rows, steps, channels), got (rows, ?)" in str(caught.value)
+
+
+def test_what_keras_alone_finds_wrong_is_told_at_the_layer():
+    with pytest.raises(SpecError) as caught:
+        _build("- Reshape: [4, 1]\n- LSTM: {units: 2, stateful: true}\n- Dense: 1\n")
+    assert "net.yaml:5:3: LSTM does not fit its input of shape (rows, 4, 1)" in str(caught.value)
 
 
 def test_an_output_that_is_no_row_of_numbers_is_refused():
-    with pytest.raises(SpecError, match=r"the output has shape \(rows, 4, 1\)"):
+    with pytest.raises(SpecError, match=r"needs \(rows, units\), got \(rows, 4, 1\)"):
         _build("- Reshape: [4, 1]\n- Dense: 1\n")
 
 

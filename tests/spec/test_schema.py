@@ -32,6 +32,10 @@ ABOUT_SEVERAL_KEYS = {
 ABOUT_GRAPH_AND_HEADS = {path.stem for path in GOLDEN.glob("*.yaml")} & {
     *(path.stem for path in GOLDEN.glob("graph_*.yaml")),
     *(path.stem for path in GOLDEN.glob("head_*.yaml")),
+    *(path.stem for path in GOLDEN.glob("shape_*.yaml")),
+    *("share_below", "share_unknown", "share_other_size", "share_wider_block"),
+    *("block_cycle", "block_like_keras", "block_misfit", "block_takes_features"),
+    *("block_two_inputs", "block_unknown", "block_unused"),
     *("metric_for_numbers", "metric_for_class_numbers"),
 }
 # What text means: paths, encodings, names of folders.
@@ -109,7 +113,7 @@ def test_every_kind_and_usable_name_is_there(schema: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("layers", [{"Bidirectional": {"LSTM": 8}}, {"Dense": 1}]),
+        ("layers", [{"Reshape": [-1, 1]}, {"Bidirectional": {"LSTM": 8}}, {"Dense": 1}]),
         ("layers", [{"Dense": {"units": 1, "inputs": ["a"]}}]),
         ("callbacks", ["ModelCheckpoint", {"CSVLogger": None}]),
         ("loss", {"height": "mse"}),

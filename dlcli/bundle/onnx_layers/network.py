@@ -8,6 +8,7 @@ import keras
 import onnx
 from keras import layers
 from keras.src.models.functional import Functional
+from keras.src.ops.numpy import Take
 from onnx import helper
 
 from dlcli.bundle.onnx_layers.activations import ACTIVATION_LAYERS
@@ -102,7 +103,12 @@ def time_distributed(graph: Graph, layer: Any, inputs: list[Tensor]) -> list[str
         )
     folded = graph.op("Reshape", inputs[0].name, graph.integers(-1, *(size or 0 for size in rest)))
     inner = Tensor(name=folded, shape=(None, *rest), dtype=inputs[0].dtype)
-    name = write_layer(graph, layer.layer, [inner])[0]
+    if isinstance(layer.layer, keras.Model):
+        if not is_functional(layer.layer):
+            raise NotInTableError(f"the inner model {layer.layer.name!r} is no graph of layers")
+        name = write_network(graph, layer.layer, [inner])[0].name
+    else:
+        name = write_layer(graph, layer.layer, [inner])[0]
     shape = layer.layer.compute_output_shape(inner.shape)
     return [graph.op("Reshape", name, graph.integers(-1, steps, *shape[1:]))]
 
@@ -114,6 +120,10 @@ def masking(graph: Graph, layer: layers.Masking, inputs: list[Tensor]) -> list[s
 
 def _write_node(graph: Graph, node: Any, known: dict[int, Tensor]) -> None:
     layer = node.operation
+    if isinstance(layer, Take):
+        tensor, positions = node.arguments.args
+        _write_columns(graph, known, tensor, positions, node.outputs[0])
+        return
     if not isinstance(layer, keras.Layer):
         # Bare operations appear where Keras computes masks, which are written by _output_mask;
         # a layer that takes anything else from one does not find it in `known`.
@@ -137,6 +147,15 @@ def _write_node(graph: Graph, node: Any, known: dict[int, Tensor]) -> None:
         outputs[0] = replace(outputs[0], mask=_output_mask(graph, layer, inputs))
     for kt, tensor in zip(node.outputs, outputs, strict=True):
         known[id(kt)] = tensor
+
+
+def _write_columns(
+    graph: Graph, known: dict[int, Tensor], tensor: Any, positions: list[int], given: Any
+) -> None:
+    """Write the columns that a layer takes of a tensor, along its last axis."""
+    taken = _known(known, tensor)
+    name = graph.op("Gather", taken.name, graph.integers(*positions), axis=-1)
+    known[id(given)] = Tensor(name=name, shape=tuple(given.shape), dtype=taken.dtype)
 
 
 def _known(known: dict[int, Tensor], tensor: Any) -> Tensor:

@@ -20,3 +20,5 @@ class InputSpec:
     scale: tuple[float, ...] = ()
     """What the network multiplies with, and then adds as `offset`: one number, or one a channel."""
     offset: tuple[float, ...] = ()
+    columns: tuple[str, ...] = ()
+    """Where columns share the tensor: the column of each number along the last axis."""

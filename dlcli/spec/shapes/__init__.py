@@ -1,0 +1,1 @@
+"""Which shape every tensor of a network has, by a table of layers and without Keras."""

@@ -1,0 +1,119 @@
+"""Shapes followed through whole networks: what is judged, what is left alone, what is hinted."""
+
+from typing import Any
+
+import pytest
+
+from dlcli.errors import SpecError
+from dlcli.spec.run import RunSpec, resolve_network
+from dlcli.spec.shapes.check import check_shapes
+from dlcli.spec.shapes.tensor import Tensor
+
+STEPS = {"Reshape": [6, 2]}
+TEXT = {
+    "source": "plants.csv",
+    "target": "height",
+    "inputs": ["note"],
+    "columns": {"note": {"type": "text", "length": 50}},
+}
+
+
+def features(width: int) -> dict[str, Tensor]:
+    return {"features": Tensor(shape=(None, width), origin="'features'")}
+
+
+def told(spec: RunSpec, inputs: dict[str, Tensor]) -> list[str]:
+    try:
+        check_shapes(spec, inputs)
+    except SpecError as error:
+        return error.message.splitlines()
+    return []
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        [STEPS, {"LSTM": {"units": 4, "return_sequences": True}}, {"GRU": 4}, {"Dense": 1}],
+        [{"Reshape": [-1, 1]}, {"Conv1D": [4, 3]}, "Flatten", {"Dense": 1}],
+        [{"Reshape": [-1, 1]}, {"MaxPooling1D": 99}, "GlobalMaxPooling1D", {"Dense": 1}],
+        [{"Normalization": None}, {"Conv1D": [4, 3]}, {"Dense": 1}],
+    ],
+)
+def test_networks_that_may_fit_are_not_judged_before_the_data_is_read(
+    complaints, layers: list[Any]
+) -> None:
+    written = [
+        {"Conv1D": {"filters": 4, "kernel_size": 3}} if each == {"Conv1D": [4, 3]} else each
+        for each in layers
+    ]
+    assert complaints(layers=written) == []
+
+
+def test_counts_of_the_data_are_judged(build) -> None:
+    spec = build(layers=[{"Reshape": [4, -1]}, "Flatten", {"Dense": 1}])
+    assert told(spec, features(8)) == []
+    (message, *_) = told(spec, features(7))
+    assert "Reshape needs a multiple of 4 numbers in each row (4), got (rows, 7)" in message
+
+
+def test_one_misfit_does_not_make_others_up(complaints) -> None:
+    layers = ["GlobalMaxPooling1D", {"LSTM": 8}, {"Reshape": [3, 3]}, {"Dense": 1}]
+    assert complaints(layers=layers) == [
+        "GlobalMaxPooling1D needs (rows, steps, channels), got (rows, ?) from 'features'"
+    ]
+
+
+def test_length_of_a_text_column_is_known_from_the_config(complaints) -> None:
+    layers = [
+        {"Embedding": {"input_dim": 9, "output_dim": 4}},
+        {"MaxPooling1D": 60},
+        "Flatten",
+        {"Dense": 1},
+    ]
+    (message,) = complaints(data=TEXT, layers=layers)
+    assert message.startswith("MaxPooling1D needs at least 60 entries along every axis")
+    assert message.endswith("got (rows, 50, 4) from the Embedding before it")
+
+
+def test_units_of_the_output_are_known_without_a_dense_layer(complaints) -> None:
+    layers = [{"Reshape": [6, 2]}, {"GRU": 3}]
+    assert complaints(layers=layers) == [
+        "the output has 3 units for the target 'height', expected 1"
+    ]
+
+
+def test_codes_are_followed_through_layers_that_keep_them(build) -> None:
+    spec = build(
+        data=TEXT,
+        layers=[
+            {"Reshape": [5, 10]},
+            {"Embedding": {"input_dim": 9, "output_dim": 4}},
+            "Flatten",
+            {"Dense": 1},
+        ],
+    )
+    inputs = {"note": Tensor(shape=(None, 50), is_codes=True, codes=12, origin="'note'")}
+    (message, *_) = told(spec, inputs)
+    assert "input_dim is 9, but the Reshape before it holds whole numbers from 0 to 11" in message
+
+
+def test_an_embedding_of_fractions_is_refused(build) -> None:
+    spec = build(layers=[{"Embedding": {"input_dim": 9, "output_dim": 4}}, "Flatten", {"Dense": 1}])
+    inputs = {"features": Tensor(shape=(None, 3), is_whole=False, origin="'features'")}
+    (message, *_) = told(spec, inputs)
+    assert "Embedding looks whole numbers from 0 up, and 'features' holds others" in message
+
+
+def test_a_second_head_that_takes_the_first_one_says_so(build, complaints) -> None:
+    data = {"source": "plants.csv", "target": ["height", "width"]}
+    trunk, height = (
+        {"Dense": {"units": 8, "name": "trunk"}},
+        {"Dense": {"units": 1, "name": "height"}},
+    )
+    width: dict[str, Any] = {"units": 1, "name": "width"}
+    assert complaints(data=data, layers=[trunk, height, {"Dense": width}]) == [
+        "this Dense takes the output 'height', which stands before it"
+    ]
+    for meant, source in (("trunk", 0), ("height", 1)):
+        spec = build(data=data, layers=[trunk, height, {"Dense": {**width, "inputs": meant}}])
+        assert resolve_network(spec).graph.sources[2] == (source,)
