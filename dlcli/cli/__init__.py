@@ -11,6 +11,7 @@ from dlcli import __version__
 from dlcli.cli.boundary import Boundary
 from dlcli.cli.compare import compare
 from dlcli.cli.datasets import datasets
+from dlcli.cli.diff import diff
 from dlcli.cli.evaluate import evaluate
 from dlcli.cli.explain import explain
 from dlcli.cli.find_lr import find_lr
@@ -18,12 +19,15 @@ from dlcli.cli.importance import importance
 from dlcli.cli.init import init
 from dlcli.cli.lazy import import_console
 from dlcli.cli.optimize import optimize
+from dlcli.cli.pack import pack
 from dlcli.cli.predict import predict
+from dlcli.cli.reproduce import reproduce
 from dlcli.cli.runs import runs
 from dlcli.cli.schema import schema
 from dlcli.cli.streams import prepare_streams, use_utf8_for_names
 from dlcli.cli.summarize import summarize
 from dlcli.cli.train import train
+from dlcli.cli.unpack import unpack
 from dlcli.cli.validate import validate
 from dlcli.errors import ExitCode
 
@@ -41,6 +45,10 @@ COMMANDS = (
     importance,
     compare,
     find_lr,
+    reproduce,
+    diff,
+    pack,
+    unpack,
 )
 """In the order in which `--help` lists them."""
 

@@ -1,10 +1,12 @@
 """Train: a config to a run folder."""
 
 import csv
+import os
 import platform
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -375,6 +377,7 @@ def _manifest(job: TrainingJob, outcome: TrainingOutcome, options: TrainOptions)
             "reason": outcome.reason,
             "compiled_calls": outcome.compiled_calls,
             "blocks": outcome.blocks,
+            "threads": options.threads,
         },
         "seconds": {
             name: None if value is None else round(value, 4)
@@ -401,5 +404,16 @@ def _manifest(job: TrainingJob, outcome: TrainingOutcome, options: TrainOptions)
             "system": platform.system(),
             "machine": platform.machine(),
             "byteorder": sys.byteorder,
+            "processor": _processor(),
+            "cores": os.cpu_count(),
         },
     }
+
+
+def _processor() -> str:
+    """Return what the processor calls itself; its arithmetic units decide the last digits."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor()

@@ -76,6 +76,7 @@ def environment_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
         "backend": manifest.get("backend"),
         **{f"platform.{key}": value for key, value in manifest.get("platform", {}).items()},
         "training.path": manifest.get("training", {}).get("path"),
+        "training.threads": manifest.get("training", {}).get("threads"),
         "training.uses_xla": manifest.get("training", {}).get("uses_xla"),
     }
 

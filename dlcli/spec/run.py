@@ -106,9 +106,14 @@ def _check_version(source: Source) -> None:
         raise_problems(problems, source)
 
 
+def is_run_name(text: str) -> bool:
+    """Tell whether a text can name a folder of runs anywhere."""
+    is_plain = _NAME.fullmatch(text) is not None and not text.endswith((" ", "."))
+    return is_plain and len(text) <= _MAX_NAME
+
+
 def _check_name(spec: RunSpec, problems: Problems) -> None:
-    is_plain = _NAME.fullmatch(spec.name) and not spec.name.endswith((" ", "."))
-    if is_plain and len(spec.name) <= _MAX_NAME:
+    if is_run_name(spec.name):
         return
     assert spec.origin is not None
     is_written = "name" in spec.origin.values

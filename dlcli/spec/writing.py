@@ -1,11 +1,13 @@
 """A checked config written back as YAML: every default spelled out, read again as the same spec."""
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from dlcli.spec import catalog
 from dlcli.spec.components import ComponentSpec
 from dlcli.spec.data import ColumnSpec
 from dlcli.spec.layers import LayerSpec
@@ -16,10 +18,8 @@ from dlcli.spec.scalars import parse_scalar
 
 def to_yaml(spec: RunSpec, *, folder: Path) -> str:
     """Return the config as YAML text that means the same when it stands in `folder`."""
-    values = _plain(spec)
-    values["data"] = _relative_files(values["data"], folder)
     return yaml.dump(
-        values,
+        to_plain(spec, folder=folder),
         Dumper=_Dumper,
         sort_keys=False,
         allow_unicode=True,
@@ -28,11 +28,54 @@ def to_yaml(spec: RunSpec, *, folder: Path) -> str:
     )
 
 
+def to_plain(spec: RunSpec, *, folder: Path) -> dict[str, Any]:
+    """Return the config as plain values, every default spelled out; files as seen from `folder`."""
+    values: dict[str, Any] = _plain(spec)
+    return {**values, "data": _relative_files(values["data"], folder)}
+
+
+def to_canonical(spec: RunSpec, *, folder: Path) -> dict[str, Any]:
+    """Return the config as plain values that are equal where two configs mean the same.
+
+    Components go by Keras's own name, with the arguments that are not its defaults.
+    """
+    sections = {
+        name: value for name, value in _plain_section(spec, _canonical).items() if name != "version"
+    }
+    return {**sections, "data": _relative_files(sections["data"], folder)}
+
+
+def _canonical(value: Any) -> Any:
+    if isinstance(value, LayerSpec):
+        own = {"name": value.name, "inputs": value.inputs}
+        given = {key: _canonical(item) for key, item in own.items() if item is not None}
+        component = _canonical(value.component)
+        return {name: {**arguments, **given} for name, arguments in component.items()}
+    if isinstance(value, ComponentSpec):
+        entry = catalog.find(value.kind, value.name)
+        defaults = {} if entry is None else {each.name: each.default for each in entry.arguments}
+        given = {key: _canonical(item) for key, item in value.arguments.items()}
+        return {
+            value.name: {
+                key: item
+                for key, item in given.items()
+                if key not in defaults or item != defaults[key]
+            }
+        }
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return _plain_section(value, _canonical)
+    if isinstance(value, tuple | list):
+        return [_canonical(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _canonical(item) for key, item in value.items()}
+    return value
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, ComponentSpec | LayerSpec):
         return value.to_yaml()
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return _plain_section(value)
+        return _plain_section(value, _plain)
     if isinstance(value, tuple | list):
         return [_plain(item) for item in value]
     if isinstance(value, dict):
@@ -40,7 +83,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _plain_section(section: Any) -> dict[str, Any]:
+def _plain_section(section: Any, write: Callable[[Any], Any]) -> dict[str, Any]:
     written = {}
     for item in dataclasses.fields(section):
         value = getattr(section, item.name)
@@ -48,7 +91,7 @@ def _plain_section(section: Any) -> dict[str, Any]:
         # A column says only what it changes; the other sections spell their defaults out.
         is_default = value == item.default or (value == {} and item.default_factory is dict)
         if is_own and not (is_default and (isinstance(section, ColumnSpec) or value in ((), {}))):
-            written[item.name] = _plain(value)
+            written[item.name] = write(value)
     return written
 
 
