@@ -37,6 +37,9 @@ class Shown:
 BASELINES = ("linear", "logistic", "mean", "majority")
 """What a network has to beat: least squares or logistic regression, else the commonest answer."""
 
+REPEATED = ("seasonal_naive", "naive")
+"""Baselines of windows, the better one first."""
+
 NUMBERS = (
     Shown(name="RootMeanSquaredError", label="RMSE", decimals=2),
     Shown(name="MeanAbsoluteError", label="MAE", decimals=2),
@@ -71,8 +74,18 @@ def reached(metrics: dict[str, Any]) -> str:
         wanted = (*NUMBERS, *(RARE if _is_rare(figures) else CLASSES))
         shown = [each for each in wanted if each.name in figures]
         parts = [_figure(each, figures, baseline, UNITS.get(target, "")) for each in shown]
+        parts += repeated(metrics, target)
         texts.append(f"{target} {', '.join(parts)}" if len(network) > 1 else ", ".join(parts))
     return "; ".join(texts)
+
+
+def repeated(metrics: dict[str, Any], target: str) -> list[str]:
+    """Return the error of the baseline that repeats the past of each window, where there is one."""
+    found = [name for name in REPEATED if name in metrics["baselines"]]
+    if not found:
+        return []
+    baseline = metrics["baselines"][found[0]]["test"]["targets"][target]
+    return [f"{found[0]} RMSE {baseline['RootMeanSquaredError']:.2f}"]
 
 
 def _is_rare(figures: dict[str, Any]) -> bool:
@@ -140,8 +153,16 @@ def replace_line(path: Path, start: str, line: str) -> None:
     if places:
         lines[places[0]] = line
     else:
-        lines.append(line)
+        lines.insert(_place(lines, line), line)
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _place(lines: list[str], line: str) -> int:
+    """Return where a new line belongs: a row in the order of the table, else below '#'."""
+    if not line.startswith("|"):
+        return lines.index("#") + 1
+    rows = [index for index, each in enumerate(lines) if each.startswith("| [`")]
+    return next((index for index in rows if lines[index] > line), rows[-1] + 1)
 
 
 def measure(config: Path) -> None:

@@ -80,7 +80,11 @@ def test_predict_gives_a_row_for_every_row_of_the_source(trained, tmp_path):
     out = tmp_path / "predictions.parquet"
     predicted = predict(str(trained.run.path), Path(source["path"]), out)
     made = pyarrow.parquet.read_table(out)
-    assert made.num_rows == predicted.rows == trained.manifest["data"]["counts"]["rows"]["read"]
+    expected = trained.manifest["data"]["counts"]["rows"]["read"]
+    if predicted.windows is not None:
+        expected = predicted.windows * trained.manifest["data"]["windows"]["horizon"]
+        assert predicted.windows >= trained.manifest["data"]["counts"]["rows"]["train"]
+    assert made.num_rows == predicted.rows == expected
     assert _targets(trained) == [
         name.removeprefix("predicted_")
         for name in made.column_names

@@ -14,6 +14,7 @@ from dlcli.spec.data import ColumnSpec, DataSpec, SplitSpec
 from dlcli.spec.experiment import RunSpec
 from dlcli.spec.layers import CELLS, MERGING
 from dlcli.spec.sections import Section
+from dlcli.spec.windows import WindowSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +54,7 @@ SECTIONS: dict[str, type] = {
     "": RunSpec,
     "data.": DataSpec,
     "data.split.": SplitSpec,
+    "data.window.": WindowSpec,
     "data.columns.NAME.": ColumnSpec,
 }
 """The mappings of the grammar, by what their keys are called from the top of a config."""
