@@ -251,6 +251,6 @@ def test_a_network_without_the_steps_is_refused_with_its_shape(trained, tmp_path
     layers = "layers=[{LSTM: {units: 4, inputs: window, return_sequences: true}}, {Dense: 1}]"
     override = (layers, "data.window.static=[]", "data.drop=[height]")
     with pytest.raises(
-        Exception, match=r"shape \(rows, 5, 1\), expected \(rows, 3\) or \(rows, 3, 1\)"
+        Exception, match=r"needs \(rows, 3\) or \(rows, 3, 1\) for 3 steps .*, got \(rows, 5, 1\)"
     ):
         train(config, TrainOptions(overrides=override, out=tmp_path / "run"), QuietDisplay())
