@@ -77,10 +77,11 @@ def _names_run(what: str) -> bool:
     """
     path = Path(what)
     with suppress(PermissionError):
-        if (RUNS / path).is_dir() and not what.endswith("/"):
+        names_run = (RUNS / path).is_dir() and not path.is_absolute()
+        if names_run and not what.endswith("/"):
             return True
         if not path.is_dir():
-            return (RUNS / path).is_dir() or not path.suffix
+            return names_run or not path.suffix
         if any(any(path.glob(each)) for each in ("manifest.json", "*/manifest.json", "*.y*ml")):
             return True  # Images within a run or among configs make it no folder of images.
         image_files: Any = importlib.import_module("dlcli.data.image_folder").image_files

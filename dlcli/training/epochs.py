@@ -202,12 +202,35 @@ def _compile(
         stops_on_nan=any(_is(callback, "TerminateOnNaN") for callback in callbacks),
         streams_within_bytes=streams_within_bytes,
     )
-    loops = STREAMED_LOOPS if streams else LOOPS
+    conductor, failure = _compile_plan(model, train, validation, plan, callbacks, epochs, seed)
+    if failure is not None and plan.uses_xla and keras.backend.backend() == "tensorflow":
+        obstacle = f"XLA does not compile it: {failure}"
+        plan = replace(plan, uses_xla=False)
+        conductor, failure = _compile_plan(model, train, validation, plan, callbacks, epochs, seed)
+    if conductor is None:
+        # A mistake of the user's fails again under Keras's own fit, which words it better.
+        return None, f"it does not compile: {failure}"
+    conductor.reason = obstacle
+    return conductor, None
+
+
+def _compile_plan(
+    model: Any,
+    train: tuple[Any, ...],
+    validation: tuple[Any, ...] | None,
+    plan: LoopPlan,
+    callbacks: Sequence[Any],
+    epochs: int,
+    seed: int,
+) -> tuple["_Conductor | None", str | None]:
+    """Return what runs the epochs of this plan, or what keeps them from being compiled."""
+    loops = LOOPS if plan.streams_within_bytes is None else STREAMED_LOOPS
     module, _, name = loops[keras.backend.backend()].partition(":")
     backend: Any = importlib.import_module(module)
+    may_watch = plan.streams_within_bytes is None and all(map(_may_wait, callbacks))
     try:
         loop: Loop = getattr(backend, name)(model, train, validation, plan)
-        watched = [callback for callback in callbacks if is_watchable(callback)] if many else []
+        watched = [callback for callback in callbacks if is_watchable(callback)] * may_watch
         for callback in watched:
             callback.set_model(model)  # which knows which way its metrics improve
         if not all(callback.monitor in loop.names for callback in watched):
@@ -219,14 +242,8 @@ def _compile(
         watchers = watch(watched, loop.names)
         loop.compile(watchers)
     except backend.COMPILE_ERRORS as error:
-        # A mistake of the user's fails again under Keras's own fit, which words it better.
-        return None, f"it does not compile: {_first_line(error)}"
-    return (
-        _Conductor(
-            model, loop, plan, watchers, callbacks, epochs=epochs, seed=seed, reason=obstacle
-        ),
-        None,
-    )
+        return None, _first_line(error)
+    return _Conductor(model, loop, plan, watchers, callbacks, epochs=epochs, seed=seed), None
 
 
 class _Conductor:
@@ -242,10 +259,10 @@ class _Conductor:
         *,
         epochs: int,
         seed: int,
-        reason: str | None,
     ) -> None:
         self.model = model
-        self.reason = reason
+        self.reason: str | None = None
+        """Why XLA is not used, where the network has something that it cannot do."""
         self.loop = loop
         self.plan = plan
         self.epochs = epochs

@@ -70,6 +70,10 @@ def twice(layer: Any, x: Any) -> Any:
     return layer(layer(x))
 
 
+WITHOUT_FACTOR = (
+    *(L.AugMix, L.RandAugment, L.RandomColorJitter, L.RandomElasticTransform, L.RandomErasing),
+    *(L.RandomGaussianBlur, L.RandomPerspective, L.RandomShear),
+)
 VECTOR, STEPS, IMAGE = (6,), (6, 4), (8, 7, 3)
 
 SINGLE: dict[str, tuple[tuple[int | None, ...], Build]] = {
@@ -212,6 +216,8 @@ def test_layers_of_training_alone_change_nothing(tmp_path: Path) -> None:
         L.SpatialDropout1D: lambda: L.Identity(),
         L.SpatialDropout3D: lambda: L.Identity(),
         L.RandomTranslation: lambda: L.RandomTranslation(0.1, 0.1, **values),
+        L.RandomPosterization: lambda: L.RandomPosterization(4, **values),
+        **{kind: lambda kind=kind: kind(**values) for kind in WITHOUT_FACTOR},
     }
 
     def chain(x: Any) -> Any:

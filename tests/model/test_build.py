@@ -9,8 +9,9 @@ from dlcli.model.keras_import import load_keras
 from dlcli.spec.run import build_spec
 from dlcli.spec.source import parse_source
 
-load_keras("tensorflow")
+keras = load_keras("tensorflow")
 
+from dlcli.bundle.export import export_onnx
 from dlcli.model.build import build_model
 from dlcli.model.describe import describe_layers
 
@@ -142,3 +143,42 @@ def test_layers_are_described_with_shapes_and_sources():
     ]
     assert described[1].activation == "relu"
     assert described[1].inputs == ("features",)
+
+
+IMAGES = "- Flatten\n- Dense: 1\n"
+
+
+def _images(**settings):
+    return {"image": InputSpec(shape=(2, 2, 3), dtype="uint8", **settings)}
+
+
+def test_bytes_become_floats_before_the_first_layer():
+    model = _build(IMAGES, _images())
+    assert model.inputs[0].dtype == "uint8"
+    pixels = np.full((1, 2, 2, 3), 200, np.uint8)
+    scaled = model.get_layer("image_scaled")(pixels)
+    np.testing.assert_array_equal(np.asarray(scaled), pixels.astype(np.float32))
+
+
+def test_pixels_are_scaled_channel_by_channel_within_the_network():
+    scale, offset = (0.5, 1.0, 2.0), (0.0, -1.0, 4.0)
+    model = _build(IMAGES, _images(scale=scale, offset=offset))
+    pixels = np.arange(12, dtype=np.uint8).reshape(1, 2, 2, 3)
+    scaled = np.asarray(model.get_layer("image_scaled")(pixels))
+    np.testing.assert_allclose(scaled, pixels * np.array(scale) + np.array(offset))
+
+
+def test_the_scaling_layer_keeps_clear_of_names_in_the_config():
+    layers = "- Flatten: {name: image_scaled}\n- Dense: 1\n"
+    model = _build(layers, _images())
+    assert [layer.name for layer in model.layers][1:3] == ["image_scaled1", "image_scaled"]
+
+
+def test_a_saved_network_takes_bytes_and_scales_them(tmp_path):
+    model = _build(IMAGES, _images(scale=(0.1, 0.2, 0.3), offset=(1.0, 2.0, 3.0)))
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    pixels = np.arange(24, dtype=np.uint8).reshape(2, 2, 2, 3)
+    np.testing.assert_array_equal(loaded(pixels), model(pixels))
+    export = export_onnx(model, tmp_path / "model.onnx", sample={"image": pixels})
+    assert (export.writer, export.reason) == ("dlcli", None)

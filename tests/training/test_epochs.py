@@ -76,6 +76,7 @@ class Network:
         made = {
             "floats": lambda: rng.normal(size=(rows, 4)).astype("float32"),
             "series": lambda: rng.normal(size=(rows, 9, 2)).astype("float32"),
+            "images": lambda: rng.integers(0, 256, size=(rows, 8, 8, 3)).astype("uint8"),
             "tokens": lambda: rng.integers(0, 12, size=(rows, 6)).astype("int32"),
             "number": lambda: rng.normal(size=(rows, 1)).astype("float32"),
             "binary": lambda: rng.integers(0, 2, size=(rows, 1)).astype("float32"),
@@ -92,6 +93,11 @@ class Network:
 
 def stack(*body: Any, shape: tuple[int, ...] = (4,), dtype: str = "float32", last: int = 1) -> Any:
     return keras.Sequential([keras.Input(shape, dtype=dtype), *body, layers.Dense(last)])
+
+
+def augmented(*body: Any) -> Any:
+    pixels = layers.Rescaling(1 / 255)
+    return stack(pixels, *body, layers.Flatten(), shape=(8, 8, 3), dtype="uint8")
 
 
 def two_outputs() -> Any:
@@ -247,6 +253,26 @@ NETWORKS = {
         optimizer=lambda: optimizers.SGD(1e-2, momentum=0.9, nesterov=True),
     ),
     "noise": Network(build=lambda: stack(layers.GaussianNoise(0.2), layers.Dense(8)), random=True),
+    "images": Network(
+        build=lambda: stack(
+            layers.Rescaling(1 / 255),
+            layers.Conv2D(4, 3, activation="relu"),
+            layers.MaxPooling2D(2),
+            layers.GlobalAveragePooling2D(),
+            shape=(8, 8, 3),
+            dtype="uint8",
+        ),
+        inputs={"x": "images"},
+    ),
+    "augmented": Network(
+        build=lambda: augmented(
+            layers.RandomFlip("horizontal"),
+            layers.RandomContrast(0.2),
+            layers.RandomBrightness(0.2, value_range=(0, 1)),
+        ),
+        inputs={"x": "images"},
+        random=True,
+    ),
     "several inputs": Network(
         build=several_inputs, inputs={"numbers": "floats", "words": "tokens"}
     ),
@@ -292,6 +318,42 @@ def test_a_short_training_gives_the_same_without_xla(name: str) -> None:
     plain, expected = run(network, parts=parts, compiled=False)
     assert_same_weights(model, plain)
     assert_same_logs(result.history, expected.history)
+
+
+MOVED = Network(
+    build=lambda: augmented(
+        layers.RandomTranslation(0.2, 0.2), layers.RandomRotation(0.1), layers.RandomZoom(0.2)
+    ),
+    inputs={"x": "images"},
+)
+
+
+@tensorflow_only
+def test_moved_and_turned_images_train_as_with_keras() -> None:
+    """XLA has no form of these layers: both sides run TensorFlow's own kernels."""
+    parts = (MOVED.part(ROWS + SHORT, 0), MOVED.part(BATCH + SHORT, 1))
+    model, result = run(MOVED, parts=parts)
+    assert (result.path, result.uses_xla) == ("compiled", False)
+    assert result.reason == "XLA has no form of RandomTranslation"
+    plain, expected = run(MOVED, parts=parts, compiled=False)
+    assert_same_weights(model, plain)
+    assert_same_logs(result.history, expected.history)
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="asked of JAX")
+def test_moved_and_turned_images_train_as_with_keras_on_jax() -> None:
+    model, result = run(MOVED)
+    assert (result.path, result.reason) == ("compiled", None)
+    assert_same_weights(model, run(MOVED, compiled=False)[0])
+
+
+@tensorflow_only
+def test_augmentation_changes_images_while_training_alone() -> None:
+    model = MOVED.compiled()
+    images = MOVED.part(ROWS, 0).inputs["x"]
+    first, second = (model(images, training=True) for _ in range(2))
+    assert np.abs(np.asarray(first) - np.asarray(second)).max() > 1e-3
+    np.testing.assert_array_equal(model(images, training=False), model.predict(images, verbose=0))
 
 
 @tensorflow_only
@@ -655,7 +717,7 @@ def test_says_which_callback_keeps_it_from_compiling(
 
 
 @tensorflow_only
-def test_says_what_does_not_compile_and_trains_all_the_same() -> None:
+def test_what_xla_has_no_form_of_runs_as_a_graph_and_says_so() -> None:
     network = replace(
         DENSE,
         build=lambda: stack(layers.Hashing(8, name="hashed"), layers.Dense(2), dtype="int32"),
@@ -663,9 +725,53 @@ def test_says_what_does_not_compile_and_trains_all_the_same() -> None:
     inputs = {"x": np.arange(ROWS * 4, dtype="int32").reshape(ROWS, 4)}
     part = Arrays(inputs=inputs, targets=network.part(ROWS, 0).targets)
     _, result = run(network, parts=(part, None), epochs=1)
-    assert result.path == "keras"
-    assert result.reason is not None
-    assert result.reason.startswith("it does not compile: ")
+    assert (result.path, result.uses_xla) == ("compiled", False)
+    assert result.reason == "XLA has no form of Hashing"
+
+
+@tensorflow_only
+def test_says_what_does_not_compile_and_trains_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No layer of Keras's is known that only the loop cannot run, so the loop is made to refuse."""
+    loop: Any = importlib.import_module("dlcli.training.epochs_tensorflow").TensorFlowLoop
+
+    def refuse(self: Any, watchers: Any) -> None:
+        raise NotImplementedError("no kernel\nmore words")
+
+    monkeypatch.setattr(loop, "compile", refuse)
+    _, result = run(DENSE, epochs=1)
+    assert (result.path, result.uses_xla) == ("keras", False)
+    assert result.reason == "it does not compile: no kernel"
+
+
+@tensorflow_only
+def test_what_xla_alone_refuses_runs_as_a_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop: Any = importlib.import_module("dlcli.training.epochs_tensorflow").TensorFlowLoop
+    compiled = loop.compile
+
+    def refuse(self: Any, watchers: Any) -> None:
+        if self._plan.uses_xla:
+            raise NotImplementedError("no kernel")
+        compiled(self, watchers)
+
+    monkeypatch.setattr(loop, "compile", refuse)
+    model, result = run(DENSE)
+    assert (result.path, result.uses_xla) == ("compiled", False)
+    assert result.reason == "XLA does not compile it: no kernel"
+    assert_same_weights(model, run(DENSE, compiled=False)[0])
+
+
+@tensorflow_only
+def test_convolutions_on_a_cpu_are_left_to_tensorflows_own_kernels() -> None:
+    network = NETWORKS["images"]
+    _, result = run(network, uses_xla=None, epochs=400, should_stop=after_one_call())
+    assert (result.path, result.uses_xla) == ("compiled", False)
+
+
+def after_one_call() -> Callable[[], bool]:
+    asked = iter([False])
+    return lambda: next(asked, True)
 
 
 @tensorflow_only
