@@ -4,7 +4,9 @@
 that the command reads. `pytest --update-golden` rewrites what comes, never the command.
 """
 
+import hashlib
 import io
+import json
 import shlex
 import shutil
 import struct
@@ -52,6 +54,30 @@ def _leave_partial(run: Path) -> None:
     (run.parent / ".partial-abc").mkdir(parents=True)
 
 
+def _aim_elsewhere(run: Path) -> None:
+    """Make the run one of another target, files and hashes and all."""
+    manifest = json.loads((run / "manifest.json").read_text())
+    for name in ("metrics.json", "predictions.csv", "preprocessing.json"):
+        path = run / name
+        path.write_text(path.read_text().replace("compressive_strength", "slump"))
+        manifest["files"][name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    (run / "manifest.json").write_text(json.dumps(manifest))
+
+
+def _lose_data(run: Path) -> None:
+    manifest = json.loads((run / "manifest.json").read_text())
+    del manifest["data"]
+    (run / "manifest.json").write_text(json.dumps(manifest))
+
+
+def _cut_in_half(name: str) -> Callable[[Path], object]:
+    def cut(run: Path) -> None:
+        content = (run / name).read_bytes()
+        (run / name).write_bytes(content[: len(content) // 2])
+
+    return cut
+
+
 DAMAGES: dict[str, Callable[[Path], object]] = {
     "whole": lambda run: None,
     "truncated": _truncate_manifest,
@@ -64,6 +90,13 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "no-preprocessing": lambda run: (run / "preprocessing.json").unlink(),
     "changed": _change_preprocessing,
     "cut-model": lambda run: (run / "model.onnx").write_bytes(b"no model"),
+    "no-history": lambda run: (run / "history.csv").unlink(),
+    "cut-history": _cut_in_half("history.csv"),
+    "no-predictions": lambda run: (run / "predictions.csv").unlink(),
+    "cut-predictions": _cut_in_half("predictions.csv"),
+    "cut-profile": _cut_in_half("profile.json"),
+    "no-data": _lose_data,
+    "elsewhere": _aim_elsewhere,
     "bare": lambda run: (run / "manifest.json").unlink(),
     "unfinished": _leave_partial,
 }

@@ -20,7 +20,7 @@ class Comparison:
 
 
 def compare(runs: Sequence[str]) -> Comparison:
-    """Compare runs with the first one; raises UsageError for runs with nothing in common."""
+    """Compare runs with the first one; raises RunError for runs with nothing in common."""
     records = [_open(run) for run in runs]
     _check_apart(records)
     settings: Any = importlib.import_module("dlcli.comparison.settings")

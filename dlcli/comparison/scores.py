@@ -8,7 +8,7 @@ import numpy as np
 
 from dlcli.comparison.data import has_same_rows
 from dlcli.comparison.records import RunRecord
-from dlcli.errors import UsageError
+from dlcli.errors import RunError
 from dlcli.intervals import Difference, classification_differences, regression_differences
 from dlcli.report.figures import is_larger_better, is_regression, shown_figures
 from dlcli.report.tested import TestedTarget, read_tested
@@ -75,7 +75,7 @@ class Scores:
 
 
 def compare_scores(records: Sequence[RunRecord]) -> Scores:
-    """Compare runs with the first; raises UsageError where they predict nothing in common."""
+    """Compare runs with the first; raises RunError where they predict nothing in common."""
     part = _shared_part(records)
     targets = _shared_targets(records, part)
     figures = {
@@ -183,7 +183,7 @@ def _shared_part(records: Sequence[RunRecord]) -> str:
         if all(part in record.parts for record in records):
             return part
     parts = "; ".join(f"{record.label} has {', '.join(record.parts)}" for record in records)
-    raise UsageError(f"these runs have no part in common: {parts}")
+    raise RunError(f"these runs have no part in common: {parts}")
 
 
 def _shared_targets(records: Sequence[RunRecord], part: str) -> list[str]:
@@ -202,7 +202,7 @@ def _shared_targets(records: Sequence[RunRecord], part: str) -> list[str]:
             f"{record.label} predicts {', '.join(record.parts[part]['targets'])}"
             for record in records[:5]
         )
-        raise UsageError(
+        raise RunError(
             f"these runs predict nothing in common: {predicted}",
             hint="compare runs of the same target; `dlcli runs` lists them",
         )

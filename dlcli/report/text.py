@@ -1,5 +1,6 @@
 """Figures to text: tables for the terminal; strings only, nothing is written here."""
 
+import html
 from collections.abc import Sequence
 from typing import Any
 
@@ -142,5 +143,12 @@ def format_shape(shape: Sequence[int | None]) -> str:
     return "(" + ", ".join("rows" if size is None else str(size) for size in shape) + ")"
 
 
+def markdown_text(text: str) -> str:
+    """Escape text for Markdown: a column name must neither format nor bring HTML."""
+    for character in "\\`*_[]":
+        text = text.replace(character, f"\\{character}")
+    return html.escape(text, quote=False)
+
+
 def _cell(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")
+    return markdown_text(text).replace("|", "\\|").replace("\n", " ")

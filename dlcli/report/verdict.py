@@ -1,6 +1,6 @@
 """The verdict on a run: its main figure beside those of its baselines and of the run before."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -40,6 +40,9 @@ class Verdict:
     rivals: tuple[Rival, ...]
     part: str
     num_rows: int
+    unit: str = "rows"
+    name: str = "network"
+    """What the figure is of, where it is not a run alone with its baselines."""
 
     @property
     def standing(self) -> Standing | None:
@@ -52,7 +55,7 @@ class Verdict:
         if self.value is None:
             return f"{short_name(self.figure)} is not defined on the {self.part} rows"
         shown = format_figures(self.figure, [self.value])[0]
-        parts = [f"{short_name(self.figure)} {shown} on {self.num_rows:,} {self.part} rows"]
+        parts = [f"{short_name(self.figure)} {shown} on {self.num_rows:,} {self.part} {self.unit}"]
         strongest = next((rival for rival in self.rivals if rival.is_baseline), None)
         before = next((rival for rival in self.rivals if not rival.is_baseline), None)
         parts += [
@@ -65,6 +68,38 @@ def judge(record: RunRecord, previous: RunRecord | None) -> tuple[Verdict, ...]:
     """Return the verdict on every target of a run; empty without a part that judges it."""
     return tuple(
         _judge(record, previous, target, figures) for target, figures in record.targets.items()
+    )
+
+
+def rank(records: Sequence[RunRecord], target: str) -> Verdict | None:
+    """Return the best of several runs beside the others; None where none has the figure."""
+    figure = main_figure(records[0].targets[target])
+    values = {record: record.targets.get(target, {}).get(figure) for record in records}
+    known = [record for record in records if values[record] is not None]
+    if not known:
+        return None
+    known.sort(key=lambda each: values[each], reverse=is_larger_better(figure))
+    best, *others = known
+    rivals = [
+        _rival(
+            figure,
+            values[best],
+            each.label,
+            values[each],
+            _difference(best, each, target, figure),
+            is_baseline=False,
+        )
+        for each in others
+    ]
+    return Verdict(
+        target=target,
+        figure=figure,
+        value=values[best],
+        interval=best.intervals.get(target, {}).get(figure),
+        rivals=tuple(rival for rival in rivals if rival is not None),
+        part=str(best.part),
+        num_rows=best.num_rows,
+        name=best.label,
     )
 
 
@@ -93,6 +128,7 @@ def _judge(
         rivals=tuple(known),
         part=str(record.part),
         num_rows=record.num_rows,
+        unit="windows" if "windows" in record.manifest["data"] else "rows",
     )
 
 
@@ -144,11 +180,13 @@ def _compare(figure: str, value: float, rival: Rival) -> str:
     gap = abs(value - rival.value)
     if gap <= _SMALLEST_CHANGE * max(abs(value), abs(rival.value)):
         return f"the same as {against}"
+    chance = ", which may be chance" if rival.standing == "even" else ""
     word = "above" if value > rival.value else "below"
     if is_larger_better(figure) or not rival.value:
         change = format_figures(figure, [gap])[0]
     else:
         share = gap / abs(rival.value)
+        if share >= 1:
+            return f"{value / rival.value:.1f} times that of {against}{chance}"
         change = f"{share:.0%}" if share >= 0.01 else f"{share:.1%}"
-    chance = ", which may be chance" if rival.standing == "even" else ""
     return f"{change} {word} {against}{chance}"

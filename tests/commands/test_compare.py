@@ -132,7 +132,7 @@ def test_what_cannot_be_compared_says_why(runs_folder):
     run = runs_folder / "runs/concrete/002"
     _edit(run / "manifest.json", lambda manifest: manifest["files"].pop("metrics.json"))
     _edit(run / "metrics.json", rename)
-    with pytest.raises(UsageError, match="predict nothing in common: concrete/001 predicts"):
+    with pytest.raises(RunError, match="predict nothing in common: concrete/001 predicts"):
         compare(["concrete/001", "concrete/002"])
     (run / "metrics.json").write_text("{}")
     with pytest.raises(RunError, match=r"metrics\.json has no 'parts'"):

@@ -1,10 +1,9 @@
 """The report of one run: `report.html` in its folder."""
 
-import os
-import tempfile
 from pathlib import Path
 
 from dlcli.errors import RunError
+from dlcli.files import writing, written_whole
 from dlcli.report.html.charts import Charts
 from dlcli.report.html.data import data_section
 from dlcli.report.html.document import document
@@ -32,7 +31,8 @@ _TITLES = {
 def write_report(run: RunFolder) -> Path:
     """Write the report of a run into its folder; raises RunError where that cannot be done."""
     text = build_report(load_record(run))
-    write_page(run.report, text, hint=f"the run itself is whole; dlcli report {run.path} writes it")
+    with written_whole(run.report) as path, writing(run.report, RunError):
+        path.write_text(text, encoding="utf-8")
     return run.report
 
 
@@ -73,18 +73,3 @@ def navigation(names: dict[str, str]) -> Markup:
     """Return links to the sections, by their ids."""
     links = [element("a", title, href=f"#{name}") for name, title in names.items()]
     return element("nav", join(links), aria_label="Sections")
-
-
-def write_page(path: Path, text: str, *, hint: str | None = None) -> None:
-    """Write a page so that nobody sees half of it; raises RunError."""
-    partial: str | None = None
-    try:
-        number, partial = tempfile.mkstemp(prefix=".partial-", dir=path.parent)
-        with os.fdopen(number, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(partial).chmod(0o644)
-        Path(partial).replace(path)
-    except OSError as error:
-        if partial is not None:
-            Path(partial).unlink(missing_ok=True)
-        raise RunError(f"{path}: cannot be written: {error.strerror}", hint=hint) from None

@@ -30,7 +30,14 @@ def verdict_section(record: RunRecord, verdicts: Sequence[Verdict]) -> Markup:
     if not verdicts:
         text = "Trained on all its rows: there is no part left to judge it by."
         return element("section", element("p", text, class_="verdict"), id="verdict")
-    cards = [_card(verdict, named=len(verdicts) > 1) for verdict in verdicts]
+    cards = [
+        verdict_card(
+            verdict,
+            of_target=len(verdicts) > 1,
+            badge=(_STANDINGS[verdict.standing], verdict.standing or "none"),
+        )
+        for verdict in verdicts
+    ]
     remarks = []
     if record.manifest["data"].get("validation_is_test"):
         remarks.append(
@@ -55,23 +62,21 @@ def scores_section(record: RunRecord, verdicts: Sequence[Verdict]) -> Markup | N
     return section("scores", "Figures", *blocks, note(_about_intervals(record)))
 
 
-def _card(verdict: Verdict, *, named: bool) -> Markup:
+def verdict_card(verdict: Verdict, *, of_target: bool, badge: tuple[str, str]) -> Markup:
+    """Return a verdict with its figures side by side; `badge` is a text and its standing."""
     shown = format_figures(verdict.figure, [verdict.value])[0]
-    label = short_name(verdict.figure) + (f" of {verdict.target}" if named else "")
+    label = short_name(verdict.figure) + (f" of {verdict.target}" if of_target else "")
     interval = None
     if verdict.interval is not None:
         low, high = format_figures(
             verdict.figure, [verdict.interval["low"], verdict.interval["high"]]
         )
         interval = element("span", f"95 % interval {low} to {high}", class_="interval")
-    badge = element(
-        "span", _STANDINGS[verdict.standing], class_=f"badge {verdict.standing or 'none'}"
-    )
     return element(
         "article",
         element("p", element("span", shown, class_="big"), element("span", label), interval),
         element("p", verdict.sentence() + ".", class_="verdict"),
-        element("p", badge),
+        element("p", element("span", badge[0], class_=f"badge {badge[1]}")),
         _rivals_table(verdict),
         class_="card",
     )
@@ -83,13 +88,14 @@ def _rivals_table(verdict: Verdict) -> Markup | None:
     values = [verdict.value, *(rival.value for rival in verdict.rivals)]
     written = format_figures(verdict.figure, values)
     most = max(max(values), verdict.interval["high"] if verdict.interval else 0.0)
-    names: list[Any] = ["network", *(rival.name for rival in verdict.rivals)]
+    names: list[Any] = [verdict.name, *(rival.name for rival in verdict.rivals)]
     bars = [
         _bar(value, most, verdict.interval if place == 0 else None)
         for place, value in enumerate(values)
     ]
     differences = ["", *(_difference(verdict, rival) for rival in verdict.rivals)]
-    header = ["", Markup("&nbsp;"), short_name(verdict.figure), "network less this"]
+    first = "network" if verdict.name == "network" else "best"
+    header = ["", Markup("&nbsp;"), short_name(verdict.figure), f"{first} less this"]
     rows = [list(cells) for cells in zip(names, bars, written, differences, strict=True)]
     if not any(differences):
         header, rows = header[:3], [row[:3] for row in rows]
@@ -195,7 +201,7 @@ def _about_intervals(record: RunRecord) -> str:
         "\N{UPWARDS ARROW} larger is better, \N{DOWNWARDS ARROW} smaller is better; "
         "figures in the target's unit."
     )
-    if not record.intervals:
+    if not any(record.intervals.values()):
         return arrows
     return (
         f"{arrows} Intervals hold 95 % of 1,000 bootstrap samples of the {record.part} rows, "

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from dlcli.commands.report import report
 from dlcli.runs import RunFolder
 
 PHONE = {"width": 375, "height": 800}
@@ -81,6 +82,20 @@ def test_a_phone_scrolls_in_one_direction(name, scheme, open_page, request) -> N
     assert width == PHONE["width"]
     assert min(opened.page.evaluate(painted)) > 1000
     assert opened.complaints == []
+
+
+def test_a_comparison_is_drawn(trained_run, browser, tmp_path, monkeypatch) -> None:
+    for number in ("001", "002"):
+        shutil.copytree(trained_run.path, tmp_path / "runs" / "concrete" / number)
+    monkeypatch.chdir(tmp_path)
+    path, _ = report(["concrete/001", "concrete/002"])
+    opened = Opened(browser, path.resolve(), viewport=PHONE, scheme="light")
+    painted = opened.page.evaluate(PAINTED)
+    assert len(painted) >= 2
+    assert min(painted) > 1000
+    assert opened.page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    assert opened.complaints == []
+    opened.page.close()
 
 
 def test_names_are_shown_and_not_obeyed(hostile_run, open_page) -> None:
