@@ -21,11 +21,8 @@ from dlcli.cli.lazy import import_console
 from dlcli.cli.optimize import optimize
 from dlcli.cli.pack import pack
 from dlcli.cli.predict import predict
-<<<<<<< HEAD
-from dlcli.cli.reproduce import reproduce
-=======
 from dlcli.cli.report import report
->>>>>>> bf20ee2 (Write reports again, compare runs in one page, or in Markdown)
+from dlcli.cli.reproduce import reproduce
 from dlcli.cli.runs import runs
 from dlcli.cli.schema import schema
 from dlcli.cli.streams import prepare_streams, use_utf8_for_names
