@@ -13,6 +13,7 @@ from dlcli.spec.catalog import Argument, Entry
 from dlcli.spec.data import ColumnSpec, DataSpec, SplitSpec
 from dlcli.spec.experiment import RunSpec
 from dlcli.spec.layers import CELLS, MERGING
+from dlcli.spec.own_names import SHARE, SHARE_ENTRY
 from dlcli.spec.sections import Section
 from dlcli.spec.windows import WindowSpec
 
@@ -72,8 +73,26 @@ def find_keys(name: str) -> Iterator[Reference]:
                 )
 
 
+def find_grammar(name: str) -> Iterator[Reference]:
+    """Find a word that the layer list has beside Keras's layers."""
+    if name == SHARE:
+        yield Reference(
+            kind="word of the layer list",
+            name=SHARE,
+            description=SHARE_ENTRY.description,
+            arguments=SHARE_ENTRY.arguments,
+            example="layers:\n  - Dense: {units: 8, inputs: [a, b], name: left}\n"
+            "  - share: {layer: left, inputs: [c, d], name: right}\n"
+            "  - Concatenate: {inputs: [left, right]}",
+        )
+
+
 # Every place where a name may have a meaning.
-FINDERS: tuple[Callable[[str], Iterator[Reference]], ...] = (find_keys, find_components)
+FINDERS: tuple[Callable[[str], Iterator[Reference]], ...] = (
+    find_keys,
+    find_components,
+    find_grammar,
+)
 
 # Arguments worth showing although they are not required.
 SHOWN: dict[str, dict[str, Any]] = {

@@ -1,7 +1,7 @@
 """Figures to text: tables for the terminal; strings only, nothing is written here."""
 
 import html
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from dlcli.report.figures import (
@@ -122,20 +122,24 @@ def _format_confusion(figures: dict[str, Any], matrix: list[list[float]]) -> str
 
 def format_layers(layers: Sequence[dict[str, Any]]) -> str:
     """Lay out the network layer by layer."""
-    rows = [
-        [
-            layer["name"],
-            layer["layer"],
-            format_shape(layer["output_shape"]),
-            f"{layer['num_parameters']:,}",
-            layer["activation"] or "",
-            ", ".join(layer["inputs"]),
-        ]
-        for layer in layers
-    ]
+    rows = [row for layer in layers for row in _layer_rows(layer, indent="")]
     total = sum(layer["num_parameters"] for layer in layers)
     table = format_table(["name", "layer", "shape", "parameters", "activation", "from"], rows)
     return f"{table}\n{total:,} parameters"
+
+
+def _layer_rows(layer: dict[str, Any], *, indent: str) -> Iterator[list[str]]:
+    """Yield a layer's row, and below a block's those of what is inside."""
+    yield [
+        indent + layer["name"],
+        layer["layer"],
+        format_shape(layer["output_shape"]),
+        f"{layer['num_parameters']:,}",
+        layer["activation"] or "",
+        ", ".join(layer["inputs"]),
+    ]
+    for inner in layer.get("layers", ()):
+        yield from _layer_rows(inner, indent=f"{indent}  ")
 
 
 def format_shape(shape: Sequence[int | None]) -> str:

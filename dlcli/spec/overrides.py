@@ -147,6 +147,9 @@ def _as_mapping(value: Any, key: str, next_key: str, label: str) -> dict[str, An
     """Spell out a short form, such as `Adam` or `Dense: 64`, so that a key below it can be set."""
     if value is None:
         return {}
+    if isinstance(value, str) and value == next_key:
+        # A block, or whatever stands for itself.
+        return {value: {}}
     if isinstance(value, str) and catalog.kinds_of(value):
         key_of_name = _component_key(value, next_key, f"{label}")
         return {value: {}} if key_of_name == value else {next_key: {}}

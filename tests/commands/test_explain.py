@@ -93,3 +93,8 @@ def test_a_kind_lists_its_usable_names() -> None:
 )
 def test_keys_of_the_config_are_explained(name: str, text: str) -> None:
     assert text in explain(name)
+
+
+def test_share_and_the_size_of_an_embedding_are_explained():
+    assert "with the same weights" in explain("share")
+    assert "its number of categories" in " ".join(explain("Embedding").split())

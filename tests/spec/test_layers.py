@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from dlcli.spec.names import tensor_name
-from dlcli.spec.run import resolve_network
+from dlcli.spec.run import load_spec, resolve_network
+from dlcli.spec.writing import to_yaml
 
 TRUNK = {"Dense": {"units": 8, "name": "trunk"}}
 
@@ -119,3 +120,38 @@ def test_the_output_of_several_targets_has_a_name_of_its_own(build):
         layers=[{"Dense": {"units": 2, "name": "output"}}, {"Activation": "sigmoid"}],
     )
     assert resolve_network(spec).graph.outputs == {"output_2": 1}
+
+
+BLOCKS = {"encoder": [{"Dense": {"units": 8, "activation": "relu"}}, {"Dense": 1}]}
+
+
+def test_set_reaches_layers_of_blocks(tmp_path) -> None:
+    config = tmp_path / "c.yaml"
+    config.write_text(
+        "data: {source: a.csv, target: y}\nepochs: 1\n"
+        "blocks: {encoder: [Dense: 8, Dense: 4]}\nlayers: [encoder, Dense: 1]\n"
+    )
+    changes = ("blocks.encoder.0.Dense.units=32", "layers.0.encoder.name=first")
+    spec = load_spec(config, changes)
+    assert spec.blocks["encoder"][0].argument("units") == 32
+    assert spec.layers[0].name == "first"
+
+
+def test_blocks_and_shared_layers_are_written_back_the_same(build, tmp_path) -> None:
+    spec = build(
+        blocks=BLOCKS,
+        layers=[{"encoder": {"name": "one"}}, {"share": {"layer": "one", "inputs": "features", "name": "two"}},
+                {"Add": {"inputs": ["one", "two"]}}],
+    )  # fmt: skip
+    (tmp_path / "c.yaml").write_text(to_yaml(spec, folder=tmp_path), encoding="utf-8")
+    again = load_spec(tmp_path / "c.yaml")
+    assert (again.blocks, again.layers) == (spec.blocks, spec.layers)
+
+
+def test_the_last_layer_of_a_block_is_the_head(build, complaints) -> None:
+    (head,) = resolve_network(build(blocks=BLOCKS, layers=["encoder"])).heads
+    assert (head.units, head.activation) == (1, "linear")
+    softmax = {"encoder": [{"Dense": {"units": 3, "activation": "softmax"}}]}
+    assert complaints(blocks=softmax, layers=["encoder"], loss="mse") == [
+        "softmax gives shares of classes, but mse compares numbers"
+    ]
