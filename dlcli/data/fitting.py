@@ -149,7 +149,7 @@ def _prediction_options(
         if plan.settings.type in ("category", "text", "image")
         and pa.types.is_string(table.column(plan.name).type)
     }
-    return replace(read_options(spec), text_columns=frozenset(texts))
+    return replace(read_options(spec), text_columns=frozenset(texts), is_other_file=True)
 
 
 def _check_tensor_names(preprocessing: Preprocessing) -> None:

@@ -491,4 +491,5 @@ def _read_options_from_json(state: dict[str, Any]) -> ReadOptions:
         decimal=state["decimal"],
         thousands=state["thousands"],
         text_columns=frozenset(state["text_columns"]),
+        is_other_file=True,
     )

@@ -58,6 +58,9 @@ class ReadOptions:
     thousands: str | None = None
     text_columns: frozenset[str] = frozenset()
     """Columns to keep as text whatever they hold."""
+    is_other_file: bool = False
+    """Whether `separator` and `header` were said of another file than the one that is read: a text
+    file whose first row they do not fit is read by what it shows itself."""
     as_written: bool = False
     """Keep the cells of text files as they are written, for whoever passes them on."""
 

@@ -3,7 +3,7 @@
 import csv
 import io
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,7 +108,7 @@ def read_layout(stream: Utf8Stream, options: ReadOptions, *, path: Path) -> Layo
         )
     separator = _choose_separator(parsed, options, file=file)
     first = parsed[separator][0]
-    if options.header is not None:
+    if options.header is not None and not _holds_names(first.cells, options):
         names = given_names(
             options.header, num_cells=len(first.cells), file=file, row=first.num_blank_lines + 1
         )
@@ -157,16 +157,25 @@ def _first_records(text: str, separator: str, *, is_whole: bool) -> list[_Record
 
 def _candidates(options: ReadOptions, path: Path) -> tuple[str, ...]:
     if options.separator is not None:
-        return (options.separator,)
+        others = SEPARATORS if options.is_other_file else ()
+        return tuple(dict.fromkeys((options.separator, *others)))
     if ".tsv" in path.suffixes[-2:]:
         return ("\t",)
     return SEPARATORS
+
+
+def _holds_names(cells: Sequence[str], options: ReadOptions) -> bool:
+    """Tell whether the first row of another file than `header` was said of is a header row."""
+    known = set(options.header or ())
+    return options.is_other_file and len(known.intersection(cells)) >= min(2, len(known))
 
 
 def _choose_separator(parsed: dict[str, list[_Record]], options: ReadOptions, *, file: str) -> str:
     if len(parsed) == 1:
         return next(iter(parsed))
     widths = {mark: len(records[0].cells) for mark, records in parsed.items() if records}
+    if options.separator is not None and (widths.get(options.separator, 0) > 1 or not widths):
+        return options.separator
     if options.header is not None and len(options.header) in set(widths.values()) - {1}:
         widths = {mark: w for mark, w in widths.items() if w == len(options.header)}
     wide = {mark: width for mark, width in widths.items() if width > 1}
