@@ -6,10 +6,9 @@ from pathlib import Path
 from dlcli.bundle.store import Bundle, open_scorer
 from dlcli.commands.evaluate import Evaluation
 from dlcli.data.readers import read_table
-from dlcli.data.sources import resolve_source
+from dlcli.data.sources import fingerprint, resolve_source
 from dlcli.data.window_checks import check_holds_window
 from dlcli.errors import DataError
-from dlcli.files import hash_file
 from dlcli.runs import RunFolder
 from dlcli.scores import score_naive, score_predictions
 
@@ -51,8 +50,8 @@ def _trained_on(run: RunFolder, files: list[Path]) -> Iterator[str]:
     known = {item["sha256"]: item["bytes"] for item in record["sources"]}
     own_tests = record["split"]["files"].get("test", [])
     for file in files:
-        is_same_size = file.stat().st_size in known.values()
-        if is_same_size and hash_file(file) in known and file.name not in own_tests:
+        may_be_known = file.is_dir() or file.stat().st_size in known.values()
+        if may_be_known and fingerprint(file).sha256 in known and file.name not in own_tests:
             yield (
                 f"{file.name} is a file that this run was trained on, so these figures are no test: "
                 f"`dlcli evaluate {run.path}` gives those of its test part"

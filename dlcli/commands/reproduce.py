@@ -9,9 +9,9 @@ from typing import Any
 
 from dlcli.commands.train import Display, TrainOptions, train_spec
 from dlcli.comparison.reproduction import TOLERANCE, Reproduction, judge_reproduction
-from dlcli.data.sources import resolve_source
+from dlcli.data.sources import fingerprint, resolve_source
 from dlcli.errors import CheckError, DataError
-from dlcli.files import hash_file, reading
+from dlcli.files import reading
 from dlcli.report.blocks import Block
 from dlcli.report.figures import format_value
 from dlcli.runs import RunFolder, check_free, open_run
@@ -116,7 +116,7 @@ def _data_warnings(spec: RunSpec, recorded: Sequence[dict[str, Any]]) -> list[st
         if not path.exists():
             raise DataError(f"{path} is gone, which trained this run", hint=hint)
         with reading(path, DataError):
-            found = hash_file(path)
+            found = fingerprint(path).sha256
         if found != expected["sha256"]:
             warnings.append(f"{path} is not the file that trained this run: its sha256 differs")
     return warnings

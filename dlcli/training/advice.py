@@ -34,6 +34,7 @@ def training_warnings(spec: RunSpec, dataset: Dataset) -> tuple[str, ...]:
         *_input_warnings(dataset, consumers),
         *_target_warnings(spec, dataset),
         *_text_warnings(dataset, consumers),
+        *_image_warnings(spec, dataset),
     )
 
 
@@ -83,6 +84,17 @@ def _target_warnings(spec: RunSpec, dataset: Dataset) -> Iterator[str]:
             yield (
                 f"target {info.name!r} is {size:.4g} on average and not scaled: "
                 "`target_scale: standard` spares the network the way there"
+            )
+
+
+def _image_warnings(spec: RunSpec, dataset: Dataset) -> Iterator[str]:
+    if any(layer.component.name in _SCALES for layer in spec.layers):
+        return
+    for column in dataset.preprocessing.image_columns:
+        if column.settings.scale == "none" and column.dtype == "uint8":
+            yield (
+                f"the pixels of {column.settings.name!r} reach 255 and are not scaled: "
+                "`scale: standard`, or a Rescaling layer, makes them easy to learn from"
             )
 
 

@@ -2,12 +2,16 @@
 
 import csv
 import json
+import re
+import shlex
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
+from dlcli.cli import app
 from dlcli.commands.evaluate import evaluate
 from dlcli.commands.init import init
 from dlcli.commands.predict import predict
@@ -19,6 +23,7 @@ from dlcli.errors import DataError, UsageError
 from dlcli.runs import RunFolder
 
 EPOCHS = 12
+PAGE = Path(__file__).parents[2] / "docs" / "images.md"
 
 
 def draw(kind: str, random: np.random.Generator, *, side: int = 16) -> Image.Image:
@@ -40,7 +45,7 @@ def write_photos(folder: Path, *, count: int, grey: bool = False) -> None:
         for number in range(count):
             image = draw(kind, random)
             suffix = "jpg" if number % 2 else "png"
-            path = folder / kind / f"{number:02d}.{suffix}"
+            path = folder / kind / f"{number:03d}.{suffix}"
             (image.convert("L") if grey else image).save(path, quality=95)
 
 
@@ -54,10 +59,24 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def run(home: Path) -> RunFolder:
-    """A run of the config that init writes, with fewer epochs."""
-    config = init(home / "photos", (), home / "photos.yaml")
-    options = TrainOptions(overrides=(f"epochs={EPOCHS}",), out=home / "run")
-    return train(config, options, QuietDisplay()).run
+    """What the commands of the page make of other photos, with fewer epochs."""
+    blocks = re.findall(r"```text\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    commands = [line.removeprefix("$ dlcli ") for block in blocks for line in block.splitlines()]
+    assert [command.split()[0] for command in commands[:4]] == [
+        "summarize",
+        "init",
+        "validate",
+        "train",
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(home)
+        for command in commands:
+            arguments = shlex.split(command)
+            if arguments[0] == "train":
+                arguments += ["--set", f"epochs={EPOCHS}"]
+            outcome = CliRunner().invoke(app, arguments)
+            assert outcome.exit_code == 0, f"{command}\n{outcome.output}"
+    return RunFolder(home / "runs" / "photos" / "001")
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -102,18 +121,18 @@ def test_predict_names_every_image_of_a_folder(home: Path, run: RunFolder, tmp_p
     assert predict(str(run.path), home / "photos" / "bars", out).rows == 40
     rows = rows_of(out)
     assert list(rows[0]) == ["image", "predicted_class", "probability_bars", "probability_dots"]
-    assert [row["image"] for row in rows[:2]] == ["00.png", "01.jpg"]
+    assert [row["image"] for row in rows[:2]] == ["000.png", "001.jpg"]
     assert sum(row["predicted_class"] == "bars" for row in rows) > 30
 
 
 def test_predict_takes_one_image_a_table_of_paths_and_grey_ones_alike(
     home: Path, run: RunFolder, tmp_path: Path
 ) -> None:
-    predict(str(run.path), home / "photos" / "dots" / "03.jpg", tmp_path / "one.csv")
-    (home / "list.csv").write_text("id,image\na,photos/dots/03.jpg\nb,grey/dots/03.jpg\n")
+    predict(str(run.path), home / "photos" / "dots" / "003.jpg", tmp_path / "one.csv")
+    (home / "list.csv").write_text("id,image\na,photos/dots/003.jpg\nb,grey/dots/003.jpg\n")
     predict(str(run.path), home / "list.csv", tmp_path / "list_out.csv")
     (one,), (same, _) = rows_of(tmp_path / "one.csv"), rows_of(tmp_path / "list_out.csv")
-    assert (one["image"], same["image"], same["id"]) == ("03.jpg", "photos/dots/03.jpg", "a")
+    assert (one["image"], same["image"], same["id"]) == ("003.jpg", "photos/dots/003.jpg", "a")
     assert one["probability_dots"] == same["probability_dots"]
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from dlcli.data.dataset import prepare_dataset
@@ -67,3 +68,22 @@ def test_words_that_enter_a_dense_layer_are_told(tmp_path: Path) -> None:
     assert warning.startswith("the words of 'note' enter Dense as plain numbers")
     embedded = "[Embedding: {input_dim: 20, output_dim: 2}, Flatten, Dense: 1]"
     assert warnings(tmp_path, data=data, layers=embedded) == ()
+
+
+def test_pixels_up_to_255_are_told_unless_something_scales_them(tmp_path: Path) -> None:
+    image = np.arange(24 * 16, dtype=np.uint8).reshape(24, 4, 4)
+    np.savez(tmp_path / "data.npz", image=image, y=np.arange(24) / 24)
+    for layers, scale, told in (
+        ("[Flatten, Dense: 1]", "none", True),
+        ("[Flatten, Dense: 1]", "minmax", False),
+        ("[Rescaling: 0.004, Flatten, Dense: 1]", "none", False),
+    ):
+        text = (
+            f"data: {{source: data.npz, target: y, scale: {scale}}}\nlayers: {layers}\nepochs: 1\n"
+        )
+        (tmp_path / "net.yaml").write_text(text)
+        spec = load_spec(tmp_path / "net.yaml")
+        dataset = prepare_dataset(spec.data, folder=Path(), seed=1)
+        pixels = [text for text in training_warnings(spec, dataset) if "pixels" in text]
+        assert len(pixels) == told
+        assert all("pixels of 'image' reach 255 and are not scaled" in text for text in pixels)
