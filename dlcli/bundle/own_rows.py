@@ -21,6 +21,7 @@ from dlcli.data.sources import DATASET_PREFIX, fingerprint, resolve_source
 from dlcli.errors import DlcliError, RunError
 from dlcli.files import reading
 from dlcli.runs import RunFolder
+from dlcli.spec.data import MEMORY
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +100,11 @@ def _find_files(sources: list[dict[str, Any]], source: str | tuple[str, ...]) ->
 
 
 def _find_file(item: dict[str, Any], elsewhere: dict[str, Path]) -> Path:
+    if item["path"] == MEMORY:
+        raise RunError(
+            "the table that trained this run was given in Python, and no file holds it",
+            hint="train on a file to ask for its rows again",
+        )
     recorded = Path(item["path"])
     path = recorded if recorded.exists() else elsewhere.get(recorded.name)
     if path is None or not path.exists():

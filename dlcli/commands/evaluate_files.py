@@ -1,12 +1,14 @@
 """A run scored on labelled files, which take the preprocessing of the run."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from dlcli.bundle.store import Bundle, open_scorer
+from dlcli.bundle.store import AnyScorer, Bundle, open_scorer
 from dlcli.commands.evaluate import Evaluation
 from dlcli.data.readers import read_table
 from dlcli.data.sources import fingerprint, resolve_source
+from dlcli.data.table import Table
 from dlcli.data.window_checks import check_holds_window
 from dlcli.errors import DataError
 from dlcli.runs import RunFolder
@@ -18,24 +20,32 @@ def evaluate_files(
 ) -> Evaluation:
     """Score a run on labelled files; raises DataError where no row is left."""
     bundle = Bundle.load(run)
-    preprocessing = bundle.preprocessing
     files = resolve_source([str(path) for path in data], folder=Path())
-    table = read_table(files, preprocessing.read_options)
-    applied = preprocessing.apply(table, with_targets=True)
+    table = read_table(files, bundle.preprocessing.read_options)
+    what = ", ".join(path.name for path in files)
+    scorer = open_scorer(run, threads=threads)
+    evaluation = evaluate_table(run, bundle, scorer, table, what=what)
+    return replace(evaluation, warnings=tuple(_trained_on(run, files)))
+
+
+def evaluate_table(
+    run: RunFolder, bundle: Bundle, scorer: AnyScorer, table: Table, *, what: str
+) -> Evaluation:
+    """Score a run on a labelled table, called `what`; raises DataError where no row is left."""
+    applied = bundle.preprocessing.apply(table, with_targets=True)
     if len(applied.kept) == 0:
         if applied.windows is not None:
-            check_holds_window(applied.windows.series, data[0].name)
-        raise DataError(f"{data[0]}: no row is left to score")
-    predictions = bundle.predict(applied, open_scorer(run, threads=threads))
+            check_holds_window(applied.windows.series, what)
+        raise DataError(f"{what}: no row is left to score")
+    predictions = bundle.predict(applied, scorer)
     return Evaluation(
         run=run,
-        what=", ".join(path.name for path in files),
+        what=what,
         rows=len(applied.kept),
         targets=score_predictions(predictions, applied.targets, applied.sample_weight),
         keras={},
         baselines={name: {"targets": figures} for name, figures in score_naive(applied).items()},
         counts=applied.counts,
-        warnings=tuple(_trained_on(run, files)),
         thresholds={
             name: {"value": value}
             for reading in bundle.readings

@@ -18,6 +18,7 @@ from dlcli.bundle.store import Bundle
 from dlcli.checks.judging import Figures, Verdict, figures_of, judge_checks, newest_complete
 from dlcli.data.dataset import Dataset, Part, prepare_dataset
 from dlcli.data.network_inputs import check_network
+from dlcli.data.table import Table
 from dlcli.data.windows import predicted_rows
 from dlcli.engines import load_engine
 from dlcli.errors import UsageError
@@ -155,8 +156,10 @@ def _check_one_backend(specs: Sequence[RunSpec]) -> None:
         )
 
 
-def train_spec(spec: RunSpec, options: TrainOptions, display: Display) -> TrainedRun:
-    """Train a checked config."""
+def train_spec(
+    spec: RunSpec, options: TrainOptions, display: Display, *, table: Table | None = None
+) -> TrainedRun:
+    """Train a checked config, on `table` instead of the files of its source."""
     check_installed(spec.baselines)
     try:
         display.on_stage("reading the data")
@@ -165,6 +168,7 @@ def train_spec(spec: RunSpec, options: TrainOptions, display: Display) -> Traine
             folder=Path(),
             seed=spec.seed,
             class_targets=targets_as_classes(spec),
+            given=table,
             on_stage=display.on_stage,
         )
         targets = {info.name: info.classes for info in dataset.preprocessing.targets}

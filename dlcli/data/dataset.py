@@ -15,9 +15,10 @@ from dlcli.data.columns.pixels import fingerprint_images, names_files
 from dlcli.data.columns.policies import Cells, read_cells
 from dlcli.data.counting import join_counts
 from dlcli.data.fitting import fit_columns, read_options
+from dlcli.data.frames import fingerprint_table
 from dlcli.data.parts import part_files, split_cells
 from dlcli.data.preprocessing import Applied, Preprocessing
-from dlcli.data.readers import check_options_apply, read_table
+from dlcli.data.readers import check_options_apply, read_table, type_frame
 from dlcli.data.reading_settings import with_registry
 from dlcli.data.roles import plan_columns, resolve_roles
 from dlcli.data.sources import OnStage, SourceFile, fingerprint, resolve_source
@@ -96,20 +97,26 @@ def prepare_dataset(
     folder: Path,
     seed: int,
     class_targets: frozenset[str] = frozenset(),
+    given: Table | None = None,
     on_stage: OnStage = lambda text: None,
 ) -> Dataset:
     """Read, clean, split and encode the table of `spec`; paths are relative to `folder`.
 
-    Rows that a `drop` policy removes are gone before the split. `class_targets` are targets whose
+    A table that is `given` takes the place of the source's files. Rows that a `drop` policy removes are gone before the split. `class_targets` are targets whose
     numbers are classes. Raises DataError.
     """
     spec = with_registry(spec)
-    paths = resolve_source(spec.source, folder=folder, on_stage=on_stage)
+    paths = (
+        [] if given is not None else resolve_source(spec.source, folder=folder, on_stage=on_stage)
+    )
     files = part_files(spec.split, paths, folder=folder)
     options = read_options(spec)
-    check_options_apply(paths, options)
-    with _named_by("data.source"):
-        table = read_table(paths, options)
+    if given is not None:
+        table = type_frame(given, options)
+    else:
+        check_options_apply(paths, options)
+        with _named_by("data.source"):
+            table = read_table(paths, options)
     roles = resolve_roles(spec, table)
     planned = plan_columns(spec, table, roles, class_targets=class_targets)
     cells = _checked(read_cells(table, planned, on_stage))
@@ -141,7 +148,10 @@ def prepare_dataset(
         validation_is_test=watches_test,
         preprocessing=preprocessing,
         counts=_counts(preprocessing, origins, sizes),
-        sources=tuple(fingerprint(path) for path in every_path),
+        sources=(
+            *(() if given is None else (fingerprint_table(given),)),
+            *(fingerprint(path) for path in every_path),
+        ),
         split_record=_split_record(split.kind, parts, seed=split_seed, files=files),
         image_files=_image_files(preprocessing, origins),
         tables=_kept_tables({name: origin[0].table for name, origin in origins.items()}),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
@@ -222,6 +222,15 @@ def _check_same_columns(first: Table, other: Table) -> None:
         f"{lacks} has no column {name!r}, which {has} has",
         hint="files read together need the same columns",
     )
+
+
+def type_frame(table: Table, options: ReadOptions) -> Table:
+    """Treat a table from memory, whose columns have their types, as a file that says its types."""
+    columns = [
+        _type_column(column, name, options, has_types=True)
+        for name, column in zip(table.names, table.arrow.columns, strict=True)
+    ]
+    return replace(table, arrow=pa.Table.from_arrays(columns, names=table.names))
 
 
 def _type_column(

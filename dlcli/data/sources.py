@@ -10,6 +10,7 @@ from pathlib import Path
 from dlcli.data.image_folder import image_files
 from dlcli.errors import DataError
 from dlcli.files import hash_file, reading
+from dlcli.spec.data import MEMORY
 
 DATASET_PREFIX = "dataset:"
 _GLOB_CHARACTERS = frozenset("*?[")
@@ -80,6 +81,11 @@ def _download_stage(name: str, done: int, total: int | None) -> str:
 def _resolve(item: str, folder: Path, on_stage: OnStage) -> Iterator[Path]:
     if not item:
         raise DataError("the source is an empty text", hint="name a file, a glob or dataset:NAME")
+    if item == MEMORY:
+        raise DataError(
+            "the table was given in Python, and no file holds it",
+            hint="name a file that does: `data.source: FILE`",
+        )
     if item.startswith(DATASET_PREFIX):
         # The download module brings in HTTP and TLS, which other sources do not need.
         name = item.removeprefix(DATASET_PREFIX)

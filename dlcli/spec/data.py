@@ -14,6 +14,9 @@ Color = Literal["grey", "rgb", "rgba"]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos3", "area"]
 Aspect = Literal["stretch", "crop", "pad"]
 
+MEMORY = "memory:"
+"""The source of a run whose table was given in Python."""
+
 ZCA_EPSILON = 0.01
 """Added to the variances that ZCA whitening divides by; pixels have variance 1 by then."""
 

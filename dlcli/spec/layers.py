@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from dlcli.spec.components import Component, ComponentSpec
-from dlcli.spec.data import NAMES, DataSpec, as_names
+from dlcli.spec.data import MEMORY, NAMES, DataSpec, as_names
 from dlcli.spec.fields import INVALID, JsonSchema, report_unexpected
 from dlcli.spec.own_names import SHARE
 from dlcli.spec.problems import KeyPath, Problems, closest, join_names, suggest
@@ -154,7 +154,8 @@ def input_names(data: DataSpec) -> tuple[str, ...]:
 def may_hold_arrays(data: DataSpec) -> bool:
     """Tell whether the source itself says which columns are images: a folder, or arrays."""
     sources = as_names(data.source)
-    return any(not Path(item).suffix or item.endswith(ARRAY_SUFFIX) for item in sources)
+    folders = (item for item in sources if not Path(item).suffix and item != MEMORY)
+    return any(folders) or any(item.endswith(ARRAY_SUFFIX) for item in sources)
 
 
 def connect(layers: tuple[LayerSpec, ...], data: DataSpec, problems: Problems) -> Graph:

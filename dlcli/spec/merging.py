@@ -1,10 +1,12 @@
 """A config with what it extends and what `--set` overrides, as one Source."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from dlcli.errors import SpecError
+from dlcli.spec.mapping import source_of
 from dlcli.spec.overrides import add_checks, apply_override
 from dlcli.spec.places import KeyPlace, Source, format_problem
 from dlcli.spec.problems import KeyPath, show_value
@@ -27,7 +29,15 @@ def load_merged(
 
     `checks` come after the config's own.
     """
-    source = _load_chain(path, ())
+    return _override(_load_chain(path, ()), overrides, checks)
+
+
+def merge_values(values: Mapping[str, Any], overrides: tuple[str, ...] = ()) -> Source:
+    """Do the same with a config that is a mapping, whose files are relative to where we are."""
+    return _override(_with_base(source_of(values), Path(), ()), overrides, ())
+
+
+def _override(source: Source, overrides: tuple[str, ...], checks: tuple[str, ...]) -> Source:
     for override in overrides:
         source = apply_override(source, override)
     source = add_checks(source, checks)
@@ -46,11 +56,16 @@ def _load_chain(path: Path, seen: tuple[Path, ...]) -> Source:
             f"{path} {what}; expected a mapping with data, layers, epochs, ...",
             hint=f"a data file? `dlcli summarize {path}` describes it" if is_data else None,
         )
-    _resolve_files(source.values, path.parent)
+    return _with_base(source, path.parent, (*seen, path.resolve()))
+
+
+def _with_base(source: Source, folder: Path, seen: tuple[Path, ...]) -> Source:
+    """Make the file names of a source absolute, and lay it over what it extends."""
+    _resolve_files(source.values, folder)
     base = source.values.get("extends")
     if not isinstance(base, str):
         return source
-    base_path = path.parent / base
+    base_path = folder / base
     place = source.place(("extends",))
     if base_path.resolve() in seen or len(seen) >= MAX_EXTENDS:
         raise SpecError(format_problem(f"{base!r} extends this config in turn", place))
@@ -58,8 +73,7 @@ def _load_chain(path: Path, seen: tuple[Path, ...]) -> Source:
         raise SpecError(
             format_problem(f"extends {base!r}, but there is no file {base_path}", place)
         )
-    below = _load_chain(base_path, (*seen, path.resolve()))
-    return _merge(below, source)
+    return _merge(_load_chain(base_path, seen), source)
 
 
 def _merge(base: Source, own: Source) -> Source:
