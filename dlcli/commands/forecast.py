@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from dlcli.bundle.store import AnyScorer, Bundle
 from dlcli.commands.prediction_columns import as_arrow, prediction_columns
-from dlcli.data.columns.policies import Cells
+from dlcli.data.columns.policies import Cells, CellsError
 from dlcli.data.gathering import gather_inputs
 from dlcli.data.preprocessing import Applied
 from dlcli.data.readers import STDIN, ReadOptions, read_blocks, read_table
 from dlcli.data.table import Table, concat_tables
 from dlcli.data.window_checks import check_history, find_short
 from dlcli.data.windows import Series, Windows, form_windows, lay_out
-from dlcli.errors import UsageError
+from dlcli.errors import DataError, UsageError
 from dlcli.predictions import TargetPrediction
 
 CHUNK_WINDOWS = 16384
@@ -58,6 +58,14 @@ def open_forecast(bundle: Bundle, table: Table, *, latest: bool) -> Forecast:
 
     `latest` keeps the last window of each series, which predicts what comes after the table.
     """
+    try:
+        return _open_forecast(bundle, table, latest=latest)
+    except CellsError as error:
+        hint = f"mend the file; or train again with a policy: {error.hint}"
+        raise DataError(error.message, hint=hint) from None
+
+
+def _open_forecast(bundle: Bundle, table: Table, *, latest: bool) -> Forecast:
     preprocessing = bundle.preprocessing
     plan = preprocessing.window
     assert plan is not None

@@ -5,7 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from dlcli.data.columns.policies import MISSING_CELLS, Cells, cell_texts, cells_error
+from dlcli.data.columns.policies import (
+    MISSING_CELLS,
+    Cells,
+    CellsError,
+    cell_texts,
+    cells_error,
+)
 from dlcli.data.columns.settings import column_hint
 from dlcli.data.table import Table
 from dlcli.data.time_steps import duration_text
@@ -50,7 +56,7 @@ def check_order(series: Series, table: Table) -> None:
         after, before = int(series.rows[place - 1]), int(series.rows[place])
         name = series.plan.time.name
         cells = cell_texts(table, name, [before, after])
-        raise DataError(
+        raise CellsError(
             f"the rows are not in the order of {name!r}{_of(series, place)}: "
             f"{table.locate(before)} ({cells[0]}) stands before row {table.locate(after).row} "
             f"({cells[1]})",
@@ -70,7 +76,7 @@ def check_gaps(series: Series, table: Table) -> None:
     lines += [f"  {_describe_gap(series, table, int(place))}" for place in places[:MOST_SHOWN]]
     if len(places) > MOST_SHOWN:
         lines.append(f"  and {len(places) - MOST_SHOWN} more")
-    raise DataError(
+    raise CellsError(
         "\n".join(lines),
         hint="under `data.window`, write `gaps: break` so that no window reaches across, or "
         "`gaps: ignore` to count rows whatever lies between them; or fill the rows in",
@@ -89,7 +95,7 @@ def find_short(series: Series, *, needed: int) -> dict[str, int]:
         raise _all_short(series, needed=needed)
     if short and group is not None and series.plan.spec.short == "error":
         listed = [f"{name} ({rows})" for name, rows in short.items()]
-        raise DataError(
+        raise CellsError(
             f"{len(short)} of {len(runs)} series of {group.name!r} "
             f"{'has' if len(short) == 1 else 'have'} fewer than {needed} rows "
             f"in a row, which a window takes{_made_of(series)}: "
@@ -129,11 +135,13 @@ def _all_short(series: Series, *, needed: int) -> DataError:
     return DataError(
         f"{of} {longest} row{'s' * (longest != 1)}{between}, but a window takes {needed}"
         f"{_made_of(series) if needed > series.plan.spec.length else ''}",
-        hint=_short_hint(series),
+        hint=_short_hint(series, needed=needed),
     )
 
 
-def _short_hint(series: Series) -> str:
+def _short_hint(series: Series, *, needed: int) -> str:
+    if needed == series.plan.spec.length:
+        return f"give more of the past: {needed} rows that follow each other, without a gap"
     if series.plan.spec.gaps == "break" and series.are_gaps.any():
         return "`gaps: ignore` under `data.window` counts rows across gaps; or shorten `length`"
     return "give more rows, or shorten `data.window.length` or `horizon`"
@@ -205,11 +213,9 @@ def check_history(series: Series, known: Rows, cells: Cells, names: Sequence[str
         mask = np.zeros(cells.table.num_rows, dtype=bool)
         mask[holes] = cells.columns[name].missing[holes]
         if mask.any():
-            raise cells_error(
-                cells.table,
-                name,
-                mask,
-                what=MISSING_CELLS,
+            error = cells_error(cells.table, name, mask, what=MISSING_CELLS, hint="")
+            raise DataError(
+                error.message,
                 hint="a forecast needs the target's past up to where it begins: fill these cells, "
-                "or train with a policy that drops such rows",
+                "or train again with a policy that drops such rows",
             )
