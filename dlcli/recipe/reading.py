@@ -28,6 +28,8 @@ from dlcli.errors import DataError
 
 _SEPARATORS = (",", ";", "\t", "|")
 _SAMPLE_BYTES = 1 << 16
+_MARKS = ({"decimal": ","}, {"decimal": ",", "thousands": "."}, {"thousands": ","})
+"""How other countries write numbers, the likelier first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +65,7 @@ def read_file(
         if len(table.names) > 1 or "separator" not in settings:
             found = found or ReadFile(table=table, settings=settings)
         if all(find_column(table, target) is not None for target in targets):
-            return _with_decimal(path, ReadFile(table=table, settings=settings))
+            return _with_marks(path, ReadFile(table=table, settings=settings))
     if found is None:
         headerless = None if given else _read_without_header(path, None)
         if headerless is None:
@@ -71,7 +73,7 @@ def read_file(
             raise error
         return headerless
     headerless = None if "header" in given else _read_without_header(path, found)
-    return headerless or _with_decimal(path, found)
+    return headerless or _with_marks(path, found)
 
 
 def find_column(table: Table, name: str) -> str | None:
@@ -150,14 +152,31 @@ def _first_cells(path: Path) -> list[str]:
     return max(rows, key=len)
 
 
-def _with_decimal(path: Path, found: ReadFile) -> ReadFile:
-    """Read again with a decimal comma when that makes numbers of text columns."""
-    if "decimal" in found.settings:
+def _with_marks(path: Path, found: ReadFile) -> ReadFile:
+    """Read again with a decimal comma or marks between thousands where these make more numbers."""
+    texts = [
+        column
+        for column in found.table.arrow.columns
+        if pa.types.is_string(column.type) and column.null_count < len(column)
+    ]
+    is_text = READERS.get(suffix_of(path), "").endswith("delimited")
+    best: dict[str, str] = {}
+    most = 0
+    for marks in _MARKS:
+        # Only text files have marks between thousands; other formats hold numbers as numbers.
+        if marks.keys() & found.settings.keys() or ("thousands" in marks and not is_text):
+            continue
+        number = sum(_becomes_number(column, marks) for column in texts)
+        if number > most:
+            best, most = marks, number
+    if not best:
         return found
-    for column in found.table.arrow.columns:
-        if pa.types.is_string(column.type) and column.null_count < len(column):
-            typed = infer_column(column, decimal=",")
-            if pa.types.is_floating(typed.type):
-                settings = {**found.settings, "decimal": ","}
-                return ReadFile(table=_read(path, settings), settings=settings)
-    return found
+    settings = {**found.settings, **best}
+    return ReadFile(table=_read(path, settings), settings=settings)
+
+
+def _becomes_number(column: pa.ChunkedArray, marks: Mapping[str, str]) -> bool:
+    typed = infer_column(column, **{"decimal": ".", **marks})
+    return pa.types.is_floating(typed.type) or (
+        "thousands" in marks and pa.types.is_integer(typed.type)
+    )

@@ -308,6 +308,22 @@ def test_quoted_decimal_commas_between_commas_are_numbers(tmp_path: Path) -> Non
     assert "a number from 0.25 to 22.25" in text
 
 
+@pytest.mark.parametrize(
+    ("size", "settings"),
+    [
+        ("{},234,500", {"thousands"}),
+        ("{}.234,50", {"decimal", "thousands"}),
+        ("{}234,50", {"decimal"}),
+        ("{}.234", set()),
+    ],
+)
+def test_marks_that_make_numbers_are_found(tmp_path: Path, size: str, settings: set[str]) -> None:
+    rows = [f"{size.format(i)};{i * i % 7}" for i in range(1, 20)]
+    (tmp_path / "a.csv").write_text("\n".join(["size;rank", *rows]))
+    _, _, text = init_in(tmp_path, tmp_path / "a.csv", "rank")
+    assert {key for key in ("decimal", "thousands") if f"  {key}: " in text} == settings
+
+
 def test_the_user_may_say_how_the_file_is_read(tmp_path: Path) -> None:
     rows = "".join(f"{i * i}|{2 * i},25\n" for i in range(12))
     (tmp_path / "a.csv").write_text(rows)
