@@ -12,6 +12,7 @@ from dlcli.cli.boundary import Boundary
 from dlcli.cli.compare import compare
 from dlcli.cli.datasets import datasets
 from dlcli.cli.diff import diff
+from dlcli.cli.doctor import doctor
 from dlcli.cli.evaluate import evaluate
 from dlcli.cli.explain import explain
 from dlcli.cli.find_lr import find_lr
@@ -51,6 +52,7 @@ COMMANDS = (
     diff,
     pack,
     unpack,
+    doctor,
 )
 """In the order in which `--help` lists them."""
 

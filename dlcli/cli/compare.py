@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from dlcli.cli.completion import complete_run
 from dlcli.cli.lazy import dump_json, import_command, import_console
 from dlcli.cli.options import AsJson, TableFormat, TextFormat
 
@@ -11,7 +12,11 @@ from dlcli.cli.options import AsJson, TableFormat, TextFormat
 def compare(
     runs: Annotated[
         list[str],
-        typer.Argument(metavar="RUN RUN...", help="Two or more runs; the first is the reference."),
+        typer.Argument(
+            metavar="RUN RUN...",
+            help="Two or more runs; the first is the reference.",
+            autocompletion=complete_run,
+        ),
     ],
     as_json: AsJson = False,
     layout: TextFormat = TableFormat.TABLE,

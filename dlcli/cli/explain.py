@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from dlcli.cli.completion import complete_kind, complete_name
 from dlcli.cli.lazy import dump_json, import_command, import_console
 from dlcli.cli.options import AsJson
 from dlcli.errors import UsageError
@@ -13,13 +14,18 @@ def explain(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="NAME", help="A layer, loss, optimizer, ... or a key of the config."
+            metavar="NAME",
+            help="A layer, loss, optimizer, ... or a key of the config.",
+            autocompletion=complete_name,
         ),
     ] = None,
     kind: Annotated[
         str | None,
         typer.Option(
-            "--list", metavar="KIND", help="List a kind: layer, loss, metric, callback, ..."
+            "--list",
+            metavar="KIND",
+            help="List a kind: layer, loss, metric, callback, ...",
+            autocompletion=complete_kind,
         ),
     ] = None,
     as_json: AsJson = False,

@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from dlcli.cli.completion import complete_override, complete_run
+
 
 class Backend(StrEnum):
     """The values of --backend."""
@@ -42,7 +44,12 @@ Configs = Annotated[
     list[Path], typer.Argument(metavar="CONFIG...", help="YAML files.", readable=False)
 ]
 Run = Annotated[
-    str, typer.Argument(metavar="RUN", help="A run folder, or a run's name for its newest run.")
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="A run folder, or a run's name for its newest run.",
+        autocompletion=complete_run,
+    ),
 ]
 LabelledData = Annotated[
     list[Path] | None,
@@ -55,7 +62,12 @@ LabelledData = Annotated[
 ]
 Overrides = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the config; repeatable."),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Override a key of the config; repeatable.",
+        autocompletion=complete_override,
+    ),
 ]
 Checks = Annotated[
     list[str] | None,

@@ -4,13 +4,19 @@ from typing import Annotated
 
 import typer
 
+from dlcli.cli.completion import complete_run
 from dlcli.cli.lazy import dump_json, import_command, import_console
 from dlcli.cli.options import AsJson, Run, TableFormat, TextFormat, Yes
 from dlcli.errors import UsageError
 
 Names = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[NAME...]", help="Names of runs; all without.", show_default=False),
+    typer.Argument(
+        metavar="[NAME...]",
+        help="Names of runs; all without.",
+        show_default=False,
+        autocompletion=complete_run,
+    ),
 ]
 Last = Annotated[
     int | None,
@@ -78,7 +84,10 @@ def show(run: Run, as_json: AsJson = False) -> None:
 
 @runs.command("best")
 def best(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The name of the runs.")],
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="The name of the runs.", autocompletion=complete_run),
+    ],
     by: Annotated[
         str | None,
         typer.Option(
@@ -106,7 +115,12 @@ def best(
 @runs.command("rm")
 def rm(
     run: Annotated[
-        list[str], typer.Argument(metavar="RUN...", help="Runs, each by its number or folder.")
+        list[str],
+        typer.Argument(
+            metavar="RUN...",
+            help="Runs, each by its number or folder.",
+            autocompletion=complete_run,
+        ),
     ],
     yes: Yes = False,
 ) -> None:

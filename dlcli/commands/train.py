@@ -388,6 +388,7 @@ def _manifest(job: TrainingJob, outcome: TrainingOutcome, options: TrainOptions)
             for name, value in outcome.seconds.items()
         },
         "overrides": list(options.overrides),
+        "config": _config_record(spec),
         "data": {
             "sources": [
                 {"path": str(item.path), "sha256": item.sha256, "bytes": item.num_bytes}
@@ -411,6 +412,16 @@ def _manifest(job: TrainingJob, outcome: TrainingOutcome, options: TrainOptions)
             "processor": _processor(),
             "cores": os.cpu_count(),
         },
+    }
+
+
+def _config_record(spec: RunSpec) -> dict[str, Any]:
+    """Return where the config came from; of environment variables the names alone."""
+    assert spec.origin is not None
+    return {
+        "file": str(spec.origin.file),
+        "extends": [str(base) for base in spec.origin.bases],
+        "variables": list(spec.origin.variables),
     }
 
 

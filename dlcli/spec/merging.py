@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from dlcli.spec.overrides import add_checks, apply_override
 from dlcli.spec.places import KeyPlace, Source, format_problem
 from dlcli.spec.problems import KeyPath, show_value
 from dlcli.spec.source import read_source
+from dlcli.spec.variables import fill_variables
 
 MAX_EXTENDS = 20
 """A chain longer than this is a loop through links or a mistake."""
@@ -39,7 +41,7 @@ def merge_values(values: Mapping[str, Any], overrides: tuple[str, ...] = ()) -> 
 
 def _override(source: Source, overrides: tuple[str, ...], checks: tuple[str, ...]) -> Source:
     for override in overrides:
-        source = apply_override(source, override)
+        source = _fill_variables(apply_override(source, override), is_override=True)
     source = add_checks(source, checks)
     if overrides:
         # What an override says is relative to the working directory; the rest is absolute by now.
@@ -61,6 +63,7 @@ def _load_chain(path: Path, seen: tuple[Path, ...]) -> Source:
 
 def _with_base(source: Source, folder: Path, seen: tuple[Path, ...]) -> Source:
     """Make the file names of a source absolute, and lay it over what it extends."""
+    source = _fill_variables(source)
     _resolve_files(source.values, folder)
     base = source.values.get("extends")
     if not isinstance(base, str):
@@ -86,7 +89,36 @@ def _merge(base: Source, own: Source) -> Source:
         key: value for key, value in values.items() if value is not None or key not in base.values
     }
     places[()] = own.places[()]
-    return Source(values=kept, places=places, file=own.file)
+    return Source(
+        values=kept,
+        places=places,
+        file=own.file,
+        bases=(base.file, *base.bases),
+        variables=tuple(dict.fromkeys((*base.variables, *own.variables))),
+    )
+
+
+def _fill_variables(source: Source, *, is_override: bool = False) -> Source:
+    """Fill the variables in the data paths of a file, or in what an override has put there."""
+    names: list[str] = []
+
+    def fill(value: Any, path: KeyPath) -> Any:
+        if isinstance(value, list):
+            return [fill(item, (*path, index)) for index, item in enumerate(value)]
+        place = source.place(path)
+        if not isinstance(value, str) or (is_override and place.line):
+            return value
+        text, found = fill_variables(value, place)
+        names.extend(found)
+        return text
+
+    for path in _FILE_KEYS:
+        container: Any = source.values
+        for key in path[:-1]:
+            container = container.get(key) if isinstance(container, dict) else None
+        if isinstance(container, dict) and path[-1] in container:
+            container[path[-1]] = fill(container[path[-1]], path)
+    return replace(source, variables=tuple(dict.fromkeys((*source.variables, *names))))
 
 
 def _merge_value(

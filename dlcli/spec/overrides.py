@@ -1,6 +1,7 @@
 """`--set KEY=VALUE`: one value of a config replaced from the command line."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,10 +48,8 @@ def apply_override(source: Source, text: str) -> Source:
     places = {old: at for old, at in source.places.items() if old[: len(path)] != path}
     # Mappings made on the way stand in no file either.
     made = [path[:size] for size in range(1, len(path) + 1) if path[:size] not in places]
-    return Source(
-        values=source.values,
-        places={**places, **dict.fromkeys(made, KeyPlace(key=place, value=place))},
-        file=source.file,
+    return replace(
+        source, places={**places, **dict.fromkeys(made, KeyPlace(key=place, value=place))}
     )
 
 
@@ -82,7 +81,7 @@ def add_checks(source: Source, checks: tuple[str, ...]) -> Source:
         ("checks", len(written) + index): KeyPlace(key=place, value=place)
         for index in range(len(checks))
     }
-    return Source(values=source.values, places={**source.places, **added}, file=source.file)
+    return replace(source, places={**source.places, **added})
 
 
 def _write(values: Any, keys: tuple[str, ...], value: Any, label: str) -> KeyPath:

@@ -36,6 +36,10 @@ class Source:
     values: Any
     places: dict[KeyPath, KeyPlace]
     file: Path
+    bases: tuple[Path, ...] = ()
+    """The configs that it extends, the nearest first."""
+    variables: tuple[str, ...] = ()
+    """The environment variables that its data paths name."""
 
     def place(self, path: KeyPath, *, on_key: bool = False) -> Place:
         """Return the place of a path, or of its nearest parent that stands in the file."""

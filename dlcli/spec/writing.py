@@ -14,6 +14,7 @@ from dlcli.spec.layers import LayerSpec
 from dlcli.spec.merging import relative_to
 from dlcli.spec.run import RunSpec
 from dlcli.spec.scalars import parse_scalar
+from dlcli.spec.variables import escape_variables
 
 
 def to_yaml(spec: RunSpec, *, folder: Path) -> str:
@@ -109,7 +110,7 @@ def _relative(value: Any, folder: Path) -> Any:
     if isinstance(value, list):
         return [_relative(item, folder) for item in value]
     if isinstance(value, str) and Path(value).is_absolute():
-        return relative_to(value, folder)
+        return escape_variables(relative_to(value, folder))
     return value
 
 
