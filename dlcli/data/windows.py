@@ -113,12 +113,6 @@ class Series:
         np.maximum.at(longest, self.codes[first], stop - first)
         return dict(zip(self.names, longest.tolist(), strict=True))
 
-    def part(self, rows: Rows) -> "Series":
-        """Return the same series with only some rows of the table."""
-        kept = np.isin(self.rows, rows)
-        stamps = None if self.stamps is None else self.stamps[kept]
-        return replace(self, rows=self.rows[kept], stamps=stamps, codes=self.codes[kept])
-
     def by_series(self) -> list[Stamps]:
         """Return the stamps of every series."""
         assert self.stamps is not None

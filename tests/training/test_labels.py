@@ -1,12 +1,20 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.utils.class_weight import compute_class_weight
 
+from dlcli.data.columns.settings import ColumnSettings
+from dlcli.data.columns.targets import NumberTarget
 from dlcli.data.dataset import Part
-from dlcli.data.preprocessing import TargetInfo
+from dlcli.data.preprocessing import Preprocessing, TargetInfo
+from dlcli.data.readers import ReadOptions
+from dlcli.data.scaling import fit_scaler
+from dlcli.predictions import read_outputs
 from dlcli.spec.components import ComponentSpec
 from dlcli.spec.heads import Objective
 from dlcli.training.labels import labels_of, row_weights
+from dlcli.training.readings import reading_of
 
 CODES = np.array([0, 1, 1, 2, 2, 2], np.int32)
 
@@ -35,6 +43,36 @@ def test_targets_of_one_output_are_stacked_in_order():
     labels = labels_of(part, _objective("numbers", "b", "a"), {})
     assert labels.dtype == np.float32
     assert labels.tolist() == [[3, 1], [4, 2]]
+
+
+def test_several_steps_take_the_shape_of_the_output_and_are_read_back():
+    targets = {"a": np.array([[1.0, 2.0, 3.0]]), "b": np.array([[4.0, 5.0, 6.0]])}
+    of_both = replace(_objective("numbers", "b", "a"), steps=3)
+    labels = labels_of(_part(**targets), of_both, {}, rank=3)
+    assert labels.tolist() == [[[4, 1], [5, 2], [6, 3]]]
+    of_one = replace(_objective("numbers", "a"), steps=3)
+    assert labels_of(_part(**targets), of_one, {}, rank=2).tolist() == [[1, 2, 3]]
+    assert labels_of(_part(**targets), of_one, {}, rank=3).tolist() == [[[1], [2], [3]]]
+    names = ("a", "b")
+    unscaled = tuple(
+        NumberTarget(
+            settings=ColumnSettings(name=name, type="number"),
+            scaler=fit_scaler("none", np.arange(3.0)),
+            minimum=0,
+            maximum=9,
+        )
+        for name in names
+    )
+    preprocessing = Preprocessing(
+        read_options=ReadOptions(),
+        input_columns=(),
+        target_columns=unscaled,
+        weight=None,
+        filters=(),
+    )
+    read = read_outputs({"o": labels}, (reading_of(of_both, None),), preprocessing)
+    for name in names:
+        assert read[name].values.tolist() == targets[name].tolist()
 
 
 def test_class_codes_are_kept_for_the_sparse_loss():
