@@ -24,8 +24,6 @@ def from_array_column(column: pa.ChunkedArray) -> NDArray[np.generic]:
     shape = tuple(column.type.shape)
     if not len(column):
         return np.zeros((0, *shape), dtype=column.type.value_type.to_pandas_dtype())
-    array = column.combine_chunks()
-    if isinstance(array, pa.ChunkedArray):
-        array = pa.concat_arrays(array.chunks)
-    given: NDArray[np.generic] = array.to_numpy_ndarray()
-    return given
+    # One chunk is read where it lies; Arrow would copy it to make one of it.
+    arrays = [chunk.to_numpy_ndarray() for chunk in column.chunks if len(chunk)]
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)

@@ -1,6 +1,5 @@
 """NumPy's .npz files: every array is a column, those of several dimensions hold an array a row."""
 
-import io
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -52,10 +51,7 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     try:
         with zipfile.ZipFile(path) as archive:
             members = [name for name in archive.namelist() if name.endswith(".npy")]
-            arrays = {
-                name.removesuffix(".npy"): _array(archive.read(name), name, path)
-                for name in members
-            }
+            arrays = {name.removesuffix(".npy"): _array(archive, name, path) for name in members}
     except _DAMAGES as error:
         raise DataError(
             f"{path.name} cannot be read as .npz: {str(error).rstrip('.')}",
@@ -69,10 +65,11 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     return arrays
 
 
-def _array(stored: bytes, member: str, path: Path) -> NDArray[Any]:
+def _array(archive: zipfile.ZipFile, member: str, path: Path) -> NDArray[Any]:
     name = member.removesuffix(".npy")
     try:
-        array: NDArray[Any] = np.lib.format.read_array(io.BytesIO(stored), allow_pickle=False)
+        with archive.open(member) as file:
+            array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
     except ValueError as error:
         if "pickle" in str(error) or "Object arrays" in str(error):
             raise DataError(
