@@ -38,6 +38,7 @@ def dataset_warnings(
     columns: Mapping[str, ColumnSpec],
 ) -> tuple[str, ...]:
     """Return one sentence per thing worth a second look."""
+    unit = "row" if preprocessing.window is None else "window"
     return (
         *_row_number_warnings(preprocessing, cells),
         *_constant_warnings(preprocessing, cells, train_rows),
@@ -45,7 +46,7 @@ def dataset_warnings(
         *(_idle_warning(name) for name in roles.idle),
         *_unused_setting_warnings(roles, columns),
         *(
-            f"the {part} part has only {sizes[part]} row{'' if sizes[part] == 1 else 's'}: its "
+            f"the {part} part has only {sizes[part]} {unit}{'' if sizes[part] == 1 else 's'}: its "
             "score says little"
             for part in ("test", "validation")
             if 0 < sizes.get(part, 0) < FEWEST_JUDGING_ROWS
