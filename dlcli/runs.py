@@ -10,7 +10,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -222,6 +222,13 @@ def check_free(out: Path | None) -> None:
         raise RunError(
             f"{out} exists already; runs are never overwritten", hint="choose another --out"
         )
+
+
+def copy_imports(files: Sequence[str], folder: Path) -> tuple[str, ...]:
+    """Copy the Python files of a config into a run; return their names there."""
+    for file in files:
+        shutil.copyfile(file, folder / Path(file).name)
+    return tuple(Path(file).name for file in files)
 
 
 @dataclass(frozen=True)

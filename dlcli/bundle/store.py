@@ -2,12 +2,14 @@
 
 import importlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol, Self
 
 from numpy.typing import NDArray
 
 from dlcli.data.preprocessing import Applied, Preprocessing
 from dlcli.errors import RunError
+from dlcli.permission import check_allowed
 from dlcli.predictions import OutputReading, TargetPrediction, read_outputs
 from dlcli.runs import RunFolder, load_json, write_json
 from dlcli.spec.names import tensor_name
@@ -64,6 +66,15 @@ def open_scorer(run: RunFolder, *, threads: int | None = None) -> AnyScorer:
         scorer: Any = importlib.import_module("dlcli.bundle.score").Scorer
         return scorer.open(run.onnx, threads=threads)  # type: ignore[no-any-return]
     run.check_files(run.model)
-    importlib.import_module("dlcli.model.keras_import").load_keras(manifest["backend"])
+    load_own_classes(run, manifest)
     keras_scorer: Any = importlib.import_module("dlcli.bundle.keras_score").KerasScorer
     return keras_scorer.open(run.model)  # type: ignore[no-any-return]
+
+
+def load_own_classes(run: RunFolder, manifest: dict[str, Any]) -> None:
+    """Load Keras, and the classes that a run was made with, if running them was allowed."""
+    files = tuple(str(run.path / name) for name in manifest.get("imports", ()))
+    check_allowed(files, str(run.path))
+    run.check_files(*map(Path, files))
+    importlib.import_module("dlcli.model.keras_import").load_keras(manifest["backend"])
+    importlib.import_module("dlcli.model.imports").load_imports(files, str(run.path))

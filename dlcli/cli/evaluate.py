@@ -1,7 +1,7 @@
 """The `evaluate` command."""
 
 from dlcli.cli.lazy import dump_json, import_command, import_console
-from dlcli.cli.options import AsJson, Checks, JUnit, LabelledData, Previous, Run, Threads
+from dlcli.cli.options import AllowCode, AsJson, Checks, JUnit, LabelledData, Previous, Run, Threads
 
 
 def evaluate(
@@ -12,6 +12,7 @@ def evaluate(
     junit: JUnit = None,
     threads: Threads = None,
     as_json: AsJson = False,
+    allow_code: AllowCode = False,
 ) -> None:
     """Print a run's figures on its test part or on new labelled data.
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from dlcli.cli.completion import complete_override, complete_run
+from dlcli.permission import allow_code
 
 
 class Backend(StrEnum):
@@ -112,4 +113,12 @@ Decimal = Annotated[str | None, _reading("--decimal", "CHAR", "The decimal mark,
 Thousands = Annotated[str | None, _reading("--thousands", "CHAR", "The mark between thousands")]
 Debug = Annotated[
     bool, typer.Option("--debug", help="Show the backend's own log lines, and tracebacks.")
+]
+AllowCode = Annotated[
+    bool,
+    typer.Option(
+        "--allow-code",
+        help="Run the Python files that the config or run brings (`imports`).",
+        callback=allow_code,
+    ),
 ]

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from dlcli.cli.lazy import import_command, import_console
-from dlcli.cli.options import Force, Quiet, Run, Threads
+from dlcli.cli.options import AllowCode, Force, Quiet, Run, Threads
 from dlcli.terminal_text import counted
 
 
@@ -43,6 +43,7 @@ def predict(
     ] = False,
     threads: Threads = None,
     quiet: Quiet = False,
+    allow_code: AllowCode = False,
 ) -> None:
     """Predict the rows of a table with a run, in the target's unit.
 

@@ -7,6 +7,7 @@ import typer
 
 from dlcli.cli.lazy import dump_json, import_command, import_console
 from dlcli.cli.options import (
+    AllowCode,
     AsJson,
     Decimal,
     Encoding,
@@ -41,6 +42,7 @@ def summarize(
     decimal: Decimal = None,
     thousands: Thousands = None,
     as_json: AsJson = False,
+    allow_code: AllowCode = False,
 ) -> None:
     """Describe a config's network, a finished run, or a data file.
 

@@ -9,6 +9,7 @@ import typer
 
 from dlcli.cli.lazy import dump_json, import_command, import_console
 from dlcli.cli.options import (
+    AllowCode,
     AsJson,
     Backend,
     Checks,
@@ -51,6 +52,7 @@ def train(
     quiet: Quiet = False,
     as_json: AsJson = False,
     debug: Debug = False,
+    allow_code: AllowCode = False,
 ) -> None:
     """Train configs: check, fit, evaluate, and write a run folder for each.
 

@@ -12,6 +12,7 @@ from dlcli.checks.judging import Verdict
 from dlcli.checks.text import format_verdicts
 from dlcli.commands.evaluate import stored_evaluation
 from dlcli.errors import RunError, UsageError
+from dlcli.permission import check_allowed
 from dlcli.report import format_figure, format_layers, format_scores, format_thresholds
 from dlcli.runs import RUNS, RunFolder, load_json, open_run
 from dlcli.terminal_text import counted
@@ -104,6 +105,8 @@ def run_text(run: RunFolder) -> str:
     ]
     if "windows" in manifest["data"]:
         lines.insert(2, f"windows     {_windows_text(manifest['data']['windows'])}")
+    if manifest.get("imports"):
+        lines.append(f"code        of its own: {', '.join(manifest['imports'])}")
     lines += [f"policies    {text}" for text in _policies(manifest["data"]["counts"])]
     lines += [f"warning     {text}" for text in manifest["data"]["warnings"]]
     if manifest["data"]["validation_is_test"]:
@@ -190,7 +193,7 @@ def _summarize_run(run: RunFolder, *, weights: bool, plot: Path | None) -> Summa
         _draw(manifest["layers"], plot, title=manifest["name"])
     if weights:
         run.check_files(run.model)
-        _load_keras(manifest["backend"])
+        importlib.import_module("dlcli.bundle.store").load_own_classes(run, manifest)
         scoring = importlib.import_module("dlcli.bundle.keras_score")
         model = scoring.KerasScorer.open(run.model).model
         values |= _weights(model)
@@ -203,6 +206,7 @@ def _summarize_config(
 ) -> Summary:
     spec_module: Any = importlib.import_module("dlcli.spec.run")
     spec = spec_module.load_spec(path, overrides)
+    check_allowed(spec.imports, str(path))
     dataset = importlib.import_module("dlcli.data.dataset").prepare_dataset(
         spec.data,
         folder=Path(),

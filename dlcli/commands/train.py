@@ -22,6 +22,7 @@ from dlcli.data.table import Table
 from dlcli.data.windows import predicted_rows
 from dlcli.engines import load_engine
 from dlcli.errors import UsageError
+from dlcli.permission import check_allowed
 from dlcli.predictions import TargetPrediction, read_outputs
 from dlcli.report.html.page import write_report
 from dlcli.report.run_profile import profile_run
@@ -31,6 +32,7 @@ from dlcli.runs import (
     RunFolder,
     StagedRun,
     check_free,
+    copy_imports,
     list_runs,
     load_json,
     open_run,
@@ -127,6 +129,8 @@ def train_all(
         open_run(options.previous)
     specs = [_load(config, options) for config in configs]
     for spec in specs:
+        check_allowed(spec.imports, spec.name)
+    for spec in specs:
         check_installed(spec.baselines)
     _check_one_backend(specs)
     for spec in specs:
@@ -160,6 +164,7 @@ def train_spec(
     spec: RunSpec, options: TrainOptions, display: Display, *, table: Table | None = None
 ) -> TrainedRun:
     """Train a checked config, on `table` instead of the files of its source."""
+    check_allowed(spec.imports, spec.name)
     check_installed(spec.baselines)
     try:
         display.on_stage("reading the data")
@@ -207,6 +212,9 @@ def _write(
     _write_profile(run, job.dataset)
     final = staged.out or staged.path.parent / "number"
     resolved = with_losses(job.spec, job.objectives)
+    # The run has its own copy of the code, and its config names that one.
+    copies = copy_imports(job.spec.imports, run.path)
+    resolved = replace(resolved, imports=tuple(str(final.absolute() / name) for name in copies))
     run.config.write_text(to_yaml(resolved, folder=final), encoding="utf-8")
     manifest = _manifest(job, outcome, options)
     verdicts = _judge(job, Figures(metrics=metrics, manifest=manifest), options)
@@ -389,6 +397,7 @@ def _manifest(job: TrainingJob, outcome: TrainingOutcome, options: TrainOptions)
         },
         "overrides": list(options.overrides),
         "config": _config_record(spec),
+        "imports": [Path(file).name for file in job.spec.imports],
         "data": {
             "sources": [
                 {"path": str(item.path), "sha256": item.sha256, "bytes": item.num_bytes}

@@ -10,6 +10,7 @@ import keras
 
 from dlcli.data.network_inputs import input_tensors
 from dlcli.data.preprocessing import InputSpec
+from dlcli.model.imports import find_class, load_imports
 from dlcli.spec import catalog
 from dlcli.spec.components import ComponentSpec
 from dlcli.spec.heads import Head, steps_hint
@@ -38,6 +39,7 @@ def build_model(spec: RunSpec, inputs: Mapping[str, InputSpec]) -> keras.Model:
     With several inputs the model takes a dictionary by input name, with one a plain tensor;
     outputs likewise. A block becomes a model inside the model.
     """
+    load_imports(spec.imports, spec.name)
     check_shapes(spec, input_tensors(inputs))
     network = resolve_network(spec)
     given_inputs = {
@@ -106,9 +108,12 @@ def make_component(spec: ComponentSpec, *, make_inner: Make | None = None) -> An
     `make_inner` makes the components among its arguments.
     """
     entry = catalog.find(spec.kind, spec.name)
-    assert entry is not None
     inner = make_component if make_inner is None else make_inner
     arguments = {name: _make_argument(value, inner) for name, value in spec.arguments.items()}
+    if entry is None:
+        own = find_class(spec.name)
+        assert own is not None, "imports are loaded before anything of them is made"
+        return own(**arguments)
     if entry.path is None or spec.kind == "activation":
         return spec.alias or spec.name
     if spec.kind == "metric" and spec.alias and "name" not in arguments:

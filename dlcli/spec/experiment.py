@@ -46,6 +46,12 @@ class RunSpec:
         Section(DataSpec),
         "The table, its columns and its split, e.g. data: {source: FILE, target: COLUMN}.",
     )
+    imports: tuple[str, ...] = setting(
+        ListOf(Text("a Python file")),
+        "Python files with Keras classes of your own, which layers, losses, metrics and callbacks "
+        "may then name. They run only with --allow-code.",
+        default=(),
+    )
     blocks: dict[str, tuple[LayerSpec, ...]] = setting(
         MapOf(ListOf(LayerField(), 1), "block names"),
         "Lists of layers under names of their own, each used like a layer: - NAME. Every use has "

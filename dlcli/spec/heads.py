@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from dlcli.spec import catalog
 from dlcli.spec.blocks import final_layer
 from dlcli.spec.components import ComponentSpec
 from dlcli.spec.layers import Graph, LayerSpec, layer_path
@@ -196,7 +197,13 @@ def expected_labels(head: Head, loss: ComponentSpec | None) -> Labels | None:
         return "onehot"
     if loss.name in BINARY_LOSSES:
         return "binary" if head.units == len(head.targets) else None
-    return None if loss.name in EITHER_LOSSES | {ANY_CROSSENTROPY} else "numbers"
+    is_open = loss.name in EITHER_LOSSES | {ANY_CROSSENTROPY} or is_own_loss(loss)
+    return None if is_open else "numbers"
+
+
+def is_own_loss(loss: ComponentSpec | None) -> bool:
+    """Tell a class of the config's own imports, which may compare anything."""
+    return loss is not None and catalog.find("loss", loss.name) is None
 
 
 def check_head(
@@ -253,7 +260,7 @@ class _HeadCheck:
         elif name in BINARY_LOSSES:
             hinge = {"tanh", "linear"} if "Hinge" in self.called or "hinge" in self.called else None
             self._check_activation(hinge or {"sigmoid", "hard_sigmoid", "softmax"})
-        elif name not in EITHER_LOSSES and name != ANY_CROSSENTROPY:
+        elif name not in EITHER_LOSSES and name != ANY_CROSSENTROPY and not is_own_loss(self.loss):
             self._check_number_head()
 
     def _report_lone_softmax(self) -> None:

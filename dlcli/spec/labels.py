@@ -15,6 +15,7 @@ from dlcli.spec.heads import (
     Labels,
     Objective,
     Task,
+    is_own_loss,
 )
 from dlcli.spec.layers import LayerSpec, layer_path
 from dlcli.spec.problems import KeyPath, Problems, join_names
@@ -89,7 +90,7 @@ class _ClassMatch:
         loss = self.written_loss
         if loss is None or loss.name == ANY_CROSSENTROPY:
             loss = _default_class_loss(self.head, self.num_classes)
-        if loss.name not in CLASS_LOSSES | EITHER_LOSSES:
+        if loss.name not in CLASS_LOSSES | EITHER_LOSSES and not is_own_loss(loss):
             fits = (
                 "binary_crossentropy"
                 if self.num_classes == 2

@@ -21,6 +21,7 @@ _FILE_KEYS: tuple[KeyPath, ...] = (
     ("data", "source"),
     ("data", "split", "test"),
     ("data", "split", "validation"),
+    ("imports",),
 )
 
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from dlcli.spec.catalog import Argument, Entry
+from dlcli.spec.imports import imported_entries
+from dlcli.spec.problems import Problems
 
 SHARE = "share"
 """What the layer list calls one more use of a layer above."""
@@ -32,11 +34,14 @@ SHARE_ENTRY = Entry(
 )
 
 
-def own_names(values: Any) -> OwnNames:
-    """Return what a config's plain values bring, whether or not they are right."""
+def own_names(values: Any, problems: Problems) -> OwnNames:
+    """Return what a config's plain values bring; report files under `imports` that bring nothing."""
     blocks = values.get("blocks") if isinstance(values, dict) else None
     names = [str(name) for name in blocks] if isinstance(blocks, dict) else []
+    files = values.get("imports") if isinstance(values, dict) else None
+    listed = [str(file) for file in files] if isinstance(files, list) else []
     return {
+        **imported_entries(tuple(listed), problems),
         ("layer", SHARE): SHARE_ENTRY,
         **{("layer", name): _block_entry(name) for name in names},
     }

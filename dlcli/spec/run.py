@@ -68,7 +68,8 @@ def load_spec(path: Path, overrides: tuple[str, ...] = (), checks: tuple[str, ..
 
 def build_spec(source: Source) -> RunSpec:
     """Check plain values as a config; raises SpecError with every problem, each at its place."""
-    problems = Problems(homes=_find_homes(), own=own_names(source.values))
+    problems = Problems(homes=_find_homes())
+    problems.own = own_names(source.values, problems)
     _check_version(source)
     parsed = _SECTION.parse(source.values, (), problems)
     if parsed is INVALID:

@@ -37,22 +37,14 @@ def build_schema() -> JsonSchema:
     }
 
 
-_BRINGS_NAMES = ("blocks", "extends")
+_BRINGS_NAMES = ("blocks", "extends", "imports")
 
 
 def _own_layer() -> JsonSchema:
-    """Return the schema of a block used as a layer: any name that Keras does not have."""
+    """Return the schema of a block used as a layer: any name that Keras does not have, its arguments unjudged."""
     known = [SHARE, *(each for name in catalog.names("layer") for each in _spellings(name))]
-    use = {
-        "type": "object",
-        "properties": {
-            "name": {"type": "string", "description": "The name of its output."},
-            "inputs": _described(NAMES.schema(), _TAKES),
-        },
-        "additionalProperties": False,
-    }
     return {
-        "description": "A block of this config, used as a layer.",
+        "description": "A block of this config, or a layer of its imports.",
         "anyOf": [
             {"type": "string", "not": {"enum": known}},
             {
@@ -60,7 +52,7 @@ def _own_layer() -> JsonSchema:
                 "minProperties": 1,
                 "maxProperties": 1,
                 "propertyNames": {"not": {"enum": known}},
-                "additionalProperties": {"anyOf": [use, {"type": "null"}]},
+                "additionalProperties": {},
             },
         ],
     }

@@ -46,7 +46,8 @@ class PerOutput:
         return self.kind.accepts(value) or isinstance(value, dict)
 
     def check(self, value: object, path: KeyPath, problems: Problems) -> Any:
-        if not isinstance(value, dict) or self._is_component(value):
+        is_own = isinstance(value, dict) and any((self.component, n) in problems.own for n in value)
+        if not isinstance(value, dict) or is_own or self._is_component(value):
             if self.kind.accepts(value) or isinstance(value, dict | str):
                 return self.kind.check(value, path, problems)
             return report_unexpected(self, value, path, problems)

@@ -32,7 +32,7 @@ def to_yaml(spec: RunSpec, *, folder: Path) -> str:
 def to_plain(spec: RunSpec, *, folder: Path) -> dict[str, Any]:
     """Return the config as plain values, every default spelled out; files as seen from `folder`."""
     values: dict[str, Any] = _plain(spec)
-    return {**values, "data": _relative_files(values["data"], folder)}
+    return {**values, **_relative_parts(values, folder)}
 
 
 def to_canonical(spec: RunSpec, *, folder: Path) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def to_canonical(spec: RunSpec, *, folder: Path) -> dict[str, Any]:
     sections = {
         name: value for name, value in _plain_section(spec, _canonical).items() if name != "version"
     }
-    return {**sections, "data": _relative_files(sections["data"], folder)}
+    return {**sections, **_relative_parts(sections, folder)}
 
 
 def _canonical(value: Any) -> Any:
@@ -94,6 +94,14 @@ def _plain_section(section: Any, write: Callable[[Any], Any]) -> dict[str, Any]:
         if is_own and not (is_default and (isinstance(section, ColumnSpec) or value in ((), {}))):
             written[item.name] = write(value)
     return written
+
+
+def _relative_parts(values: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Return the parts that name files, with the files as seen from `folder`."""
+    parts = {"data": _relative_files(values["data"], folder)}
+    if "imports" in values:
+        parts["imports"] = _relative(values["imports"], folder)
+    return parts
 
 
 def _relative_files(data: dict[str, Any], folder: Path) -> dict[str, Any]:

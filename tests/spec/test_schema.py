@@ -35,7 +35,9 @@ ABOUT_GRAPH_AND_HEADS = {path.stem for path in GOLDEN.glob("*.yaml")} & {
     *(path.stem for path in GOLDEN.glob("shape_*.yaml")),
     *("share_below", "share_unknown", "share_other_size", "share_wider_block"),
     *("block_cycle", "block_like_keras", "block_misfit", "block_takes_features"),
-    *("block_two_inputs", "block_unknown", "block_unused"),
+    *("block_two_inputs", "block_unknown", "block_unused", "block_argument"),
+    *("imports_not_allowed", "imports_missing", "imports_unknown_class", "imports_argument"),
+    *("imports_no_class", "imports_broken"),
     *("metric_for_numbers", "metric_for_class_numbers"),
 }
 # What text means: paths, encodings, names of folders.

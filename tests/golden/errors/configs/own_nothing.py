@@ -1,0 +1,5 @@
+import keras
+
+
+class Doubled(keras.layers.Layer):
+    pass
