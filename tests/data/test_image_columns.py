@@ -225,6 +225,17 @@ def test_arrays_of_another_shape_are_refused_at_prediction(tmp_path):
         preprocessing.apply(read_table([tmp_path / "new.npz"]), with_targets=False)
 
 
+def test_arrays_may_stand_for_files_that_were_resized_to_their_shape(photos, tmp_path):
+    columns = {"image": ColumnSpec(size=(4, 4), color="grey")}
+    preprocessing = again(prepare("photos", tmp_path, columns=columns).preprocessing)
+    np.savez(tmp_path / "new.npz", image=np.zeros((2, 4, 4), np.uint8))
+    applied = preprocessing.apply(read_table([tmp_path / "new.npz"]), with_targets=False)
+    assert applied.inputs["image"].shape == (2, 4, 4, 1)
+    np.savez(tmp_path / "other.npz", image=np.zeros((2, 5, 5), np.uint8))
+    with pytest.raises(DataError, match=r"shape \[5, 5, 1\], and the network takes \[4, 4, 1\]"):
+        preprocessing.apply(read_table([tmp_path / "other.npz"]), with_targets=False)
+
+
 @pytest.fixture
 def pixels_csv(tmp_path) -> np.ndarray:
     pixels = RANDOM.integers(0, 16, (40, 6))

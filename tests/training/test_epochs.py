@@ -341,6 +341,7 @@ def test_moved_and_turned_images_train_as_with_keras() -> None:
 
 
 @pytest.mark.skipif(BACKEND != "jax", reason="asked of JAX")
+@pytest.mark.filterwarnings("ignore:Model doesn't support `jit_compile=True`")
 def test_moved_and_turned_images_train_as_with_keras_on_jax() -> None:
     model, result = run(MOVED)
     assert (result.path, result.reason) == ("compiled", None)

@@ -72,7 +72,8 @@ def _folder_of(path: Path) -> Path:
 
 def _read_arrays(column: pa.ChunkedArray, settings: ColumnSettings) -> ReadColumn:
     values: NDArray[Any] = from_array_column(column)
-    _check_no_file_settings(settings)
+    if settings.expected is None:
+        _check_no_file_settings(settings)
     shape = settings.shape
     if shape is None:
         # Grey images are mostly stored without their one channel.
@@ -96,8 +97,7 @@ def _read_arrays(column: pa.ChunkedArray, settings: ColumnSettings) -> ReadColum
 
 
 def _check_no_file_settings(settings: ColumnSettings) -> None:
-    given = {"size": settings.size, "color": settings.color if settings.expected is None else None}
-    for key, value in given.items():
+    for key, value in (("size", settings.size), ("color", settings.color)):
         if value is not None:
             raise DataError(
                 f"column {settings.name!r} holds arrays: {key!r} is a setting of image files",
