@@ -4,6 +4,7 @@ import codecs
 import errno
 import io
 import os
+import select
 import sys
 from typing import Any, TextIO
 
@@ -68,7 +69,17 @@ def _text_stream(old: TextIO | None, raw: io.FileIO) -> TextIO:
     )
 
 
-class _Results(io.FileIO):
+class _Patient(io.FileIO):
+    """A stream that waits where whoever shares it has made it refuse to."""
+
+    def write(self, data: Any) -> int:
+        written = super().write(data)
+        if written is None:
+            select.select([], [self.fileno()], [])
+        return written or 0
+
+
+class _Results(_Patient):
     """Standard output: the first write that fails is told, later ones go nowhere."""
 
     is_lost = False
@@ -77,7 +88,7 @@ class _Results(io.FileIO):
         if self.is_lost:
             return len(data)
         try:
-            return super().write(data) or 0
+            return super().write(data)
         except BrokenPipeError:
             self.is_lost = True
             raise
@@ -91,12 +102,12 @@ class _Results(io.FileIO):
             raise refusal(error, "standard output", "cannot be written") from None
 
 
-class _Remarks(io.FileIO):
+class _Remarks(_Patient):
     """Standard error: once nobody can read it, work goes on without it."""
 
     def write(self, data: Any) -> int:
         try:
-            return super().write(data) or 0
+            return super().write(data)
         except OSError:
             # For what libraries write past Python, too.
             nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -169,7 +169,9 @@ def _receive(address: str, target: Path, limit: int, on_progress: Progress) -> N
     except (URLError, HTTPException, TimeoutError, ConnectionError) as error:
         reason = error.reason if isinstance(error, URLError) else error
         raise DataError(
-            f"{address} cannot be downloaded: {reason}", hint="check the connection and try again"
+            f"{address} cannot be downloaded: {reason}",
+            hint="check the connection and try again, or put a copy into the folder that "
+            "DLCLI_DATASETS names",
         ) from error
     if total is not None and done != total:
         raise DataError(

@@ -81,13 +81,13 @@ def check_writable(path: Path | str, *, force: bool = False, inputs: Iterable[Pa
     path = Path(path)
     if path == STDIN:
         return
+    check_output(path, force=force, inputs=inputs)
     if suffix_of(path) not in WRITERS:
         known = ", ".join(suffix for suffix in WRITERS if not suffix.endswith(".gz"))
         raise UsageError(
             f"{path.name}: cannot tell the format to write from the suffix {suffix_of(path)!r}",
             hint=f"known suffixes are {known}; text files may add .gz",
         )
-    check_output(path, force=force, inputs=inputs)
 
 
 class _Writer:

@@ -83,3 +83,16 @@ def test_names_in_any_script_work_in_a_locale_without_them(
     wrong = shell("dlcli validate --data *.yaml --set data.target=密度", cwd=tmp_path, **variables)
     assert (wrong.returncode, wrong.stdout) == (4, "")
     assert wrong.stderr.startswith("error: ")
+
+
+def test_a_stream_that_does_not_wait_gets_everything() -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    command = [sys.executable, "-m", "dlcli", "schema"]
+    with subprocess.Popen(command, stdout=writer, cwd=REPOSITORY) as process:
+        os.close(writer)
+        with os.fdopen(reader, "rb") as file:
+            received = file.read()
+    assert process.returncode == 0
+    assert len(received) > 1 << 16
+    assert json.loads(received)["type"] == "object"

@@ -137,7 +137,7 @@ def test_unwritable_places_are_known_beforehand(tmp_path: Path) -> None:
     for path, message in (
         (tmp_path / "a.pickle", "a.pickle: cannot tell the format to write from the suffix"),
         (tmp_path / "no" / "a.csv", "there is no folder"),
-        (tmp_path, "is a folder" if tmp_path.suffix == ".csv" else "suffix"),
+        (tmp_path, "is a folder"),
     ):
         for check in (check_writable, lambda path: write(path, TABLE)):
             with pytest.raises(UsageError, match=message):
