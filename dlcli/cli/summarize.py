@@ -14,6 +14,7 @@ from dlcli.cli.options import (
     Force,
     Header,
     Overrides,
+    PictureFormat,
     Separator,
     Sheet,
     Thousands,
@@ -34,6 +35,13 @@ def summarize(
     plot: Annotated[
         Path | None, typer.Option("--plot", metavar="FILE", help="Draw the network: .svg or .png.")
     ] = None,
+    plots: Annotated[
+        Path | None,
+        typer.Option("--plots", metavar="DIR", help="Draw a data file or a run into this folder."),
+    ] = None,
+    picture: Annotated[
+        PictureFormat, typer.Option("--format", help="Of the pictures in --plots.")
+    ] = PictureFormat.SVG,
     force: Force = False,
     sheet: Sheet = None,
     separator: Separator = None,
@@ -61,6 +69,8 @@ def summarize(
         overrides=tuple(overrides or ()),
         weights=weights,
         plot=plot,
+        plots=plots,
+        suffix=picture.value,
         force=force,
         reading=reading,
     )

@@ -11,8 +11,9 @@ from dlcli.bundle.own_rows import read_own_rows
 from dlcli.bundle.store import Bundle, open_scorer
 from dlcli.data.readers import read_table
 from dlcli.data.sources import resolve_source
+from dlcli.drawing import Suffix
 from dlcli.errors import DataError, RunError, UsageError
-from dlcli.importance.charts import Suffix, check_charts, draw_dependence, draw_importance
+from dlcli.importance.charts import check_charts, draw_dependence, draw_importance
 from dlcli.importance.dependence import Curve, measure_dependence
 from dlcli.importance.permutation import (
     Correlation,

@@ -2,11 +2,11 @@
 
 import csv
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from dlcli.checks.judging import Verdict
 from dlcli.checks.text import format_verdicts
@@ -38,6 +38,11 @@ class Summary:
     text: str
     values: Any
 
+    def with_pictures(self, paths: Sequence[Path]) -> Self:
+        """Name the pictures that were drawn, below the text and in the values."""
+        text = "\n".join([f"{self.text}\n", *(f"drawn: {path}" for path in paths)])
+        return replace(self, text=text, values={**self.values, "plots": [str(p) for p in paths]})
+
 
 def summarize(
     what: str,
@@ -45,13 +50,15 @@ def summarize(
     overrides: tuple[str, ...] = (),
     weights: bool = False,
     plot: Path | None = None,
+    plots: Path | None = None,
+    suffix: str = "svg",
     force: bool = False,
     reading: Mapping[str, str | None] | None = None,
 ) -> Summary:
     """Describe a config's network, a run, or a data file or folder, told apart by what it is.
 
-    `reading` says how a data file is read, in the words of options; `force` lets `plot` replace
-    a picture that is there.
+    `reading` says how a data file is read, in the words of options; `plots` is a folder for
+    pictures, and `force` lets them and `plot` replace pictures that are there.
     """
     path = Path(what)
     is_file = what.startswith("dataset:") or (
@@ -63,12 +70,21 @@ def summarize(
     if is_file:
         if weights or plot is not None:
             raise UsageError(f"{what} is a data file; --weights and --plot need a config or a run")
-        return _summarize_file(what, reading or {})
+        return _summarize_file(what, reading or {}, plots=plots, suffix=suffix, force=force)
     if plot is not None:
         importlib.import_module("dlcli.diagram").check_drawable(plot, force=force)
     if path.suffix.lower() in CONFIG_SUFFIXES:
+        if plots is not None:
+            raise UsageError(
+                f"{what} is a config; --plots draws data files and runs",
+                hint="--plot FILE draws its network",
+            )
         return _summarize_config(path, overrides, weights=weights, plot=plot)
-    return _summarize_run(open_run(what), weights=weights, plot=plot)
+    run = open_run(what)
+    summary = _summarize_run(run, weights=weights, plot=plot)
+    if plots is None:
+        return summary
+    return summary.with_pictures(_draw_run(run, plots, suffix=suffix, force=force))
 
 
 def _names_run(what: str) -> bool:
@@ -232,7 +248,27 @@ def _summarize_config(
     return Summary(text=text, values=values)
 
 
-def _summarize_file(what: str, reading: Mapping[str, str | None]) -> Summary:
+def _draw_run(run: RunFolder, folder: Path, *, suffix: str, force: bool) -> tuple[Path, ...]:
+    drawing: Any = importlib.import_module("dlcli.drawing")
+    record = importlib.import_module("dlcli.report.record").load_record(run)
+    curve = importlib.import_module("dlcli.plots.fit").fit_curve(run)
+    pictures = importlib.import_module("dlcli.plots.runs").run_pictures(record, curve)
+    network = drawing.chart_path(folder, "network", suffix)
+    drawing.make_folder(folder)
+    importlib.import_module("dlcli.diagram").check_drawable(network, force=force)
+    drawn: tuple[Path, ...] = drawing.draw_pictures(pictures, folder, suffix=suffix, force=force)
+    _draw(record.manifest["layers"], network, title=record.name)
+    return (*drawn, network)
+
+
+def _summarize_file(
+    what: str,
+    reading: Mapping[str, str | None],
+    *,
+    plots: Path | None,
+    suffix: str,
+    force: bool,
+) -> Summary:
     readers: Any = importlib.import_module("dlcli.data.readers")
     settings_module: Any = importlib.import_module("dlcli.data.reading_settings")
     profiling = importlib.import_module("dlcli.data.profile")
@@ -240,10 +276,16 @@ def _summarize_file(what: str, reading: Mapping[str, str | None]) -> Summary:
     paths = importlib.import_module("dlcli.data.sources").resolve_source(what, folder=Path())
     options = readers.ReadOptions(**{**settings_module.registry_settings(what), **given})
     readers.check_options_apply(paths, options)
-    profile = profiling.profile_table(
-        readers.read_table(paths, options), decimal=options.decimal, thousands=options.thousands
-    )
-    return Summary(text=profiling.format_profile(profile), values=profile.to_json())
+    table = readers.read_table(paths, options)
+    marks = {"decimal": options.decimal, "thousands": options.thousands}
+    profile = profiling.profile_table(table, **marks)
+    summary = Summary(text=profiling.format_profile(profile), values=profile.to_json())
+    if plots is None:
+        return summary
+    drawing: Any = importlib.import_module("dlcli.drawing")
+    pictures = importlib.import_module("dlcli.plots.tables").table_pictures(table, profile, **marks)
+    paths = drawing.draw_pictures(pictures, plots, suffix=suffix, force=force)
+    return summary.with_pictures(paths)
 
 
 def _load_keras(backend: str) -> Any:

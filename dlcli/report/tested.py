@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from dlcli.errors import RunError
 from dlcli.metrics import SMALLEST_PROBABILITY
 
+MOST_CURVES = 8
+"""Classes with a curve of their own: those with the most rows."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TestedTarget:
@@ -30,6 +33,21 @@ class TestedTarget:
     classes: tuple[str, ...] | None = None
     steps: NDArray[np.int64] | None = None
     """How many steps ahead each row is predicted [rows]; None where all are one step ahead."""
+
+    def confusion(self) -> NDArray[np.int64]:
+        """Count the rows of each actual class by the predicted one [classes, classes]."""
+        assert self.classes is not None
+        size = len(self.classes)
+        places = self.actual * size + self.predicted
+        return np.bincount(places, minlength=size * size).reshape(size, size)
+
+    def judged_classes(self) -> list[int]:
+        """Return the classes with a curve of their own: of two, the last one."""
+        assert self.classes is not None
+        if len(self.classes) == 2:
+            return [1]
+        counts = np.bincount(self.actual, minlength=len(self.classes))
+        return sorted(np.argsort(-counts, kind="stable")[:MOST_CURVES].tolist())
 
     @property
     def losses(self) -> NDArray[np.float64]:

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcli.report.curves import (
-    MOST_POINTS,
     Calibration,
     calibrate,
     histogram,
@@ -22,8 +21,6 @@ from dlcli.report.tested import TestedTarget
 
 MOST_EPOCHS = 1000
 """Epochs of a curve; of more, every n-th one and the last."""
-MOST_CLASSES = 8
-"""Classes with a curve of their own: those with the most rows."""
 DIGITS = 6
 """Significant digits that charts are given."""
 
@@ -113,22 +110,13 @@ def residual_bars(tested: TestedTarget) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def judged_classes(tested: TestedTarget) -> list[int]:
-    """Return the classes with a curve of their own: of two, the last one."""
-    assert tested.classes is not None
-    if len(tested.classes) == 2:
-        return [1]
-    counts = np.bincount(tested.actual, minlength=len(tested.classes))
-    return sorted(np.argsort(-counts, kind="stable")[:MOST_CLASSES].tolist())
-
-
 def ranking_curves(tested: TestedTarget, *, kind: str) -> dict[str, Any] | None:
     """Return the ROC (`roc`) or precision-recall (`pr`) curves; None where none is defined."""
     assert tested.classes is not None
     assert tested.probabilities is not None
     curve = roc_curve if kind == "roc" else precision_recall_curve
     series, grid = [], None
-    for code in judged_classes(tested):
+    for code in tested.judged_classes():
         found = curve(tested.actual == code, tested.probabilities[:, code])
         if found is not None:
             grid = found[0]
@@ -178,9 +166,3 @@ def _number(value: Any) -> float | int | None:
         return None
     short = float(f"{float(value):.{DIGITS}g}")
     return int(short) if short == int(short) and abs(short) < 1e15 else short
-
-
-__all__ = [
-    "MOST_CLASSES", "MOST_POINTS", "Charts", "calibration", "judged_classes", "lines",
-    "ranking_curves", "residual_bars", "scatter", "thin_epochs", "thinned_text",
-]  # fmt: skip

@@ -10,7 +10,6 @@ from dlcli.report.figures import DASH, format_value
 from dlcli.report.html.charts import (
     Charts,
     calibration,
-    judged_classes,
     lines,
     ranking_curves,
     residual_bars,
@@ -113,7 +112,7 @@ def _by_step(record: RunRecord, target: str, charts: Charts) -> Markup | None:
 
 def _classes(tested: TestedTarget, charts: Charts, figures: Mapping[str, Any]) -> Markup:
     assert tested.classes is not None
-    matrix = np.asarray(figures.get("ConfusionMatrix") or _count(tested), np.float64)
+    matrix = np.asarray(figures.get("ConfusionMatrix") or tested.confusion(), np.float64)
     is_small = len(tested.classes) <= MOST_CLASSES
     confusion = (_confusion_table if is_small else _confusions_table)(tested.classes, matrix)
     figure = element("figure", confusion, class_="chart confusion")
@@ -136,7 +135,7 @@ def _ranking(tested: TestedTarget, charts: Charts, kind: str, title: str) -> Mar
     chart = ranking_curves(tested, kind=kind)
     if chart is None:
         return None
-    shown = len(judged_classes(tested))
+    shown = len(tested.judged_classes())
     if len(tested.classes) == 2:
         about = f"of class {tested.classes[1]}"
     elif shown == len(tested.classes):
@@ -144,13 +143,6 @@ def _ranking(tested: TestedTarget, charts: Charts, kind: str, title: str) -> Mar
     else:
         about = f"of the {shown} most frequent of {len(tested.classes):,} classes"
     return charts.add(title, about, chart)
-
-
-def _count(tested: TestedTarget) -> NDArray[np.int64]:
-    assert tested.classes is not None
-    size = len(tested.classes)
-    places = tested.actual * size + tested.predicted
-    return np.bincount(places, minlength=size * size).reshape(size, size)
 
 
 def _confusion_table(classes: Sequence[str], matrix: NDArray[np.float64]) -> Markup:

@@ -1,0 +1,88 @@
+"""What every chart shares: matplotlib when it is needed, the same picture each time, colours."""
+
+import importlib
+import re
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from dlcli.files import check_output, writing, written_whole
+
+Suffix = Literal["svg", "png"]
+
+INK, BAND, BAR, FAINT = "#1f4e79", "#c6dbef", "#4a86b8", "#b8c4ce"
+LINES = ("#0b62b0", "#d55e00", "#009e73", "#b0569b", "#6b5200", "#3aa3d9", "#7a4fd0", "#5d6875")
+"""Colours that people who see few colours tell apart, after M. Okabe and K. Ito."""
+_DPI = 144
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """A chart that is yet to be drawn: what its file is called, and what draws into a figure."""
+
+    stem: str
+    size: tuple[float, float]
+    """Width and height in inches."""
+    draw: Callable[[Any], None]
+
+
+def draw_pictures(
+    pictures: Sequence[Picture], folder: Path, *, suffix: Suffix, force: bool
+) -> tuple[Path, ...]:
+    """Draw into a folder, which is made; raises UsageError before the first where one exists."""
+    make_folder(folder)
+    for picture in pictures:
+        check_output(chart_path(folder, picture.stem, suffix), force=force)
+    drawn = []
+    for picture in pictures:
+        figure = new_figure(*picture.size)
+        picture.draw(figure)
+        drawn.append(save_figure(figure, folder, picture.stem, suffix))
+    return tuple(drawn)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for pictures; raises UsageError."""
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+def chart_path(folder: Path, stem: str, suffix: Suffix) -> Path:
+    """Return where a chart goes, under a name that every file system takes."""
+    name = re.sub(r"[^\w.-]+", "_", stem)
+    return folder / f"{name}.{suffix}"
+
+
+def new_figure(width: float, height: float) -> Any:
+    """Return an empty figure of so many inches."""
+    # Without pyplot no window system is asked for and no figure stays in memory.
+    figure = importlib.import_module("matplotlib.figure")
+    return figure.Figure(figsize=(width, height), layout="constrained")
+
+
+def save_figure(figure: Any, folder: Path, stem: str, suffix: Suffix) -> Path:
+    """Write a figure and return its path; raises UsageError."""
+    path = chart_path(folder, stem, suffix)
+    matplotlib = importlib.import_module("matplotlib")
+    # No date and no random ids, so that two drawings of one thing can be compared.
+    settings = {"svg.hashsalt": "dlcli", "svg.fonttype": "none"}
+    metadata = {"Date": None} if suffix == "svg" else None
+    with (
+        writing(path),
+        written_whole(path) as whole,
+        matplotlib.rc_context(settings),
+        warnings.catch_warnings(),
+    ):
+        # A column name in a script that the font lacks: a viewer of the SVG has it, a PNG shows boxes.
+        warnings.filterwarnings("ignore", message=r"Glyph .* missing from")
+        figure.savefig(whole, format=suffix, dpi=_DPI, metadata=metadata)
+    return path
+
+
+def plain(text: str, most: int = 60) -> str:
+    """Return text that matplotlib takes as it is, cut to `most` letters."""
+    shown = text if len(text) <= most else text[: most - 1] + "…"
+    # A dollar sign would begin a formula.
+    return shown.replace("$", r"\$")
