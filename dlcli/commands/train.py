@@ -57,6 +57,7 @@ from dlcli.spec.run import (
 )
 from dlcli.spec.thresholds import thresholds_by_target
 from dlcli.spec.writing import to_yaml
+from dlcli.trackers import check_trackers, track_run
 from dlcli.training.advice import training_warnings
 from dlcli.training.job import TrainingJob, TrainingOutcome, Watcher
 from dlcli.training.readings import reading_of
@@ -134,6 +135,8 @@ def train_all(
         check_installed(spec.baselines)
     _check_one_backend(specs)
     for spec in specs:
+        check_trackers(spec)
+    for spec in specs:
         trained = train_spec(spec, options, make_display())
         yield trained
         if trained.interrupted:
@@ -194,6 +197,9 @@ def train_spec(
             outcome = load_engine("local")(job, display)
             trained = _write(job, outcome, staged, options)
         write_report(trained.run)
+        if spec.track is not None:
+            display.on_stage("logging the run")
+            track_run(spec, trained.run)
         return trained
     finally:
         display.close()

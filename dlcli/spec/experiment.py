@@ -12,6 +12,7 @@ from dlcli.spec.layers import LayerField, LayerSpec
 from dlcli.spec.places import Source
 from dlcli.spec.sections import Section, setting
 from dlcli.spec.thresholds import THRESHOLD
+from dlcli.spec.tracking import TRACK, TrackSpec
 from dlcli.spec.training import LOSS, METRICS, PerOutput
 
 GRAMMAR_VERSION = 1
@@ -116,6 +117,12 @@ class RunSpec:
         "short. `baseline.NAME` and `previous` stand for the same figure of a baseline or of the "
         "run before.",
         default=(),
+    )
+    track: str | tuple[str, ...] | TrackSpec | None = setting(
+        TRACK,
+        "Where the run is logged beside its folder, after its last epoch: mlflow, tensorboard, both "
+        "in a list, or a mapping with settings.",
+        default=None,
     )
     origin: Source | None = field(default=None, compare=False, repr=False)
 
