@@ -15,7 +15,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from dlcli.errors import CheckError, DlcliError, UsageError
+from dlcli.errors import CheckError, DlcliError, Interrupted, UsageError
 from dlcli.github import annotations_of, is_github
 from dlcli.report.blocks import Block, Mark, format_blocks, is_numeric, markdown_blocks
 
@@ -109,6 +109,18 @@ def show_error(error: DlcliError) -> None:
         return
     for line in "\n".join(lines).splitlines():
         _errors.print(_painted(line))
+
+
+def abandon() -> None:
+    """Tell that the process ends in the middle of something that does not end by itself."""
+    if _errors.is_terminal:
+        sys.stderr.write("\r\033[K\033[?25h")  # a live display had hidden the cursor
+    show_error(
+        Interrupted(
+            "interrupted, in the middle of what takes longer to stop",
+            hint="the same command with --resume goes on from what was saved",
+        )
+    )
 
 
 def _painted(line: str) -> Text:

@@ -12,8 +12,9 @@ from typing import IO, Any
 from dlcli import __version__
 from dlcli.errors import RunError
 from dlcli.files import hash_file, reading, written_whole
-from dlcli.runs import RunFolder, stage_run
+from dlcli.runs import RunFolder
 from dlcli.spec.run import is_run_name
+from dlcli.staging import stage_run
 
 FORMAT = 1
 CONTENTS = "pack.json"

@@ -4,14 +4,16 @@
 that the command reads. `pytest --update-golden` rewrites what comes, never the command.
 """
 
+import fcntl
 import hashlib
 import io
 import json
+import os
 import shlex
 import shutil
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +22,9 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from dlcli.cli import app
+from dlcli.commands.resuming import asked_by
 from dlcli.runs import RunFolder
+from dlcli.spec.run import load_spec
 
 GOLDEN = Path(__file__).parent / "golden" / "errors"
 CASES = sorted(path.relative_to(GOLDEN).as_posix() for path in GOLDEN.rglob("*.txt"))
@@ -103,6 +107,35 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 """Run names with what happened to their only run."""
 
 
+def _write_partial(folder: Path, name: str, *, state: bytes = b"", data: str | None = None) -> Path:
+    """Leave what a killed training of `trainable.yaml --out runs/NAME` leaves."""
+    partial = folder / "runs" / f".partial-{name}"
+    (partial / "resume").mkdir(parents=True)
+    asked = asked_by(load_spec(folder / "trainable.yaml"))
+    record = {**asked, "format": 1, "out": name, "replaces": None, "started": "2026-01-01"}
+    (partial / "resume" / "run.json").write_text(json.dumps(record))
+    if state:
+        (partial / "resume" / "state.npz").write_bytes(state)
+    if data is not None:
+        (partial / "resume" / "data.json").write_text(data)
+    return partial
+
+
+OTHER_DATA = '{"files": [{"name": "small.csv", "sha256": "0123456789abcdef"}], "split": {}}'
+
+
+@pytest.fixture(scope="module")
+def unfinished(folder: Path) -> Iterator[None]:
+    """Trainings that were cut off, and one that another process is at work on."""
+    _write_partial(folder, "halfway")
+    _write_partial(folder, "other-data", data=OTHER_DATA)
+    _write_partial(folder, "cut-state", state=b"PK no archive")
+    lock = os.open(_write_partial(folder, "alive"), os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    yield
+    os.close(lock)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A working directory with every golden config and table."""
@@ -149,7 +182,7 @@ def _write_png(path: Path, height: int, width: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def runs(folder: Path, trained_run: RunFolder) -> Path:
+def runs(folder: Path, trained_run: RunFolder, unfinished: None) -> Path:
     for name, damage in DAMAGES.items():
         run = folder / "runs" / name / "001"
         shutil.copytree(trained_run.path, run)

@@ -17,9 +17,9 @@ from dlcli.runs import (
     list_runs,
     load_json,
     open_run,
-    stage_run,
     write_json,
 )
+from dlcli.staging import stage_run
 
 
 @pytest.fixture(autouse=True)
@@ -158,7 +158,7 @@ def test_twenty_threads_publish_twenty_whole_runs(folder: Path) -> None:
 
 WORK = """
 import sys
-from dlcli.runs import stage_run
+from dlcli.staging import stage_run
 for number in sys.argv[1:]:
     with stage_run("plants") as staged:
         (staged.path / "metrics.json").write_text('{"text": "%s"}' % number)

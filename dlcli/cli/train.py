@@ -22,6 +22,7 @@ from dlcli.cli.options import (
     Threads,
 )
 from dlcli.errors import DataError, DlcliError, Interrupted, RunError, TrainingError, UsageError
+from dlcli.training.stopping import leaves_in_time, sigterm_as_sigint
 
 
 def train(
@@ -33,6 +34,12 @@ def train(
             "--out", help="The run folder; runs/NAME/NUMBER without it.", show_default=False
         ),
     ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume", help="Go on with the run --out, or the newest unfinished one, where it was."
+        ),
+    ] = False,
     backend: Annotated[
         Backend | None,
         typer.Option("--backend", help="What Keras computes with, over the config's own."),
@@ -67,12 +74,17 @@ def train(
         backend=backend,
         threads=threads,
         memory_budget_bytes=None if memory_budget is None else commands.parse_bytes(memory_budget),
+        resume=resume,
         debug=debug,
         checks=tuple(checks or ()),
         previous=previous,
     )
     trained = commands.train_all(config, options, partial(console.training_display, quiet=quiet))
-    with import_command("gate").open_gate(junit, ", ".join(map(str, config))) as gate:
+    with (
+        sigterm_as_sigint(),
+        leaves_in_time(console.abandon),
+        import_command("gate").open_gate(junit, ", ".join(map(str, config))) as gate,
+    ):
         named = _judged(_named(trained, config), gate)
         if as_json:
             _write_json(named, several=len(config) > 1)
@@ -99,7 +111,10 @@ def _named(trained: Iterable[Any], configs: Sequence[Path]) -> Iterator[Any]:
             if each.interrupted:
                 text = f"training was stopped; {each.run.path} keeps the weights it had reached"
                 left = len(configs) - len(finished)
-                raise Interrupted(f"{text}; configs not trained: {left}" if left else text)
+                raise Interrupted(
+                    f"{text}; configs not trained: {left}" if left else text,
+                    hint="the same command with --resume goes on with it" if not left else None,
+                )
         return
     except KeyboardInterrupt:
         error = Interrupted("interrupted")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dlcli.commands.starting import kept_preprocessing, start_of
 from dlcli.commands.train import Display
 from dlcli.curves import check_picture, draw_rates
 from dlcli.data.dataset import prepare_dataset
@@ -102,8 +103,10 @@ def find_lr(config: Path, options: RateOptions, display: Display) -> FoundRates:
         folder=Path(),
         seed=spec.seed,
         class_targets=targets_as_classes(spec),
+        keep=kept_preprocessing(spec),
         on_stage=display.on_stage,
     )
+    start = start_of(spec)
     classes = {info.name: info.classes for info in dataset.preprocessing.targets}
     job = TrainingJob(
         spec=spec,
@@ -111,6 +114,7 @@ def find_lr(config: Path, options: RateOptions, display: Display) -> FoundRates:
         objectives=resolve_objectives(spec, classes),
         folder=Path(),
         threads=options.threads,
+        init_model=None if start is None else start.model,
     )
     display.on_stage("loading Keras")
     loading: Any = importlib.import_module("dlcli.model.keras_import")

@@ -123,6 +123,7 @@ def run_text(run: RunFolder) -> str:
         lines.insert(2, f"windows     {_windows_text(manifest['data']['windows'])}")
     if manifest.get("imports"):
         lines.append(f"code        of its own: {', '.join(manifest['imports'])}")
+    lines += [f"start       {text}" for text in _start(manifest)]
     lines += [f"policies    {text}" for text in _policies(manifest["data"]["counts"])]
     lines += [f"warning     {text}" for text in manifest["data"]["warnings"]]
     if manifest["data"]["validation_is_test"]:
@@ -184,6 +185,23 @@ def _policies(counts: dict[str, Any]) -> Iterator[str]:
             yield f"{cells:,} {verb} in {name}: {entry['policy']}{value}"
 
 
+def _start(manifest: dict[str, Any]) -> Iterator[str]:
+    """Say which layers began with the weights of an earlier run, and which were not trained."""
+    start = manifest.get("init_from")
+    if start is not None:
+        taken, left = start["taken"], start["left"]
+        text = f"weights of {len(taken)} of {len(taken) + len(left)} layers from {start['run']}"
+        if left:
+            name, reason = next(iter(left.items()))
+            more = f", and {len(left) - 1} more" if len(left) > 1 else ""
+            text += f"; not {name}: {reason}{more}"
+        yield text
+    if manifest.get("frozen"):
+        names = manifest["frozen"]
+        more = f" and {len(names) - MOST_COLUMNS} more" if len(names) > MOST_COLUMNS else ""
+        yield f"not trained: {', '.join(names[:MOST_COLUMNS])}{more}"
+
+
 def run_json(run: RunFolder) -> dict[str, Any]:
     """Describe a finished run as JSON values."""
     try:
@@ -228,6 +246,7 @@ def _summarize_config(
         folder=Path(),
         seed=spec.seed,
         class_targets=spec_module.targets_as_classes(spec),
+        keep=importlib.import_module("dlcli.commands.starting").kept_preprocessing(spec),
     )
     infos = dataset.preprocessing.targets
     spec_module.resolve_objectives(spec, {info.name: info.classes for info in infos})

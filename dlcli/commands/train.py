@@ -16,12 +16,15 @@ from dlcli import __version__
 from dlcli.baselines.learners import check_installed
 from dlcli.bundle.store import Bundle
 from dlcli.checks.judging import Figures, Verdict, figures_of, judge_checks, newest_complete
+from dlcli.commands.resuming import asked_by, check_same_config, check_same_data
+from dlcli.commands.starting import kept_preprocessing, start_of, with_exact_start
 from dlcli.data.dataset import Dataset, Part, prepare_dataset
 from dlcli.data.network_inputs import check_network
 from dlcli.data.table import Table
 from dlcli.data.windows import predicted_rows
 from dlcli.engines import load_engine
-from dlcli.errors import UsageError
+from dlcli.errors import Interrupted, UsageError
+from dlcli.files import hash_file
 from dlcli.permission import check_allowed
 from dlcli.predictions import TargetPrediction, read_outputs
 from dlcli.report.html.page import write_report
@@ -30,13 +33,10 @@ from dlcli.report.tested import read_tested
 from dlcli.runs import (
     RUNS,
     RunFolder,
-    StagedRun,
-    check_free,
     copy_imports,
     list_runs,
     load_json,
     open_run,
-    stage_run,
     write_json,
 )
 from dlcli.scores import (
@@ -57,6 +57,7 @@ from dlcli.spec.run import (
 )
 from dlcli.spec.thresholds import thresholds_by_target
 from dlcli.spec.writing import to_yaml
+from dlcli.staging import StagedRun, check_free, has_unfinished, resume_run, stage_run
 from dlcli.trackers import check_trackers, track_run
 from dlcli.training.advice import training_warnings
 from dlcli.training.job import TrainingJob, TrainingOutcome, Watcher
@@ -84,6 +85,7 @@ class TrainOptions:
     backend: str | None = None
     threads: int | None = None
     memory_budget_bytes: int | None = None
+    resume: bool = False
     debug: bool = False
     checks: tuple[str, ...] = ()
     """Checks beside the config's own."""
@@ -125,7 +127,10 @@ def train_all(
 
     Raises DlcliError at the first stage that fails. What is stopped by the user ends the row.
     """
-    check_free(options.out)
+    if options.resume and len(configs) > 1:
+        raise UsageError("--resume goes on with one training, but there are several configs")
+    if not options.resume:
+        check_free(options.out)
     if options.previous is not None:
         open_run(options.previous)
     specs = [_load(config, options) for config in configs]
@@ -151,7 +156,7 @@ def train(config: Path, options: TrainOptions, display: Display) -> TrainedRun:
 def _load(config: Path, options: TrainOptions) -> RunSpec:
     # --backend is a key of the config like any other, and recorded like one.
     backend = () if options.backend is None else (f"backend={options.backend}",)
-    return load_spec(config, (*options.overrides, *backend), options.checks)
+    return with_exact_start(load_spec(config, (*options.overrides, *backend), options.checks))
 
 
 def _check_one_backend(specs: Sequence[RunSpec]) -> None:
@@ -166,36 +171,11 @@ def _check_one_backend(specs: Sequence[RunSpec]) -> None:
 def train_spec(
     spec: RunSpec, options: TrainOptions, display: Display, *, table: Table | None = None
 ) -> TrainedRun:
-    """Train a checked config, on `table` instead of the files of its source."""
+    """Train a checked config, on `table` instead of the files of its source, or go on with it."""
     check_allowed(spec.imports, spec.name)
     check_installed(spec.baselines)
     try:
-        display.on_stage("reading the data")
-        dataset = prepare_dataset(
-            spec.data,
-            folder=Path(),
-            seed=spec.seed,
-            class_targets=targets_as_classes(spec),
-            given=table,
-            on_stage=display.on_stage,
-        )
-        targets = {info.name: info.classes for info in dataset.preprocessing.targets}
-        objectives = resolve_objectives(spec, targets)
-        check_network(spec, dataset)
-        warnings = (*dataset.warnings, *training_warnings(spec, dataset))
-        dataset = replace(dataset, warnings=warnings)
-        with stage_run(spec.name, options.out) as staged:
-            job = TrainingJob(
-                spec=spec,
-                dataset=dataset,
-                objectives=objectives,
-                folder=staged.path,
-                threads=options.threads,
-                memory_budget_bytes=options.memory_budget_bytes,
-                debug=options.debug,
-            )
-            outcome = load_engine("local")(job, display)
-            trained = _write(job, outcome, staged, options)
+        trained = _train_in_folder(spec, options, display, table)
         write_report(trained.run)
         if spec.track is not None:
             display.on_stage("logging the run")
@@ -203,6 +183,78 @@ def train_spec(
         return trained
     finally:
         display.close()
+
+
+def _train_in_folder(
+    spec: RunSpec, options: TrainOptions, display: Display, table: Table | None
+) -> TrainedRun:
+    if options.resume:
+        folder = resume_run(spec.name, options.out)
+    else:
+        if has_unfinished(spec.name, options.out):
+            display.on_stage("an earlier training was cut off and left alone; --resume goes on")
+        folder = stage_run(spec.name, options.out, asked=asked_by(spec))
+    with folder as staged:
+        try:
+            if staged.is_resumed:
+                check_same_config(staged, spec)
+                if staged.is_whole:
+                    return _finish(staged)
+                staged.begin_again()
+            return _train_staged(spec, staged, options, display, table)
+        except KeyboardInterrupt:
+            if staged.has_state:
+                raise Interrupted(
+                    "interrupted; the training that was done is kept",
+                    hint="the same command with --resume goes on with it",
+                ) from None
+            raise Interrupted("interrupted; nothing is left of this run") from None
+
+
+def _finish(staged: StagedRun) -> TrainedRun:
+    """Give a run its name that was cut off when nothing else was missing."""
+    run = staged.finish()
+    return TrainedRun(run=run, metrics=load_json(run.metrics), manifest=run.load_manifest())
+
+
+def _train_staged(
+    spec: RunSpec,
+    staged: StagedRun,
+    options: TrainOptions,
+    display: Display,
+    table: Table | None,
+) -> TrainedRun:
+    start = start_of(spec)
+    display.on_stage("reading the data")
+    dataset = prepare_dataset(
+        spec.data,
+        folder=Path(),
+        seed=spec.seed,
+        class_targets=targets_as_classes(spec),
+        given=table,
+        keep=kept_preprocessing(spec),
+        on_stage=display.on_stage,
+    )
+    check_same_data(staged, dataset)
+    targets = {info.name: info.classes for info in dataset.preprocessing.targets}
+    objectives = resolve_objectives(spec, targets)
+    check_network(spec, dataset)
+    warnings = (*dataset.warnings, *training_warnings(spec, dataset))
+    dataset = replace(dataset, warnings=warnings)
+    job = TrainingJob(
+        spec=spec,
+        dataset=dataset,
+        objectives=objectives,
+        folder=staged.path,
+        threads=options.threads,
+        memory_budget_bytes=options.memory_budget_bytes,
+        state=staged.state,
+        resumes=staged.is_resumed,
+        init_model=None if start is None else start.model,
+        debug=options.debug,
+    )
+    outcome = load_engine("local")(job, display)
+    return _write(job, outcome, staged, options)
 
 
 def _write(
@@ -396,6 +448,8 @@ def _manifest(job: TrainingJob, outcome: TrainingOutcome, options: TrainOptions)
             "compiled_calls": outcome.compiled_calls,
             "blocks": outcome.blocks,
             "threads": options.threads,
+            "saves": outcome.saves,
+            "went_on_after": outcome.went_on_after,
         },
         "seconds": {
             name: None if value is None else round(value, 4)
@@ -416,6 +470,8 @@ def _manifest(job: TrainingJob, outcome: TrainingOutcome, options: TrainOptions)
             "warnings": list(dataset.warnings),
             **({} if dataset.window_record is None else {"windows": dataset.window_record}),
         },
+        "init_from": _start_record(spec, outcome),
+        "frozen": list(outcome.frozen),
         "onnx": asdict(outcome.onnx),
         "num_parameters": outcome.num_parameters,
         "layers": [asdict(layer) for layer in outcome.layers],
@@ -447,3 +503,17 @@ def _processor() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor()
+
+
+def _start_record(spec: RunSpec, outcome: TrainingOutcome) -> dict[str, Any] | None:
+    """Return which run the weights and the preprocessing came from, and which layers took them."""
+    if spec.init_from is None or outcome.started_from is None:
+        return None
+    model = RunFolder(Path(spec.init_from.run)).model
+    record = asdict(outcome.started_from)
+    return {
+        **record,
+        "taken": list(record["taken"]),
+        "sha256": hash_file(model),
+        "preprocessing": spec.init_from.preprocessing,
+    }

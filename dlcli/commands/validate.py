@@ -59,12 +59,14 @@ def _check(
 def _check_data(path: Path, spec: RunSpec, on_stage: Callable[[str], None]) -> Checked:
     # Arrow is needed for the data alone; a plain check stays without it.
     dataset_module: Any = import_module("dlcli.data.dataset")
+    starting: Any = import_module("dlcli.commands.starting")
     dataset = dataset_module.prepare_dataset(
         spec.data,
         folder=Path(),
         seed=spec.seed,
         class_targets=targets_as_classes(spec),
         on_stage=on_stage,
+        keep=starting.kept_preprocessing(spec),
     )
     resolve_objectives(spec, {info.name: info.classes for info in dataset.preprocessing.targets})
     network_module: Any = import_module("dlcli.data.network_inputs")

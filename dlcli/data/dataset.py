@@ -16,12 +16,22 @@ from dlcli.data.columns.policies import Cells, read_cells
 from dlcli.data.counting import join_counts
 from dlcli.data.fitting import fit_columns, read_options
 from dlcli.data.frames import fingerprint_table
+from dlcli.data.keeping import keep_preprocessing
 from dlcli.data.parts import part_files, split_cells
 from dlcli.data.preprocessing import Applied, Preprocessing
 from dlcli.data.readers import check_options_apply, read_table, type_frame
 from dlcli.data.reading_settings import with_registry
 from dlcli.data.roles import plan_columns, resolve_roles
-from dlcli.data.sources import OnStage, SourceFile, fingerprint, resolve_source
+from dlcli.data.room import check_arrays_fit
+from dlcli.data.sources import (
+    OnStage,
+    SourceFile,
+    Stamps,
+    check_unchanged,
+    fingerprint,
+    resolve_source,
+    stamp_files,
+)
 from dlcli.data.split import Rows
 from dlcli.data.table import Table
 from dlcli.data.window_fitting import (
@@ -98,12 +108,14 @@ def prepare_dataset(
     seed: int,
     class_targets: frozenset[str] = frozenset(),
     given: Table | None = None,
+    keep: Preprocessing | None = None,
     on_stage: OnStage = lambda text: None,
 ) -> Dataset:
     """Read, clean, split and encode the table of `spec`; paths are relative to `folder`.
 
-    A table that is `given` takes the place of the source's files. Rows that a `drop` policy removes are gone before the split. `class_targets` are targets whose
-    numbers are classes. Raises DataError.
+    A table that is `given` takes the place of the source's files. Rows that a `drop` policy removes
+    are gone before the split. `class_targets` are targets whose numbers are classes. With `keep`,
+    columns are scaled and encoded as it says instead of being fitted. Raises DataError.
     """
     spec = with_registry(spec)
     paths = (
@@ -111,6 +123,8 @@ def prepare_dataset(
     )
     files = part_files(spec.split, paths, folder=folder)
     options = read_options(spec)
+    every_path = [*paths, *(path for own in files.values() for path in own)]
+    stamps = stamp_files(every_path)
     if given is not None:
         table = type_frame(given, options)
     else:
@@ -127,6 +141,8 @@ def prepare_dataset(
     if window is not None:
         window = fit_step(window, cells, train_rows)
     preprocessing = fit_columns(spec, planned, cells, train_rows, window=window)
+    if keep is not None:
+        preprocessing = keep_preprocessing(preprocessing, keep)
 
     origins = {"train": (cells, train_rows)}
     for name, rows in (("validation", split.validation), ("test", split.test)):
@@ -136,11 +152,12 @@ def prepare_dataset(
         elif len(rows):
             origins[name] = (cells, cells.kept[rows])
     short = {} if window is None else check_windows(window, origins, cells)
+    check_arrays_fit(preprocessing, sum(len(rows) for _, rows in origins.values()))
     parts = {name: _part(preprocessing.encode(*origin)) for name, origin in origins.items()}
     windows = {name: part.windows for name, part in parts.items() if part.windows is not None}
     sizes = {name: part.num_rows for name, part in parts.items()}
     watches_test = spec.split.validation == "test"
-    every_path = [*paths, *(path for own in files.values() for path in own)]
+    sources = _fingerprints(every_path, stamps)
     return Dataset(
         train=parts["train"],
         validation=parts["test"] if watches_test else parts.get("validation"),
@@ -148,10 +165,7 @@ def prepare_dataset(
         validation_is_test=watches_test,
         preprocessing=preprocessing,
         counts=_counts(preprocessing, origins, sizes),
-        sources=(
-            *(() if given is None else (fingerprint_table(given),)),
-            *(fingerprint(path) for path in every_path),
-        ),
+        sources=(*(() if given is None else (fingerprint_table(given),)), *sources),
         split_record=_split_record(split.kind, parts, seed=split_seed, files=files),
         image_files=_image_files(preprocessing, origins),
         tables=_kept_tables({name: origin[0].table for name, origin in origins.items()}),
@@ -166,6 +180,14 @@ def prepare_dataset(
         if window is None
         else window_record(window, cells, windows, short, own_files=files),
     )
+
+
+def _fingerprints(paths: list[Path], stamps: Stamps) -> tuple[SourceFile, ...]:
+    """Return the files that were read, which are still those that they were before."""
+    check_unchanged(stamps)
+    found = tuple(fingerprint(path) for path in paths)
+    check_unchanged(stamps)
+    return found
 
 
 def _kept_tables(tables: dict[str, Table]) -> dict[str, Table]:

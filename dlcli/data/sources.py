@@ -72,6 +72,35 @@ def hash_files(files: Sequence[Path], *, within: Path) -> tuple[str, int]:
     return digest.hexdigest(), num_bytes
 
 
+Stamps = dict[Path, tuple[int, int, int] | None]
+"""What tells whether a file was written to; None for one that is not there."""
+
+
+def stamp_files(paths: Sequence[Path]) -> Stamps:
+    """Take note of files before they are read."""
+    return {path: _stamp(path) for path in paths}
+
+
+def check_unchanged(stamps: Stamps) -> None:
+    """Raise DataError where a file was written to since it was stamped."""
+    for path, before in stamps.items():
+        now = _stamp(path)
+        if now != before:
+            what = "was removed" if now is None else "changed"
+            raise DataError(
+                f"{path} {what} while it was read: what was read of it may be no table that ever was",
+                hint="run again when whatever writes the file is done",
+            )
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
 def _download_stage(name: str, done: int, total: int | None) -> str:
     if not total:
         return f"downloading {name}: {done / 1e6:.1f} MB"

@@ -17,7 +17,7 @@ from dlcli.spec.heads import Head, steps_hint
 from dlcli.spec.layers import INPUT, Graph, LayerSpec, Source, layer_path
 from dlcli.spec.names import tensor_name
 from dlcli.spec.problems import KeyPath, Problems
-from dlcli.spec.run import Network, RunSpec, raise_problems, resolve_network
+from dlcli.spec.run import Network, RunSpec, name_layers, raise_problems, resolve_network
 from dlcli.spec.shapes.check import check_shapes
 from dlcli.spec.shapes.shape import format_shape
 from dlcli.spec.shapes.tensor import positions_of
@@ -171,12 +171,7 @@ class _Builder:
         outputs = {index: name for name, index in self.graph.outputs.items()}
         if self.inside != ("layers",):
             outputs = {}
-        given = [layer.name or outputs.get(index) for index, layer in enumerate(self.layers)]
-        taken = {tensor_name(name) for name in [*self.tensors, *given] if name is not None}
-        return [
-            tensor_name(name) if name is not None else _free_name(layer.component.name, taken)
-            for name, layer in zip(given, self.layers, strict=True)
-        ]
+        return name_layers(self.layers, outputs, self.tensors)
 
     def _taken(self, index: int, given: list[Any]) -> Any:
         sources = self.graph.sources[index]
@@ -253,14 +248,6 @@ def _call(layer: Any, called: str, taken: Any) -> Any:
     if called in SEPARATE_INPUTS:
         return layer(*taken) if isinstance(taken, list) else layer(taken, taken)
     return layer(taken)
-
-
-def _free_name(kind: str, taken: set[str]) -> str:
-    base = snake_case(kind)
-    candidates = itertools.chain([base], (f"{base}_{number}" for number in itertools.count(1)))
-    name = next(name for name in candidates if name not in taken)
-    taken.add(name)
-    return name
 
 
 def _check_output_shapes(spec: RunSpec, network: Network, outputs: dict[str, Any]) -> None:

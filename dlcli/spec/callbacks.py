@@ -24,7 +24,7 @@ PACKAGES = {"TensorBoard": "tensorboard"}
 _WEIGHTS_ONLY = "checkpoints/best.weights.h5"
 _OWN_FILES = {
     *("config.yaml", "model.keras", "model.onnx", "preprocessing.json", "metrics.json"),
-    *("history.csv", "predictions.csv", "manifest.json", "report.html"),
+    *("history.csv", "predictions.csv", "manifest.json", "report.html", "resume"),
 }
 """What dlcli itself writes into every run folder; a test compares this with RunFolder."""
 
@@ -84,7 +84,7 @@ def _check_inside(written: object, path: KeyPath, problems: Problems) -> None:
             f"{str(written)!r} leaves the run folder",
             hint="name a path inside the run folder, e.g. checkpoints/best.keras",
         )
-    elif parts.name in _OWN_FILES and len(parts.parts) == 1:
+    elif parts.parts[:1] == ("resume",) or (parts.name in _OWN_FILES and len(parts.parts) == 1):
         problems.add(
             path,
             f"{str(written)!r} is a file that dlcli itself writes into the run folder",

@@ -11,6 +11,7 @@ from dlcli.spec.fields import Boolean, Choice, Integer, Number, Text
 from dlcli.spec.layers import LayerField, LayerSpec
 from dlcli.spec.places import Source
 from dlcli.spec.sections import Section, setting
+from dlcli.spec.starting import FREEZE, Freeze, InitFrom, InitFromField
 from dlcli.spec.thresholds import THRESHOLD
 from dlcli.spec.tracking import TRACK, TrackSpec
 from dlcli.spec.training import LOSS, METRICS, PerOutput
@@ -62,6 +63,18 @@ class RunSpec:
     layers: tuple[LayerSpec, ...] = setting(
         ListOf(LayerField(), 1),
         "The network: Keras layers, each taking the one before it, e.g. [Dense: 64, Dense: 1].",
+    )
+    init_from: InitFrom | None = setting(
+        InitFromField(),
+        "An earlier run: layers of the same name and shape start with its weights, and columns are "
+        "scaled and encoded as there, e.g. init_from: runs/base/001.",
+        default=None,
+    )
+    freeze: Freeze = setting(
+        FREEZE,
+        "Layers whose weights stay as they are, by name or pattern, or {all_but: [...]}, e.g. "
+        'freeze: [trunk, "dense*"].',
+        default=None,
     )
     loss: ComponentSpec | dict[str, ComponentSpec] | None = setting(
         PerOutput(LOSS, "loss"),

@@ -151,6 +151,17 @@ def _resolve_files(values: dict[str, Any], folder: Path) -> None:
             container = container.get(key) if isinstance(container, dict) else None
         if isinstance(container, dict) and path[-1] in container:
             container[path[-1]] = _absolute(container[path[-1]], folder)
+    start = values.get("init_from")
+    if isinstance(start, dict) and "run" in start:
+        start["run"] = _absolute_run(start["run"], folder)
+    elif start is not None:
+        values["init_from"] = _absolute_run(start, folder)
+
+
+def _absolute_run(value: Any, folder: Path) -> Any:
+    """Make a run's folder absolute; the name of runs, which is no folder here, stays a name."""
+    is_folder = isinstance(value, str) and value and (folder / value).is_dir()
+    return _absolute(value, folder) if is_folder else value
 
 
 def _absolute(value: Any, folder: Path) -> Any:

@@ -1,18 +1,20 @@
 """The network of a config: connections, outputs, and what is measured at each output."""
 
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dlcli.spec.blocks import Blocks, connect_blocks
 from dlcli.spec.components import ComponentSpec
 from dlcli.spec.experiment import RunSpec
 from dlcli.spec.heads import Head, find_heads, with_units
-from dlcli.spec.layers import Graph, connect
+from dlcli.spec.layers import Graph, LayerSpec, connect
 from dlcli.spec.names import tensor_name
 from dlcli.spec.problems import KeyPath, Problems
 from dlcli.spec.shapes.inputs import declared_inputs
 from dlcli.spec.shapes.outputs import check_outputs
 from dlcli.spec.shapes.trace import Tracer
-from dlcli.spec.training import metric_log_name
+from dlcli.spec.training import metric_log_name, snake_case
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +48,26 @@ def resolve_network(spec: RunSpec, problems: Problems | None = None) -> Network:
         check_outputs(heads, spec, [tensor.shape for tensor in tensors], graph, problems)
         heads = with_units(heads, [tensor.shape for tensor in tensors])
     return Network(graph=graph, blocks=blocks, heads=tuple(heads))
+
+
+def name_layers(
+    layers: Sequence[LayerSpec], outputs: Mapping[int, str], inputs: Iterable[str]
+) -> list[str]:
+    """Name every layer: as written, like its output, else as Keras would in a fresh process."""
+    given = [layer.name or outputs.get(index) for index, layer in enumerate(layers)]
+    taken = {tensor_name(name) for name in [*inputs, *given] if name is not None}
+    return [
+        tensor_name(name) if name is not None else _free_name(layer.component.name, taken)
+        for name, layer in zip(given, layers, strict=True)
+    ]
+
+
+def _free_name(kind: str, taken: set[str]) -> str:
+    base = snake_case(kind)
+    candidates = itertools.chain([base], (f"{base}_{number}" for number in itertools.count(1)))
+    name = next(name for name in candidates if name not in taken)
+    taken.add(name)
+    return name
 
 
 def losses_by_output(spec: RunSpec, heads: tuple[Head, ...]) -> dict[str, ComponentSpec | None]:

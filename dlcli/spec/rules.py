@@ -8,6 +8,7 @@ from dlcli.spec.checks import check_checks, names_of_spec
 from dlcli.spec.data_rules import check_data
 from dlcli.spec.experiment import RunSpec
 from dlcli.spec.heads import check_head, expected_labels
+from dlcli.spec.layers import FEATURES, own_inputs
 from dlcli.spec.network import (
     Network,
     log_names,
@@ -15,9 +16,11 @@ from dlcli.spec.network import (
     losses_by_output,
     metrics_by_output,
     metrics_path,
+    name_layers,
     resolve_network,
 )
 from dlcli.spec.problems import KeyPath, Problems, closest, suggest
+from dlcli.spec.starting import check_freeze
 from dlcli.spec.thresholds import check_thresholds
 from dlcli.spec.training import check_metric, metric_log_name
 
@@ -34,6 +37,10 @@ def check_rules(spec: RunSpec, wrong: Collection[str], problems: Problems) -> No
         _check_heads(spec, network, wrong, problems)
         if not {"checks", "loss"} & set(wrong):
             check_checks(spec, names_of_spec(spec, network), problems)
+        if "freeze" not in wrong:
+            outputs = {index: name for name, index in network.graph.outputs.items()}
+            inputs = [FEATURES, *own_inputs(spec.data)]
+            check_freeze(spec.freeze, name_layers(spec.layers, outputs, inputs), problems)
     if not {"data", "threshold"} & set(wrong):
         check_thresholds(
             spec.threshold,

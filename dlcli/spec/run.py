@@ -14,6 +14,7 @@ from dlcli.spec.network import (
     log_names,
     losses_by_output,
     metrics_by_output,
+    name_layers,
     resolve_network,
 )
 from dlcli.spec.objectives import resolve_objectives, targets_as_classes, with_losses
@@ -33,6 +34,7 @@ __all__ = [
     "log_names",
     "losses_by_output",
     "metrics_by_output",
+    "name_layers",
     "raise_problems",
     "resolve_network",
     "resolve_objectives",

@@ -32,6 +32,8 @@ def to_yaml(spec: RunSpec, *, folder: Path) -> str:
 def to_plain(spec: RunSpec, *, folder: Path) -> dict[str, Any]:
     """Return the config as plain values, every default spelled out; files as seen from `folder`."""
     values: dict[str, Any] = _plain(spec)
+    if "init_from" in values:
+        values["init_from"]["run"] = _relative(values["init_from"]["run"], folder)
     return {**values, **_relative_parts(values, folder)}
 
 

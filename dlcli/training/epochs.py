@@ -13,10 +13,12 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from dlcli.errors import RunError
 from dlcli.training.batches import Arrays, arrange, count_batches, permutation
 from dlcli.training.loop import Loop, LoopAnswer, LoopPlan, plain_rate
 from dlcli.training.memory import empty_aligned
 from dlcli.training.plain import fit_plainly
+from dlcli.training.state import Keeper, Progress
 from dlcli.training.watchers import Watcher, is_watchable, watch
 
 __all__ = ["Arrays", "EpochsResult", "permutation", "train_epochs"]
@@ -100,6 +102,7 @@ def train_epochs(
     stop_on_nan: bool = False,
     compiled: bool = True,
     uses_xla: bool | None = None,
+    keeper: Keeper | None = None,
 ) -> EpochsResult:
     """Train a compiled model until epoch `epochs`, as `model.fit` would over the same batches.
 
@@ -108,9 +111,15 @@ def train_epochs(
     epoch, which takes longer to compile. `compiled=False` asks for Keras's own fit. TensorFlow
     uses XLA where the training is long enough to gain by it, unless `uses_xla` says. Data larger
     than the memory budget (a quarter of the memory, unless it is given) stay in host memory and
-    come to the device in blocks, with the same result.
+    come to the device in blocks, with the same result. `keeper` saves the state now and then, and
+    goes on from the one that it found.
     """
     started = time.perf_counter()
+    keeper = keeper or Keeper(None)
+    found = keeper.progress
+    if found is not None:
+        # Dropout draws other numbers with XLA than without, whatever `epochs` is by now.
+        uses_xla = found.uses_xla
     reason = _why_plain(model, train, validation, callbacks=callbacks)
     if not compiled:
         reason = "the run asks for Keras's own loop"
@@ -133,7 +142,10 @@ def train_epochs(
     compile_seconds = time.perf_counter() - started
     if conductor is not None:
         result = conductor.train(
-            initial_epoch=initial_epoch, should_stop=should_stop, compile_seconds=compile_seconds
+            initial_epoch=initial_epoch,
+            should_stop=should_stop,
+            compile_seconds=compile_seconds,
+            keeper=keeper,
         )
         del conductor
         if train.num_bytes >= FREED_AT_ONCE_BYTES:
@@ -152,6 +164,7 @@ def train_epochs(
         callbacks=callbacks,
         should_stop=should_stop,
         stop_on_nan=stop_on_nan,
+        keeper=keeper,
     )
     return EpochsResult(
         history=history,
@@ -266,6 +279,7 @@ class _Conductor:
         self.loop = loop
         self.plan = plan
         self.epochs = epochs
+        self.callbacks = list(callbacks)
         self.orders = _Orders(plan, seed=seed, epochs=epochs)
         self.watchers = {id(watcher.callback): watcher for watcher in watchers}
         self.places = {id(watcher.callback): place for place, watcher in enumerate(watchers)}
@@ -285,35 +299,50 @@ class _Conductor:
         self.rates: list[float] = []
 
     def train(
-        self, *, initial_epoch: int, should_stop: Callable[[], bool], compile_seconds: float
+        self,
+        *,
+        initial_epoch: int,
+        should_stop: Callable[[], bool],
+        compile_seconds: float,
+        keeper: Keeper,
     ) -> EpochsResult:
         model = self.model
         started = time.perf_counter()
         model.stop_training = False
-        self.listing.on_train_begin()
-        # BackupAndRestore says here, as it does to `model.fit`, where a broken run goes on.
-        epoch = model._initial_epoch or initial_epoch
+        epoch, block = self._start(initial_epoch, keeper)
         calls, per_call, interrupted = 0, 1, False
         first_epoch_seconds: float | None = None
         last_logs: dict[str, float] | None = None
+
+        def pauses() -> bool:
+            return should_stop() or keeper.is_due()
+
         with self.orders:
             while epoch < self.epochs and not model.stop_training:
                 if should_stop():
                     interrupted = True
                     break
                 count = min(per_call, self.epochs - epoch, self.plan.capacity)
-                if self.plan.capacity == 1:
+                if self.plan.capacity == 1 and block == 0:
                     self._begin(epoch)
                 orders = self.orders.take(epoch, count)
                 self.orders.prepare(epoch + count, count)
                 called = time.perf_counter()
-                answer = self.loop.run(orders, num_epochs=count, first_epoch=epoch)
-                each = (time.perf_counter() - called) / answer.epochs
+                answer = self.loop.run(
+                    orders, num_epochs=count, first_epoch=epoch, first_block=block, pauses=pauses
+                )
                 calls += answer.calls
-                last_logs = self._show(epoch, answer)
-                first_epoch_seconds = first_epoch_seconds or time.perf_counter() - started
-                epoch += answer.epochs
-                per_call = max(1, int(SECONDS_PER_CALL / each))
+                block = answer.block
+                if answer.epochs:
+                    each = (time.perf_counter() - called) / answer.epochs
+                    per_call = max(1, int(SECONDS_PER_CALL / each))
+                    last_logs = self._show(epoch, answer)
+                    first_epoch_seconds = first_epoch_seconds or time.perf_counter() - started
+                    epoch += answer.epochs
+                if keeper.is_due():
+                    self._save(keeper, epoch, block)
+        if interrupted:
+            self._save(keeper, epoch, block)
         if self.epochs > 0:
             model.optimizer.finalize_variable_values(model.trainable_variables)
         self.listing.on_train_end(logs=last_logs)
@@ -321,7 +350,7 @@ class _Conductor:
             history=self.history,
             rates=self.rates,
             path="compiled",
-            uses_xla=self.plan.uses_xla or keras.backend.backend() == "jax",
+            uses_xla=self._uses_xla,
             reason=self.reason,
             compiled_calls=calls,
             blocks=self.loop.blocks,
@@ -330,6 +359,45 @@ class _Conductor:
             compile_seconds=compile_seconds,
             interrupted=interrupted,
         )
+
+    @property
+    def _uses_xla(self) -> bool:
+        return self.plan.uses_xla or keras.backend.backend() == "jax"
+
+    def _start(self, initial_epoch: int, keeper: Keeper) -> tuple[int, int]:
+        """Let callbacks see the training begin; return the epoch and the block to begin with."""
+        found = keeper.progress
+        if found is not None:
+            if found.block and found.blocks != self.loop.blocks:
+                raise RunError(
+                    f"{keeper.path}: the training was left within an epoch of {found.blocks} "
+                    f"blocks, which would be {self.loop.blocks} now",
+                    hint="give the --memory-budget that it began with",
+                )
+            keeper.restore_model(self.model)
+            keeper.prepare_callbacks(self.callbacks)
+        self.listing.on_train_begin()
+        keeper.start(self.model)
+        if found is None:
+            # BackupAndRestore says here, as it does to `model.fit`, where a broken run goes on.
+            return self.model._initial_epoch or initial_epoch, 0
+        keeper.restore_callbacks(self.callbacks)
+        self.history.extend(found.history)
+        self.rates.extend(found.rates)
+        self.model.stop_training = found.stopped
+        return found.epoch, found.block
+
+    def _save(self, keeper: Keeper, epoch: int, block: int) -> None:
+        progress = Progress(
+            epoch=epoch,
+            block=block,
+            blocks=self.loop.blocks,
+            stopped=self.model.stop_training,
+            uses_xla=self._uses_xla,
+            history=self.history,
+            rates=self.rates,
+        )
+        keeper.save(self.model, self.callbacks, progress)
 
     def _begin(self, epoch: int) -> None:
         for callback in self.beginners:
@@ -419,6 +487,7 @@ class _Orders:
         self._block[...] = 0
         self._drawn: dict[int, NDArray[np.int32]] = {}
         self._pending: Future[None] | None = None
+        self._taken: tuple[int, int] | None = None
         self._executor: ThreadPoolExecutor | None = None
 
     def __enter__(self) -> Self:
@@ -432,7 +501,8 @@ class _Orders:
 
     def take(self, first: int, count: int) -> NDArray[np.int32]:
         """Return [capacity, rows] whose first `count` rows are the orders of these epochs."""
-        if self._plan.shuffle:
+        if self._plan.shuffle and self._taken != (first, count):
+            self._taken = (first, count)
             if self._pending is not None:
                 self._pending.result()
             for index in range(count):

@@ -1,6 +1,6 @@
 """Whole epochs in one XLA call on JAX, with Keras's own train_step and test_step."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -10,9 +10,10 @@ import numpy as np
 from jax import lax
 from numpy.typing import NDArray
 
-from dlcli.training.loop import LoopAnswer, LoopPlan, last_rate
+from dlcli.training.loop import LoopAnswer, LoopPlan, last_rate, never
 from dlcli.training.memory import as_aligned
-from dlcli.training.streaming import Feed, feed_parts
+from dlcli.training.streamed_loop import StreamedLoop
+from dlcli.training.streaming import Block, Feed
 from dlcli.training.watchers import Watcher
 
 COMPILE_ERRORS = (jax.errors.JaxRuntimeError, NotImplementedError, TypeError, ValueError)
@@ -122,7 +123,15 @@ class JaxLoop(JaxSteps):
         )
         self.run(orders, num_epochs=0, first_epoch=0)
 
-    def run(self, orders: NDArray[np.int32], *, num_epochs: int, first_epoch: int) -> LoopAnswer:
+    def run(
+        self,
+        orders: NDArray[np.int32],
+        *,
+        num_epochs: int,
+        first_epoch: int,
+        first_block: int = 0,
+        pauses: Callable[[], bool] = never,
+    ) -> LoopAnswer:
         states = np.array([watcher.state() for watcher in self._watchers], dtype=np.float32)
         state, self._kept, answer = self._call(
             self._state(),
@@ -280,8 +289,8 @@ class JaxLoop(JaxSteps):
         return trainable, carry[0], optimizer, carry[1]
 
 
-class StreamedJaxLoop(JaxSteps):
-    """One epoch a call; inside it a call per block of rows, with a while loop over batches."""
+class StreamedJaxLoop(JaxSteps, StreamedLoop):
+    """Blocks of rows through a while loop over batches, which passes the state on."""
 
     def __init__(
         self,
@@ -290,67 +299,29 @@ class StreamedJaxLoop(JaxSteps):
         validation: tuple[Any, ...] | None,
         plan: LoopPlan,
     ) -> None:
-        super().__init__(model, train, validation, plan)
-        assert plan.streams_within_bytes is not None
-        self._structures = {"train": train, "validation": validation}
-        self._train, self._validation = feed_parts(
-            keras.tree.flatten(train),
-            None if validation is None else keras.tree.flatten(validation),
-            batch_size=plan.batch_size,
-            budget_bytes=plan.streams_within_bytes,
-            to_device=to_device,
+        JaxSteps.__init__(self, model, train, validation, plan)
+        StreamedLoop.__init__(self, model, train, validation, plan, to_device=to_device)
+
+    def _start(self, *, goes_on: bool) -> Any:
+        return self._state() if goes_on else self._with_fresh_metrics(self._state())
+
+    def _run(self, calls: dict[int, Any], state: Any, block: Block) -> tuple[Any, int, bool]:
+        following, done, fine = calls[block.batch_size](
+            state, block.arrays, np.int32(block.first), np.int32(block.stop)
         )
-        self.blocks = self._train.num_blocks
-        self._trainers: dict[int, Any] = {}
-        self._testers: dict[int, Any] = {}
+        # Reading the number waits for the call, whose block's memory is used again.
+        return following, int(done), bool(fine)
 
-    def compile(self, watchers: Sequence[Watcher]) -> None:
-        assert not watchers
-        self._trainers = self._calls(self._train, train=True)
-        if self._validation is not None:
-            self._testers = self._calls(self._validation, train=False)
+    def _logs(self, state: Any) -> dict[str, NDArray[Any]]:
+        return {name: np.asarray(value) for name, value in self._results(state).items()}
 
-    def run(self, orders: NDArray[np.int32], *, num_epochs: int, first_epoch: int) -> LoopAnswer:
-        assert num_epochs == 1
-        state = self._with_fresh_metrics(self._state())
-        batches = calls = 0
-        for block in self._train.read(orders[0] if self._plan.shuffle else None):
-            state, done, fine = self._trainers[block.batch_size](
-                state, block.arrays, np.int32(block.first), np.int32(block.stop)
-            )
-            batches += int(done) - block.first  # which waits: the block's memory is used again
-            calls += 1
-            del block
-            if not bool(fine):
-                break
-        logs = self._results(state)
-        if self._validation is not None:
-            state = self._with_fresh_metrics(state)
-            for block in self._validation.read():
-                state, done, _ = self._testers[block.batch_size](
-                    state, block.arrays, np.int32(block.first), np.int32(block.stop)
-                )
-                done.block_until_ready()
-                calls += 1
-                del block
-            logs |= {f"val_{name}": value for name, value in self._results(state).items()}
-        rate = self._rate(state)
+    def _rate_of(self, state: Any) -> float:
+        return float(self._rate(state))
+
+    def _leave(self, state: Any) -> None:
         self._write_back(state)
-        found = {name: np.asarray(value) for name, value in logs.items()}
-        return LoopAnswer(
-            epochs=1,
-            scalars=np.array([[found[name] for name in self.names]], dtype=np.float32),
-            arrays={name: found[name][None] for name in self._wide},
-            rates=np.array([rate], dtype=np.float32),
-            batches=batches,
-            calls=calls,
-        )
-
-    def best_weights(self, watcher: int) -> list[NDArray[Any]]:
-        raise AssertionError("callbacks of streamed epochs keep the weights themselves")
 
     def _calls(self, feed: Feed, *, train: bool) -> dict[int, Any]:
-        """Return what runs the batches of a block, by batch size, compiled but not run."""
         made = {}
         for size, rows in feed.block_rows.items():
             made[size] = jax.jit(self._over_batches(size, train=train), donate_argnums=0)

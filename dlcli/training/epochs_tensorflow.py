@@ -1,7 +1,7 @@
 """Whole epochs in one call on TensorFlow, with Keras's own train_step and test_step."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -10,9 +10,10 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from tensorflow.python.framework import config
 
-from dlcli.training.loop import LoopAnswer, LoopPlan, last_rate
+from dlcli.training.loop import LoopAnswer, LoopPlan, last_rate, never
 from dlcli.training.memory import as_aligned
-from dlcli.training.streaming import Block, Feed, feed_parts
+from dlcli.training.streamed_loop import StreamedLoop
+from dlcli.training.streaming import Block, Feed
 from dlcli.training.watchers import Watcher
 
 COMPILE_ERRORS = (tf.errors.OpError, NotImplementedError, TypeError, ValueError)
@@ -93,7 +94,15 @@ class TensorFlowLoop(TensorFlowSteps):
             self._call = function.get_concrete_function()
             self.run(orders, num_epochs=0, first_epoch=0)
 
-    def run(self, orders: NDArray[np.int32], *, num_epochs: int, first_epoch: int) -> LoopAnswer:
+    def run(
+        self,
+        orders: NDArray[np.int32],
+        *,
+        num_epochs: int,
+        first_epoch: int,
+        first_block: int = 0,
+        pauses: Callable[[], bool] = never,
+    ) -> LoopAnswer:
         states = np.array([watcher.state() for watcher in self._watchers], dtype=np.float64)
         ran, batches, scalars, rates, *wide = self._call(
             to_device(orders),
@@ -222,8 +231,8 @@ class TensorFlowLoop(TensorFlowSteps):
         tf.cond(best, keep, lambda: tf.constant(0))
 
 
-class StreamedTensorFlowLoop(TensorFlowSteps):
-    """One epoch a call; inside it a call per block of rows, with a `tf.while_loop` over batches."""
+class StreamedTensorFlowLoop(TensorFlowSteps, StreamedLoop):
+    """Blocks of rows through a `tf.while_loop` over batches; state stays in the variables."""
 
     def __init__(
         self,
@@ -232,62 +241,36 @@ class StreamedTensorFlowLoop(TensorFlowSteps):
         validation: tuple[Any, ...] | None,
         plan: LoopPlan,
     ) -> None:
-        super().__init__(model, train, validation, plan)
-        assert plan.streams_within_bytes is not None
-        self._structures = {"train": train, "validation": validation}
-        self._train, self._validation = feed_parts(
-            keras.tree.flatten(train),
-            None if validation is None else keras.tree.flatten(validation),
-            batch_size=plan.batch_size,
-            budget_bytes=plan.streams_within_bytes,
-            to_device=to_device,
-        )
-        self.blocks = self._train.num_blocks
-        self._trainers: dict[int, Any] = {}
-        self._testers: dict[int, Any] = {}
+        TensorFlowSteps.__init__(self, model, train, validation, plan)
+        StreamedLoop.__init__(self, model, train, validation, plan, to_device=to_device)
 
     def compile(self, watchers: Sequence[Watcher]) -> None:
-        assert not watchers
         with without_op_determinism():
-            self._trainers = self._calls(self._train, train=True)
-            if self._validation is not None:
-                self._testers = self._calls(self._validation, train=False)
+            super().compile(watchers)
 
-    def run(self, orders: NDArray[np.int32], *, num_epochs: int, first_epoch: int) -> LoopAnswer:
-        assert num_epochs == 1
-        model = self._model
-        model.reset_metrics()
-        batches = calls = 0
-        for block in self._train.read(orders[0] if self._plan.shuffle else None):
-            done, fine = _run(self._trainers, block)
-            batches += int(done) - block.first
-            calls += 1
-            del block  # its memory is the next one's
-            if not bool(fine):
-                break
-        logs = dict(model.get_metrics_result())
-        if self._validation is not None:
-            model.reset_metrics()
-            for block in self._validation.read():
-                _run(self._testers, block)
-                calls += 1
-                del block
-            logs |= {f"val_{name}": value for name, value in model.get_metrics_result().items()}
-        found = {name: np.asarray(keras.ops.convert_to_numpy(logs[name])) for name in logs}
-        return LoopAnswer(
-            epochs=1,
-            scalars=np.array([[found[name] for name in self.names]], dtype=np.float64),
-            arrays={name: found[name][None] for name in self._wide},
-            rates=np.array([float(self._rate())], dtype=np.float32),
-            batches=batches,
-            calls=calls,
-        )
+    def _start(self, *, goes_on: bool) -> None:
+        if not goes_on:
+            self._model.reset_metrics()
 
-    def best_weights(self, watcher: int) -> list[NDArray[Any]]:
-        raise AssertionError("callbacks of streamed epochs keep the weights themselves")
+    def _with_fresh_metrics(self, state: None) -> None:
+        self._model.reset_metrics()
+
+    def _run(self, calls: dict[int, Any], state: None, block: Block) -> tuple[None, int, bool]:
+        call = calls[block.batch_size]
+        done, fine = call(block.arrays, tf.constant(block.first), tf.constant(block.stop))
+        return None, int(done), bool(fine)
+
+    def _logs(self, state: None) -> dict[str, NDArray[Any]]:
+        logs = self._model.get_metrics_result()
+        return {name: np.asarray(keras.ops.convert_to_numpy(logs[name])) for name in logs}
+
+    def _rate_of(self, state: None) -> float:
+        return float(self._rate())
+
+    def _leave(self, state: None) -> None:
+        """Leave the state where it is."""
 
     def _calls(self, feed: Feed, *, train: bool) -> dict[int, Any]:
-        """Return what runs the batches of a block, by batch size, compiled but not run."""
         structure = self._structures["train" if train else "validation"]
         made = {}
         for size, rows in feed.block_rows.items():
@@ -322,11 +305,6 @@ class StreamedTensorFlowLoop(TensorFlowSteps):
             )
 
         return over_batches
-
-
-def _run(calls: dict[int, Any], block: Block) -> Any:
-    call = calls[block.batch_size]
-    return call(block.arrays, tf.constant(block.first), tf.constant(block.stop))
 
 
 def to_device(array: NDArray[Any]) -> Any:

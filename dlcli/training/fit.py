@@ -1,7 +1,9 @@
 """A job to a trained network on disk, its history, and its outputs on every part."""
 
 import math
+import shutil
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -26,7 +28,9 @@ from dlcli.training.batches import count_batches
 from dlcli.training.epochs import Arrays, EpochsResult, train_epochs
 from dlcli.training.job import OnnxRecord, TrainingJob, TrainingOutcome, Watcher
 from dlcli.training.labels import labels_of, row_weights
+from dlcli.training.state import Keeper
 from dlcli.training.stopping import StopRequest
+from dlcli.training.warm_start import freeze_layers, names_of_frozen, start_from
 
 ONNX_SAMPLE_ROWS = 256
 """Rows on which the ONNX file is compared with Keras."""
@@ -46,18 +50,20 @@ def fit(job: TrainingJob, watcher: Watcher) -> TrainingOutcome:
     watcher.on_stage("building the network")
     start_afresh(job.spec.seed, backend=job.spec.backend)
     model = compile_model(job)
+    started_from = start_from(model, job)
     parts = _parts(job, model)
     clock.lap("build")
-    result = _train(job, model, parts, watcher)
+    keeper = Keeper(job.state, resumes=job.resumes)
+    result = _train(job, model, parts, watcher, keeper)
     clock.lap("train")
-    _check_finite(result, job)
+    _check_finite(result, job, keeper)
     watcher.on_stage("saving and scoring")
     model.save(job.folder / "model.keras")
     onnx = _export(model, parts["train"], job.folder / "model.onnx")
     clock.lap("save")
     scorer = Scorer.open(job.folder / "model.onnx") if onnx.written else KerasScorer(model=model)
-    predictions = {name: scorer.predict(part.inputs) for name, part in parts.items()}
-    evaluation = {name: _judge(model, part, predictions[name]) for name, part in parts.items()}
+    predictions = _each_once(parts, lambda name: scorer.predict(parts[name].inputs))
+    evaluation = _each_once(parts, lambda name: _judge(model, parts[name], predictions[name]))
     clock.lap("evaluate")
     return TrainingOutcome(
         history=_with_rates(result),
@@ -75,8 +81,13 @@ def fit(job: TrainingJob, watcher: Watcher) -> TrainingOutcome:
             "loop": result.seconds,
             "first_epoch": result.first_epoch_seconds,
             "compile": result.compile_seconds,
+            "state": keeper.seconds,
         },
         interrupted=result.interrupted,
+        went_on_after=None if keeper.progress is None else keeper.progress.epoch,
+        started_from=started_from,
+        frozen=names_of_frozen(model, job.spec.freeze),
+        saves=keeper.saves,
         onnx=onnx,
         versions=_versions(job.spec.backend),
     )
@@ -109,6 +120,7 @@ def compile_model(job: TrainingJob) -> Any:
     """Return the network of a job, compiled with its optimizer, losses and metrics."""
     spec = job.spec
     model = build_model(spec, job.dataset.preprocessing.input_specs)
+    freeze_layers(model, spec.freeze)
     metrics = metrics_by_output(spec, resolve_network(spec).heads)
     single = len(job.objectives) == 1
 
@@ -143,7 +155,17 @@ def _parts(job: TrainingJob, model: Any) -> dict[str, Arrays]:
         "validation": dataset.validation,
         "test": dataset.test,
     }
-    return {name: part_arrays(job, part, model) for name, part in found.items() if part is not None}
+    given = {name: part for name, part in found.items() if part is not None}
+    return _each_once(given, lambda name: part_arrays(job, given[name], model))
+
+
+def _each_once(parts: dict[str, Any], work: Callable[[str], Any]) -> dict[str, Any]:
+    """Return what `work` makes of each part; a test part that is watched is worked on once."""
+    made: dict[int, Any] = {}
+    for name, part in parts.items():
+        if id(part) not in made:
+            made[id(part)] = work(name)
+    return {name: made[id(part)] for name, part in parts.items()}
 
 
 def part_arrays(job: TrainingJob, part: Part, model: Any) -> Arrays:
@@ -167,9 +189,11 @@ def part_arrays(job: TrainingJob, part: Part, model: Any) -> Arrays:
 
 
 def _train(
-    job: TrainingJob, model: Any, parts: dict[str, Arrays], watcher: Watcher
+    job: TrainingJob, model: Any, parts: dict[str, Arrays], watcher: Watcher, keeper: Keeper
 ) -> EpochsResult:
     spec = job.spec
+    if keeper.progress is not None:
+        watcher.on_stage(f"going on after epoch {keeper.progress.epoch}")
     watcher.on_start(epochs=spec.epochs)
     try:
         with StopRequest() as stop:
@@ -185,6 +209,7 @@ def _train(
                 stop_on_nan=True,
                 memory_budget_bytes=job.memory_budget_bytes,
                 should_stop=lambda: stop.is_requested() or watcher.should_stop(),
+                keeper=keeper,
             )
     except _KERAS_ERRORS + backend_errors() as error:
         # Keras's own words for labels, losses and metrics that do not fit each other.
@@ -198,6 +223,9 @@ def _callbacks(spec: RunSpec, watcher: Watcher, folder: Path) -> list[Any]:
         if callback.name in RUN_PATHS:
             argument, _ = RUN_PATHS[callback.name]
             path = folder / arguments[argument]
+            if callback.name == "BackupAndRestore":
+                # What it kept of a process that was killed is older than our own state.
+                shutil.rmtree(path, ignore_errors=True)
             path.parent.mkdir(parents=True, exist_ok=True)
             arguments[argument] = str(path)
         placed = replace(callback, arguments=arguments)
@@ -231,10 +259,13 @@ def _with_rates(result: EpochsResult) -> list[dict[str, float]]:
     ]
 
 
-def _check_finite(result: EpochsResult, job: TrainingJob) -> None:
+def _check_finite(result: EpochsResult, job: TrainingJob, keeper: Keeper) -> None:
     if not result.history:
         if result.interrupted:
-            raise Interrupted("training was stopped before its first epoch ended: there is no run")
+            raise Interrupted(
+                "training was stopped before its first epoch ended: there is no run",
+                hint="--resume goes on from where it stood" if keeper.saves else None,
+            )
         return
     loss = float(result.history[-1]["loss"])
     if math.isfinite(loss):

@@ -13,6 +13,17 @@ from dlcli.spec.run import RunSpec
 
 
 @dataclass(frozen=True, kw_only=True)
+class StartRecord:
+    """What a network took from an earlier run."""
+
+    run: str
+    taken: tuple[str, ...]
+    """Layers that start with its weights."""
+    left: dict[str, str]
+    """Layers with weights of their own, and why."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainingJob:
     """One training: the checked config, the arrays, and the folder for what it writes."""
 
@@ -23,6 +34,12 @@ class TrainingJob:
     threads: int | None = None
     memory_budget_bytes: int | None = None
     """Larger data train in blocks; None is a quarter of the memory."""
+    state: Path | None = None
+    """Where training keeps the state that it can go on from; None keeps none."""
+    resumes: bool = False
+    """Whether to go on from that state where there is one."""
+    init_model: Path | None = None
+    """The `model.keras` of the run that `init_from` names."""
     debug: bool = False
 
 
@@ -56,6 +73,13 @@ class TrainingOutcome:
     """Blocks of an epoch where the training part was streamed, None where the device held it."""
     seconds: dict[str, float | None]
     interrupted: bool
+    went_on_after: int | None
+    """Epochs that an earlier process had done, None where there was no such process."""
+    started_from: StartRecord | None
+    frozen: tuple[str, ...]
+    """Layers that were not trained."""
+    saves: int
+    """How often the state was saved; `seconds` tells for how long."""
     onnx: OnnxRecord
     versions: dict[str, str] = field(default_factory=dict)
 

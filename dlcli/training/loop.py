@@ -1,6 +1,6 @@
 """What a compiled loop over epochs is asked to do and what it answers, on either backend."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -50,9 +50,16 @@ class LoopAnswer:
     rates: NDArray[Any]
     """[epochs]: the learning rate of the last weight update of each."""
     batches: int
-    """Training batches that the last epoch ran."""
+    """Training batches that the last epoch ran, or the part of it that this call did."""
+    block: int = 0
+    """Blocks that are done of an epoch which a pause broke off; there is no other epoch then."""
     calls: int = 1
     """Compiled calls that this took."""
+
+
+def never() -> bool:
+    """Ask for no pause."""
+    return False
 
 
 class Loop(Protocol):
@@ -66,8 +73,20 @@ class Loop(Protocol):
     def compile(self, watchers: Sequence[Watcher]) -> None:
         """Trace and compile without training."""
 
-    def run(self, orders: NDArray[np.int32], *, num_epochs: int, first_epoch: int) -> LoopAnswer:
-        """Train for up to this many epochs; orders is [capacity, rows], or empty unshuffled."""
+    def run(
+        self,
+        orders: NDArray[np.int32],
+        *,
+        num_epochs: int,
+        first_epoch: int,
+        first_block: int = 0,
+        pauses: Callable[[], bool] = never,
+    ) -> LoopAnswer:
+        """Train for up to this many epochs; orders is [capacity, rows], or empty unshuffled.
+
+        Where data are streamed, `pauses` is asked between blocks whether to break off here, and
+        `first_block` says which block to go on with.
+        """
 
     def best_weights(self, watcher: int) -> list[NDArray[Any]]:
         """Return the weights kept for this watcher, as `model.get_weights()` orders them."""

@@ -9,6 +9,10 @@ import numpy as np
 
 from dlcli.training.batches import Arrays, arrange, count_batches, row_order
 from dlcli.training.loop import last_rate, plain_rate
+from dlcli.training.state import Keeper, Progress
+
+SECONDS_TO_END_AN_EPOCH = 2.0
+"""An epoch that lasts longer from a request to stop on is cut off, and runs again when resumed."""
 
 
 class OrderedBatches(keras.utils.PyDataset):  # type: ignore[misc]
@@ -41,17 +45,19 @@ class OrderedBatches(keras.utils.PyDataset):  # type: ignore[misc]
 
 
 class _Conductor(keras.callbacks.Callback):  # type: ignore[misc]
-    """Tells the batches which epoch begins, and stops training when asked to."""
+    """Tells the batches which epoch begins, and stops a training that diverged or lasts too long."""
 
     def __init__(
         self, batches: OrderedBatches, should_stop: Callable[[], bool], *, stop_on_nan: bool
     ) -> None:
         super().__init__()
         self._stop_on_nan = stop_on_nan
-        self.interrupted = False
+        self.is_cut = False
+        """Whether the last epoch was left before its end."""
         self.rates: list[float] = []
         self._batches = batches
         self._should_stop = should_stop
+        self._asked: float | None = None
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._batches.epoch = epoch
@@ -64,7 +70,58 @@ class _Conductor(keras.callbacks.Callback):  # type: ignore[misc]
             self.model.stop_training = True
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        if self._should_stop():
+        if not self._should_stop():
+            return
+        if self._asked is None:
+            self._asked = time.monotonic()
+        if time.monotonic() - self._asked > SECONDS_TO_END_AN_EPOCH:
+            self.is_cut = True
+            self.model.stop_training = True
+
+
+class _Saver(keras.callbacks.Callback):  # type: ignore[misc]
+    """Saves the state after every other callback has seen an epoch, and ends a stopped training."""
+
+    def __init__(
+        self,
+        keeper: Keeper,
+        callbacks: Sequence[Any],
+        conductor: _Conductor,
+        should_stop: Callable[[], bool],
+    ) -> None:
+        super().__init__()
+        self._keeper = keeper
+        self._callbacks = callbacks
+        self._conductor = conductor
+        self._should_stop = should_stop
+        self._history: list[dict[str, Any]] = []
+        self.interrupted = False
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        found = self._keeper.progress
+        if found is not None:
+            self._keeper.restore_callbacks(self._callbacks)
+            self._history = list(found.history)
+            self._conductor.rates = list(found.rates)
+        self._keeper.start(self.model)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        if self._conductor.is_cut:
+            self.interrupted = True
+            return
+        self._history.append(dict(logs or {}))
+        stopped = bool(self.model.stop_training)
+        asked = not stopped and epoch + 1 < self.params["epochs"] and self._should_stop()
+        if asked or self._keeper.is_due():
+            progress = Progress(
+                epoch=epoch + 1,
+                stopped=stopped,
+                uses_xla=False,
+                history=self._history,
+                rates=self._conductor.rates,
+            )
+            self._keeper.save(self.model, self._callbacks, progress)
+        if asked:
             self.interrupted = True
             self.model.stop_training = True
 
@@ -83,8 +140,15 @@ def fit_plainly(
     callbacks: Sequence[Any] = (),
     should_stop: Callable[[], bool] = lambda: False,
     stop_on_nan: bool = False,
+    keeper: Keeper | None = None,
 ) -> tuple[list[dict[str, float]], list[float], float, bool]:
     """Train with `model.fit`; return every epoch's logs and rate, the seconds, and if interrupted."""
+    keeper = keeper or Keeper(None)
+    found = keeper.progress
+    if found is not None:
+        keeper.restore_model(model)
+        keeper.prepare_callbacks(callbacks)
+        initial_epoch = epochs if found.stopped else found.epoch
     batches = OrderedBatches(
         arrange(model, train, class_weight=class_weight),
         rows=train.num_rows,
@@ -93,6 +157,7 @@ def fit_plainly(
         shuffle=shuffle,
     )
     conductor = _Conductor(batches, should_stop, stop_on_nan=stop_on_nan)
+    saver = _Saver(keeper, callbacks, conductor, should_stop)
     watched = None
     if validation is not None:
         watched = OrderedBatches(
@@ -108,7 +173,7 @@ def fit_plainly(
         validation_data=watched,
         epochs=epochs,
         initial_epoch=initial_epoch,
-        callbacks=[conductor, *callbacks],
+        callbacks=[conductor, *callbacks, saver],
         shuffle=False,  # the batches come in the order of the epoch already
         verbose=0,
     )
@@ -118,4 +183,5 @@ def fit_plainly(
         {name: values[index] for name, values in logs.items()}
         for index in range(len(history.epoch))
     ]
-    return rows, conductor.rates, seconds, conductor.interrupted
+    earlier = [] if found is None else found.history
+    return [*earlier, *rows], conductor.rates, seconds, saver.interrupted

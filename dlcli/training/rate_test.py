@@ -21,6 +21,7 @@ from dlcli.training.job import TrainingJob, Watcher
 from dlcli.training.loop import Loop, LoopPlan
 from dlcli.training.rate_curve import RateCurve, read_curve
 from dlcli.training.stopping import StopRequest
+from dlcli.training.warm_start import start_from
 
 STEPS_PER_CALL = 50
 """Steps of one compiled call; between calls it ends where training has diverged."""
@@ -49,6 +50,7 @@ def try_rates(
     start_afresh(spec.seed, backend=spec.backend)
     rising = _rising(spec.optimizer, lowest, highest, steps)
     model = compile_model(replace(job, spec=replace(spec, optimizer=rising)))
+    start_from(model, job)
     arrays = part_arrays(job, job.dataset.train, model)
     size = min(spec.batch_size, arrays.num_rows)
     orders = _orders(arrays.num_rows, size, steps, seed=spec.seed, shuffle=spec.shuffle)

@@ -43,7 +43,7 @@ class Feed(Protocol):
     block_rows: dict[int, int]
     """Batch size to the rows of every block that holds batches of it."""
 
-    def read(self, order: NDArray[np.int32] | None = None) -> Iterator[Block]:
+    def read(self, order: NDArray[np.int32] | None = None, *, first: int = 0) -> Iterator[Block]:
         """Yield the blocks of an epoch; each is valid until the next one is asked for."""
 
 
@@ -80,13 +80,13 @@ class StreamedBlocks:
         self._to_device = to_device
         self._buffers: list[list[NDArray[Any]]] = []
 
-    def read(self, order: NDArray[np.int32] | None = None) -> Iterator[Block]:
+    def read(self, order: NDArray[np.int32] | None = None, *, first: int = 0) -> Iterator[Block]:
         """Yield the blocks of an epoch while a thread gathers the one that follows."""
         if not self._buffers:
             self._buffers = [self._make_buffers() for _ in self._pieces[:2]]
         with ThreadPoolExecutor(1, thread_name_prefix="blocks") as executor:
-            coming = executor.submit(self._load, 0, order)
-            for following in range(1, len(self._pieces) + 1):
+            coming = executor.submit(self._load, first, order)
+            for following in range(first + 1, len(self._pieces) + 1):
                 block = coming.result()
                 if following < len(self._pieces):
                     coming = executor.submit(self._load, following, order)
@@ -127,10 +127,10 @@ class KeptBlocks:
             _block(piece, [to_device(leaf[piece.rows]) for leaf in leaves]) for piece in pieces
         ]
 
-    def read(self, order: NDArray[np.int32] | None = None) -> Iterator[Block]:
+    def read(self, order: NDArray[np.int32] | None = None, *, first: int = 0) -> Iterator[Block]:
         """Yield the same blocks at every time, in the order of the rows."""
         assert order is None
-        return iter(self._blocks)
+        return iter(self._blocks[first:])
 
 
 def feed_parts(

@@ -119,8 +119,11 @@ class ReduceLROnPlateauWatcher(Watcher):
         better = (state[HAS_BEST] < 0.5) | self._is_better(value, state[BEST])
         counts = ~better & (cooldown <= 0)
         wait = ops.where(better, zero, ops.where(counts, wait + 1, wait))
-        lowest = ops.convert_to_tensor(float(np.float32(callback.min_lr)), rate.dtype)
-        acts = counts & (wait >= callback.patience) & (rate > lowest)
+        # As the whole numbers that their bits are, positive numbers compare alike; XLA would take
+        # a rate below 1e-38 for zero, where Keras still lowers it.
+        lowest = int(np.float32(callback.min_lr).view(np.int32))
+        falls = ops.view(ops.cast(rate, "float32"), "int32") > lowest
+        acts = counts & (wait >= callback.patience) & falls
         following = ops.stack(
             [
                 ops.where(better, value, state[BEST]),
