@@ -14,8 +14,9 @@ from dlcli.errors import CheckError, DataError
 from dlcli.files import reading
 from dlcli.report.blocks import Block
 from dlcli.report.figures import format_value
-from dlcli.runs import RunFolder, check_free, open_run
+from dlcli.runs import RunFolder, open_run
 from dlcli.spec.run import RunSpec, load_spec
+from dlcli.staging import check_free
 
 
 @dataclass(frozen=True, kw_only=True)
