@@ -54,7 +54,9 @@ def _inner_layers(model: Any) -> tuple[LayerSummary, ...]:
 def _nodes_before(node: Any) -> list[Any]:
     """Return the calls of layers that give what this one takes."""
     found = []
-    for tensor in node.input_tensors:
+    taken = keras.tree.flatten(node.arguments.args)
+    # Masks, which Keras passes by keyword, are no input that anyone wrote.
+    for tensor in (each for each in taken if isinstance(each, keras.KerasTensor)):
         operation, position, _ = tensor._keras_history
         earlier = operation._inbound_nodes[position]
         if isinstance(operation, keras.Layer):
