@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from dlcli.cli.lazy import dump_json, import_command, import_console, show_stages
-from dlcli.cli.options import AsJson, Backend, Overrides, Quiet, Threads
+from dlcli.cli.options import AsJson, Backend, Force, Overrides, Quiet, Threads
 
 
 def find_lr(
@@ -25,6 +25,7 @@ def find_lr(
         Path | None,
         typer.Option("--plot", metavar="FILE", help="Draw losses over rates: .svg or .png."),
     ] = None,
+    force: Force = False,
     backend: Annotated[
         Backend | None,
         typer.Option("--backend", help="What Keras computes with, over the config's own."),
@@ -44,6 +45,7 @@ def find_lr(
         highest=highest,
         steps=steps,
         plot=plot,
+        force=force,
         backend=backend,
         threads=threads,
     )

@@ -7,9 +7,10 @@ from typing import Any
 
 from dlcli.commands.starting import kept_preprocessing, start_of
 from dlcli.commands.train import Display
-from dlcli.curves import check_picture, draw_rates
 from dlcli.data.dataset import prepare_dataset
+from dlcli.diagram import check_drawable
 from dlcli.errors import UsageError
+from dlcli.plots.rates import draw_rates
 from dlcli.spec import catalog
 from dlcli.spec.components import ComponentSpec
 from dlcli.spec.run import RunSpec, load_spec, resolve_objectives, targets_as_classes
@@ -25,6 +26,7 @@ class RateOptions:
     highest: float = 10.0
     steps: int = 200
     plot: Path | None = None
+    force: bool = False
     backend: str | None = None
     threads: int | None = None
 
@@ -150,7 +152,7 @@ def _check(options: RateOptions) -> None:
             "number above 0"
         )
     if options.plot is not None:
-        check_picture(options.plot)
+        check_drawable(options.plot, force=options.force)
 
 
 def _draw(found: FoundRates, path: Path, *, title: str) -> None:

@@ -90,7 +90,7 @@ def test_the_command_prints_text_or_json(config):
     ("options", "said"),
     [
         (["--from", "1", "--to", "0.1"], "the rates must rise"),
-        (["--plot", "rates.pdf"], "ends in .svg or .png"),
+        (["--plot", "rates.pdf"], ".svg or .png"),
     ],
 )
 def test_mistakes_cost_no_training(config, options, said):
