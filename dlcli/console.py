@@ -19,7 +19,7 @@ from dlcli.errors import CheckError, DlcliError, Interrupted, UsageError
 from dlcli.github import annotations_of, is_github
 from dlcli.report.blocks import Block, Mark, format_blocks, is_numeric, markdown_blocks
 
-MAX_PLAIN_LINES = 200
+MAX_PLAIN_LINES = 180
 """Epoch lines in a log that is no terminal; longer trainings show every n-th."""
 
 REDRAWS_PER_SECOND = 8

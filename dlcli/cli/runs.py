@@ -112,6 +112,29 @@ def best(
     console.say(f"{found.figure}: {console.format_number(found.value)}, of {found.num_runs} runs")
 
 
+@runs.command("gc")
+def gc(
+    names: Names = None,
+    keep: Annotated[
+        int,
+        typer.Option("--keep", metavar="N", min=1, help="How many of each name stay: the newest."),
+    ] = 10,
+    yes: Yes = False,
+) -> None:
+    """List old runs, and with --yes remove them; the best of each name stays too.
+
+    Example: dlcli runs gc concrete --keep 20
+    """
+    commands, console = import_command("runs"), import_console()
+    old = commands.find_old(tuple(names or ()), keep=keep)
+    if yes:
+        commands.remove(old)
+    for each in old:
+        console.write_result(str(each.path))
+    done = "removed" if yes else "would go; nothing was removed, --yes does it"
+    console.say(f"{len(old)} run{'s' * (len(old) != 1)} {done}")
+
+
 @runs.command("rm")
 def rm(
     run: Annotated[

@@ -137,6 +137,22 @@ def find_removable(runs: Sequence[str]) -> list[RunFolder]:
     return list(dict.fromkeys(found))
 
 
+def find_old(names: Sequence[str], *, keep: int) -> list[RunFolder]:
+    """Return the runs beyond the newest `keep` of each name; the best of a name is never one."""
+    by_name: dict[str, list[RunRecord]] = {}
+    for record in _records(names):
+        # Runs that are no number were named by the user.
+        if record.run.path.name.isdecimal():
+            by_name.setdefault(record.run.path.parent.name, []).append(record)
+    old = []
+    for records in by_name.values():
+        readable = [record for record in records if record.problem is None]
+        ranking = natural_ranking(readable)
+        best = None if ranking is None else ranking.best(readable)
+        old += [record.run for record in records[:-keep] if record is not best]
+    return old
+
+
 def remove(runs: Sequence[RunFolder]) -> None:
     """Remove run folders with all that is in them."""
     for run in runs:

@@ -111,3 +111,19 @@ def test_a_thousand_runs_are_listed_well_under_a_second(runs_folder):
     seconds = time.process_time() - before
     assert len(listing.values) == 1000
     assert seconds < 0.7
+
+
+def test_old_runs_go_and_the_best_and_newest_stay(runs_folder):
+    folder = runs_folder / "runs" / "concrete"
+    for number in range(3, 7):
+        shutil.copytree(folder / "002", folder / f"{number:03d}")
+    best = _run("best", "concrete").stdout.strip()
+    assert best in ("runs/concrete/001", "runs/concrete/002")
+    listed = _run("gc", "--keep", "2")
+    assert "nothing was removed" in listed.stderr
+    assert len(list(folder.iterdir())) == 6
+    removed = _run("gc", "concrete", "--keep", "2", "--yes").stdout.split()
+    assert best not in removed
+    assert listed.stdout.split() == removed
+    left = {f"runs/concrete/{item.name}" for item in folder.iterdir()}
+    assert left == {best, "runs/concrete/005", "runs/concrete/006"}

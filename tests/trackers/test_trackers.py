@@ -192,12 +192,13 @@ def test_mlflow_holds_settings_epochs_figures_and_files(run, server):
 
 @pytest.mark.track
 def test_a_server_that_is_gone_is_told(run):
-    code = LOG.replace(
-        "print(", "import os\nos.environ['MLFLOW_HTTP_REQUEST_MAX_RETRIES'] = '0'\n("
-    )
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(REPOSITORY),
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    }
     done = subprocess.run(
-        [PYTHON, "-c", code, str(run.path), "http://127.0.0.1:9"],
+        [PYTHON, "-c", LOG, str(run.path), "http://127.0.0.1:9"],
         capture_output=True, text=True, check=False, env=environment,
     )  # fmt: skip
     assert "RunError: MLflow at http://127.0.0.1:9" in done.stderr
