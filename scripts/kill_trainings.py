@@ -269,6 +269,8 @@ def main() -> int:
         except DlcliError as error:
             campaign.wrong.append(str(error))
             is_right = False
+        except KeyboardInterrupt:
+            is_right = not campaign.wrong
         print(campaign.record())
     return 0 if is_right else 1
 

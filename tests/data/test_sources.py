@@ -78,3 +78,18 @@ def test_fingerprints_are_of_the_bytes(folder: Path) -> None:
     file = fingerprint(folder / "a.csv")
     assert file.sha256 == hashlib.sha256(content).hexdigest() == hash_file(folder / "a.csv")
     assert file.num_bytes == len(content)
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path):
+    from dlcli.data.sources import check_unchanged, stamp_files
+
+    path = tmp_path / "a.csv"
+    path.write_text("a,b\n1,2\n")
+    stamps = stamp_files([path])
+    check_unchanged(stamps)
+    path.write_text("a,b\n")
+    with pytest.raises(DataError, match=r"a\.csv changed while it was read"):
+        check_unchanged(stamps)
+    path.unlink()
+    with pytest.raises(DataError, match=r"a\.csv was removed while it was read"):
+        check_unchanged(stamps)
