@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+import dlcli.custom  # noqa: F401 - a network may hold layers of ours
 from dlcli.bundle.score import Arrays, check_inputs, join_batches, rows_at_once
 from dlcli.errors import RunError
 

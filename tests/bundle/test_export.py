@@ -19,6 +19,7 @@ from dlcli.bundle.keras_score import KerasScorer
 from dlcli.bundle.onnx_layers.activations import ACTIVATIONS
 from dlcli.bundle.onnx_layers.dense import UNCHANGING_LAYERS
 from dlcli.bundle.onnx_layers.network import LAYERS
+from dlcli.custom import FeatureScale, PeriodicEmbedding, PiecewiseLinearEncoding
 
 L = keras.layers
 Build = Callable[[Any], Any]
@@ -100,6 +101,13 @@ SINGLE: dict[str, tuple[tuple[int | None, ...], Build]] = {
         lambda x: L.Normalization(mean=[1] * 6, variance=[3] * 6, invert=True)(x),
     ),
     "rescaling": (IMAGE, lambda x: L.Rescaling(1 / 255, offset=-0.5)(x)),
+    "scaled features": (VECTOR, lambda x: FeatureScale()(x)),
+    "periodic embedding": (VECTOR, lambda x: L.Dense(2)(PeriodicEmbedding(3, 4)(x))),
+    "waves with a phase beside the numbers": (
+        VECTOR,
+        lambda x: PeriodicEmbedding(3, None, phase=True, keep_numbers=True, flatten=False)(x),
+    ),
+    "piecewise linear encoding": (VECTOR, lambda x: PiecewiseLinearEncoding(4, 3)(x)),
     "elu": (VECTOR, lambda x: L.ELU(alpha=0.7)(x)),
     "leaky relu": (VECTOR, lambda x: L.LeakyReLU(negative_slope=0.3)(x)),
     "prelu": (STEPS, lambda x: L.PReLU(shared_axes=[1])(x)),
@@ -353,7 +361,11 @@ def test_every_layer_of_the_table_is_tried_here() -> None:
     for kind in LAYERS:
         name = kind.__name__
         known = (
-            f"L.{name}" in text or f'"{name}"' in text or name in table.read_text(encoding="utf-8")
+            f"L.{name}" in text
+            or f'"{name}"' in text
+            or f" {name}(" in text
+            or f"({name}(" in text
+            or name in table.read_text(encoding="utf-8")
         )
         assert known or name in untried or name.startswith("Global") or name == "Activation", name
 

@@ -2,7 +2,7 @@
 
 import re
 
-from dlcli.spec.shapes.shape import Arguments, MisfitError, Shape, axis_of
+from dlcli.spec.shapes.shape import Arguments, MisfitError, Rule, Shape, axis_of
 
 
 def same(arguments: Arguments, taken: tuple[Shape, ...]) -> Shape:
@@ -90,3 +90,19 @@ def category_encoding(arguments: Arguments, taken: tuple[Shape, ...]) -> Shape |
         return (*shape, tokens) if len(shape) == 1 or shape[-1] != 1 else (*shape[:-1], tokens)
     # Keras drops the rows of a tensor without another axis.
     return None if len(shape) == 1 or shape[-1] is None else (*shape[:-1], tokens)
+
+
+def number_embedding(codes: str, *, per_code: int = 1) -> Rule:
+    """Return the rule of a layer that turns each number into several; `codes` says how many."""
+
+    def rule(arguments: Arguments, taken: tuple[Shape, ...]) -> Shape:
+        (shape,) = taken
+        if len(shape) != 2:
+            raise MisfitError("(rows, features)", rank=2)
+        made = arguments[codes] * (1 if arguments["phase"] else per_code)
+        size = (arguments["units"] or made) + int(arguments["keep_numbers"])
+        if not arguments["flatten"]:
+            return (*shape, size)
+        return (shape[0], None if shape[1] is None else shape[1] * size)
+
+    return rule

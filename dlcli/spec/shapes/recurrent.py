@@ -1,8 +1,7 @@
 """Shapes of recurrent layers, and of layers that wrap another one."""
 
 from dlcli.spec.components import ComponentSpec
-from dlcli.spec.shapes.shape import ROWS, Arguments, MisfitError, Shape, need_rank
-from dlcli.spec.shapes.windows import Rule
+from dlcli.spec.shapes.shape import ROWS, Arguments, MisfitError, Rule, Shape, need_rank
 
 RECURRENT = {"RNN", "SimpleRNN", "GRU", "LSTM", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"}
 

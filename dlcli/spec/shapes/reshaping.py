@@ -2,8 +2,8 @@
 
 import math
 
-from dlcli.spec.shapes.shape import Arguments, MisfitError, Shape, need_rank, product
-from dlcli.spec.shapes.windows import Rule, around, spatial
+from dlcli.spec.shapes.shape import Arguments, MisfitError, Rule, Shape, need_rank, product
+from dlcli.spec.shapes.windows import around, spatial
 
 
 def flatten(arguments: Arguments, taken: tuple[Shape, ...]) -> Shape:

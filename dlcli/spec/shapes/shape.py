@@ -83,3 +83,7 @@ def format_shape(shape: Shape) -> str:
     """Write a shape for a message: `(rows, 200, 64)`; `?` is a size that is not known yet."""
     sizes = ["?" if size is None else str(size) for size in shape[1:]]
     return f"({', '.join(['rows', *sizes])})"
+
+
+Rule = Callable[[Arguments, tuple[Shape, ...]], Shape | None]
+"""What a layer gives for the shapes it takes; None is a shape that is not known."""

@@ -4,7 +4,7 @@ A layer that is not in it gives an unknown shape, and nothing after it is judged
 """
 
 from dlcli.spec.shapes import dense, merging, recurrent, reshaping, windows
-from dlcli.spec.shapes.windows import Rule
+from dlcli.spec.shapes.shape import Rule
 
 _SAME = (
     *("Activation", "ActivityRegularization", "AlphaDropout", "Dropout", "ELU", "GaussianDropout"),
@@ -59,7 +59,9 @@ RULES: dict[str, Rule] = {
     "GroupQueryAttention": merging.group_query_attention,
     "MultiHeadAttention": merging.multi_head_attention,
     "PReLU": dense.prelu,
+    "PeriodicEmbedding": dense.number_embedding("frequencies", per_code=2),
     "Permute": reshaping.permute,
+    "PiecewiseLinearEncoding": dense.number_embedding("bins"),
     "RNN": recurrent.rnn,
     "RandomCrop": reshaping.resizing,
     "RepeatVector": reshaping.repeat_vector,

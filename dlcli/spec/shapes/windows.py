@@ -1,10 +1,6 @@
 """Shapes of layers that slide a window along the axes between rows and channels, or pool them."""
 
-from collections.abc import Callable
-
-from dlcli.spec.shapes.shape import Arguments, MisfitError, Shape, need_rank
-
-Rule = Callable[[Arguments, tuple[Shape, ...]], Shape | None]
+from dlcli.spec.shapes.shape import Arguments, MisfitError, Rule, Shape, need_rank
 
 _AXES = {1: "steps", 2: "height, width", 3: "depth, height, width"}
 

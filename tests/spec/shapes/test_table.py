@@ -46,6 +46,14 @@ GRID: dict[str, tuple[list[dict[str, Any]], list[Any]]] = {
     "ELU": ([{}], ANY),
     "GaussianDropout": ([{"rate": 0.1}], ANY),
     "FeatureScale": ([{}], [(6,)]),
+    "PeriodicEmbedding": (
+        every(frequencies=[3], units=[None, 2], phase=[False, True], flatten=[False, True]),
+        [(6,), (6, 4)],
+    ),
+    "PiecewiseLinearEncoding": (
+        every(bins=[3], units=[None, 2], keep_numbers=[False, True]),
+        [(6,), (6, 4)],
+    ),
     "GaussianNoise": ([{"stddev": 0.1}], ANY),
     "Identity": ([{}], [*ANY, ()]),
     "LeakyReLU": ([{}], ANY),
@@ -345,8 +353,6 @@ def test_what_has_no_row_is_unknown_on_purpose() -> None:
         *("Hashing", "HashedCrossing", "IntegerLookup", "StringLookup", "TextVectorization"),
         *("Discretization", "Normalization", "MelSpectrogram", "STFTSpectrogram"),
         *("AugMix", "RandAugment", "MaxNumBoundingBoxes", "Pipeline"),
-        # Layers of our own, whose widths their own module knows.
-        *("PeriodicEmbedding", "PiecewiseLinearEncoding"),
         # Parts of an RNN.
         *("GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"),
     }
