@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -87,3 +88,26 @@ def test_debug_shows_the_backends_own_lines(tmp_path, concrete_config):
     _, err = process.communicate(timeout=120)
     assert process.returncode == 0
     assert "oneDNN" in err
+
+
+def test_a_killed_training_goes_on_to_the_same_end(tmp_path, concrete_config):
+    overrides = ["--set", "epochs=3000", "--set", "callbacks=[CSVLogger]"]
+    command = ["train", str(concrete_config), *overrides]
+    cut = [*command, "--out", "cut"]
+    process = _start(cut, tmp_path)
+    _until_epochs_pass(process)
+    for _ in range(600):
+        if list(tmp_path.glob(".partial-*/resume/state.npz")):
+            break
+        time.sleep(0.05)
+    process.kill()
+    process.communicate(timeout=60)
+    assert [item.name for item in tmp_path.iterdir() if not item.name.startswith(".")] == []
+    process = _start([*cut, "--resume"], tmp_path)
+    _, err = process.communicate(timeout=240)
+    assert process.returncode == 0, err
+    assert "going on after epoch" in err
+    _, err = _start([*command, "--out", "whole"], tmp_path).communicate(timeout=240)
+    assert sorted(item.name for item in tmp_path.iterdir()) == ["cut", "whole"], err
+    for name in ("history.csv", "metrics.json", "predictions.csv", "epochs.csv", "model.onnx"):
+        assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
