@@ -8,11 +8,9 @@ import numpy as np
 
 from dlcli.baselines.learners import fit_learner
 from dlcli.baselines.linear import fit_classification_baselines, fit_regression_baselines
+from dlcli.spec.checks import CLASS_NAMES
 
 Array = np.ndarray[Any, Any]
-
-CLASS_NAMES = {"mean": "majority", "linear": "logistic"}
-"""What our own baselines are called where the target has classes."""
 
 
 class Baseline(Protocol):

@@ -191,7 +191,8 @@ def _why_missing(figures: Figures, steps: Sequence[str]) -> str:
     own = steps[1:] if steps[0] == PREVIOUS else steps
     whose = "the run before" if steps[0] == PREVIOUS else "this run"
     if own[0] == BASELINE and own[1] not in figures.metrics["baselines"]:
-        return f"{whose} has no baseline {own[1]!r}"
+        reason = figures.metrics.get("left_out", {}).get(own[1])
+        return f"{whose} has no baseline {own[1]!r}" + (f": {reason}" if reason else "")
     reasons = undefined_reasons({own[-1]: None})
     part = figures.metrics["parts"].get(own[0], {}).get("targets", {})
     is_undefined = len(own) > 2 and own[-1] in part.get(own[1], {})

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from dlcli.data.columns.policies import Cells
 from dlcli.data.columns.settings import ColumnSettings
 from dlcli.data.time_steps import Stamps, Step, stamp_text
-from dlcli.spec.windows import WindowSpec
+from dlcli.spec.windows import NAIVE, SEASONAL, WindowSpec
 
 Rows = NDArray[np.int64]
 
@@ -199,10 +199,10 @@ class Windows:
             return {}
         known = (self.last - (self.spec.offset == 0))[:, np.newaxis]
         ahead = self.predicted
-        found = {"naive": np.repeat(values[known], self.spec.horizon, axis=1)}
+        found = {NAIVE: np.repeat(values[known], self.spec.horizon, axis=1)}
         if self.spec.season is not None:
             seasons = -(-(ahead - known) // self.spec.season)
-            found["seasonal_naive"] = values[ahead - seasons * self.spec.season]
+            found[SEASONAL] = values[ahead - seasons * self.spec.season]
         return found
 
 

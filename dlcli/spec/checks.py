@@ -15,7 +15,7 @@ from dlcli.spec.arithmetic import (
     column_names,
     parse_comparisons,
 )
-from dlcli.spec.experiment import RunSpec
+from dlcli.spec.experiment import BASELINES, RunSpec
 from dlcli.spec.figures import (
     CLASS_METRICS,
     CLASSIFICATION_METRICS,
@@ -27,6 +27,7 @@ from dlcli.spec.figures import (
 from dlcli.spec.heads import expected_labels
 from dlcli.spec.network import Network, losses_by_output
 from dlcli.spec.problems import Problems, closest, suggest
+from dlcli.spec.windows import NAIVE, SEASONAL, WindowSpec
 
 PARTS = ("train", "validation", "test")
 NEW_DATA = "data"
@@ -40,8 +41,8 @@ RUN_FIGURES = {
     "seconds": "seconds of training, compiling included",
 }
 OF_CLASS = (*CLASS_METRICS, "Support")
-REGRESSION_BASELINES = ("mean", "linear")
-CLASS_BASELINES = ("majority", "logistic")
+CLASS_NAMES = {"mean": "majority", "linear": "logistic"}
+"""What our own baselines are called where the target has classes."""
 
 _STEPS = re.compile(r"`([^`]*)`|([^.`]+)")
 _JOINT = "\x1f"
@@ -70,6 +71,8 @@ class FigureNames:
     has_run: bool = True
     """Whether there is a training to speak of, with its parameters and its earlier runs."""
     absent: Mapping[str, str] = field(default_factory=dict)
+    unasked: Mapping[str, str] = field(default_factory=dict)
+    """Baselines that could be there, and how a config asks for each."""
     noun: str = "figure"
     has_paths: bool = True
     quoted_example: str = "test.`Iris setosa`.Recall"
@@ -95,8 +98,15 @@ class FigureNames:
         if len(steps) == 1:
             hint = f"baseline.NAME: {', '.join(self.baselines)}" if self.baselines else None
             raise UsageError(f"{context}: which baseline?", hint=hint)
+        if steps[1] in self.unasked:
+            raise UsageError(
+                f"{context}: the config asks for no baseline {steps[1]!r}",
+                hint=self.unasked[steps[1]],
+            )
         if steps[1] not in self.baselines:
-            hint = suggest(steps[1], self.baselines)
+            known = (*self.baselines, *self.unasked)
+            meant = closest(steps[1], known)
+            hint = suggest(steps[1], known if meant or not self.baselines else self.baselines)
             raise UsageError(f"{context}: there is no baseline {steps[1]!r}", hint=hint)
         return [*steps[:2], *(self._figure(steps[2:], context) if steps[2:] else ())]
 
@@ -267,17 +277,49 @@ def names_of_targets(spec: RunSpec, targets: Mapping[str, TargetFigures]) -> Fig
         for part, size in (("validation", split.validation), ("test", split.test))
         if size == 0
     }
-    kinds = {target.is_number for target in targets.values()}
-    is_open = any(len(t.metrics) > len(CLASSIFICATION_METRICS) for t in targets.values())
+    numbers, classes = _may_be(targets, numbers=True), _may_be(targets, numbers=False)
+    asked = _baseline_names(spec.baselines, numbers=numbers, classes=classes)
+    could_ask = {
+        name: f"ask for it: baselines: [{', '.join((*spec.baselines, word))}]"
+        for word in BASELINES
+        if word not in spec.baselines
+        for name in _baseline_names((word,), numbers=numbers, classes=classes)
+    }
+    repeats, could_repeat = _repeats(spec.data.window, numbers=numbers)
     return FigureNames(
         parts=tuple(part for part in PARTS if part not in absent),
         targets=targets,
         absent=absent,
-        baselines=(
-            *(REGRESSION_BASELINES if True in kinds or is_open else ()),
-            *(CLASS_BASELINES if False in kinds else ()),
-        ),
+        baselines=(*asked, *repeats),
+        unasked={**could_ask, **could_repeat},
     )
+
+
+def _may_be(targets: Mapping[str, TargetFigures], *, numbers: bool) -> bool:
+    """Tell whether a target is a number, or has classes; before the data is read it may be either."""
+    known = REGRESSION_METRICS if numbers else CLASSIFICATION_METRICS
+    return any(set(known) <= set(target.metrics) for target in targets.values())
+
+
+def _baseline_names(words: Iterable[str], *, numbers: bool, classes: bool) -> tuple[str, ...]:
+    """Return what the words of `baselines` are called in the figures of a run."""
+    found = [
+        name
+        for word in words
+        for name, fits in ((word, numbers), (CLASS_NAMES.get(word, word), classes))
+        if fits
+    ]
+    return tuple(dict.fromkeys(found))
+
+
+def _repeats(window: WindowSpec | None, *, numbers: bool) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Return the forecasts that repeat the past, and how a config asks for those it has not."""
+    if window is None or not numbers or window.rows_known < 1:
+        return (), {}
+    if window.season is None:
+        most = f"at most {window.rows_known} with this length"
+        return (NAIVE,), {SEASONAL: f"say how many rows make a season: data.window.season, {most}"}
+    return (NAIVE, SEASONAL), {}
 
 
 def check_checks(spec: RunSpec, names: FigureNames, problems: Problems) -> None:

@@ -20,6 +20,8 @@ _BASES = {
     "Regularizer": "regularizer",
     "Constraint": "constraint",
 }
+IMPORTED_KINDS = frozenset(_BASES.values())
+"""What a config may bring classes of."""
 _OF_EVERY_LAYER = ("name", "trainable", "dtype")
 
 

@@ -1,5 +1,6 @@
 """The grammar as JSON Schema (draft 2020-12), for editors."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from dlcli.spec import catalog
@@ -9,6 +10,7 @@ from dlcli.spec.components import Component, field_of
 from dlcli.spec.data import NAMES
 from dlcli.spec.experiment import RunSpec
 from dlcli.spec.fields import JsonSchema
+from dlcli.spec.imports import IMPORTED_KINDS
 from dlcli.spec.own_names import SHARE, SHARE_ENTRY
 from dlcli.spec.sections import Section
 
@@ -23,28 +25,74 @@ def build_schema() -> JsonSchema:
     data = schema["properties"]["data"]
     whole_data = {"required": data.pop("required"), "description": data["description"]}
     whole = {"required": required, "properties": {"data": whole_data}}
-    strict: JsonSchema = {"items": {"$ref": "#/$defs/layer"}}
+    keys = schema["properties"]
+    judged = {key: keys[key] for key in keys if "#/$defs/" in str(keys[key])}
+    # What names classes is judged below, by whether the config may bring classes of its own.
+    schema["properties"] = {
+        key: {"description": each["description"]} if key in judged else each
+        for key, each in keys.items()
+    }
+    components = {kind: _component(kind) for kind in catalog.KINDS}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "dlcli config",
         "description": "One training: data, network, loss, optimizer, epochs.",
         **schema,
         "anyOf": [whole, {"required": ["extends"]}],
-        # Names of its own are those of its blocks, which may stand in the config it extends.
-        "if": {"anyOf": [{"required": [key]} for key in _BRINGS_NAMES]},
-        "else": {"properties": {"layers": _described(strict, "Layers of Keras alone.")}},
-        "$defs": {**{kind: _component(kind) for kind in catalog.KINDS}, "own_layer": _own_layer()},
+        "if": {"anyOf": [{"required": [key]} for key in ("extends", "imports")]},
+        "then": {"properties": _with_own_classes(judged)},
+        "else": _of_keras_alone(judged),
+        "$defs": {**components, **_own_components(components), "own_layer": _own("layer", _BLOCK)},
     }
 
 
-_BRINGS_NAMES = ("blocks", "extends", "imports")
+OWN = "_or_own"
+_BLOCK = "A block of this config, or a layer of its imports."
 
 
-def _own_layer() -> JsonSchema:
-    """Return the schema of a block used as a layer: any name that Keras does not have, its arguments unjudged."""
-    known = [SHARE, *(each for name in catalog.names("layer") for each in _spellings(name))]
+def _of_keras_alone(judged: JsonSchema) -> JsonSchema:
+    """Return what the keys hold in a config whose only own names are those of its blocks."""
+    strict: JsonSchema = {"items": {"$ref": "#/$defs/layer"}}
     return {
-        "description": "A block of this config, or a layer of its imports.",
+        "properties": judged,
+        "if": {"required": ["blocks"]},
+        "else": {"properties": {"layers": _described(strict, "Layers of Keras alone.")}},
+    }
+
+
+def _own_components(components: Mapping[str, JsonSchema]) -> dict[str, JsonSchema]:
+    """Return the components as they are where a config may bring classes of its own."""
+    found: dict[str, JsonSchema] = {}
+    for kind in sorted(IMPORTED_KINDS):
+        component = components[kind]
+        has_nested = "#/$defs/" in str(component)
+        known = _with_own_classes(component) if has_nested else {"$ref": f"#/$defs/{kind}"}
+        own = _own(kind, f"A {kind} of this config's imports.")
+        found[f"{kind}{OWN}"] = {"description": component["description"], "anyOf": [known, own]}
+    return found
+
+
+def _with_own_classes(node: Any) -> Any:
+    """Return the same with every name of a class open to those of a config's imports."""
+    if isinstance(node, dict):
+        return {
+            key: f"{item}{OWN}" if key == "$ref" and _is_open(item) else _with_own_classes(item)
+            for key, item in node.items()
+        }
+    return [_with_own_classes(item) for item in node] if isinstance(node, list) else node
+
+
+def _is_open(reference: str) -> bool:
+    return reference.rpartition("/")[2] in IMPORTED_KINDS
+
+
+def _own(kind: str, description: str) -> JsonSchema:
+    """Return the schema of any name that Keras does not have, its arguments unjudged."""
+    known = [each for name in catalog.names(kind) for each in _spellings(kind, name)]
+    if kind == "layer":
+        known.insert(0, SHARE)
+    return {
+        "description": description,
         "anyOf": [
             {"type": "string", "not": {"enum": known}},
             {
@@ -58,8 +106,8 @@ def _own_layer() -> JsonSchema:
     }
 
 
-def _spellings(name: str) -> tuple[str, ...]:
-    entry = catalog.find("layer", name)
+def _spellings(kind: str, name: str) -> tuple[str, ...]:
+    entry = catalog.find(kind, name)
     assert entry is not None
     return (name, *catalog.aliases(entry))
 

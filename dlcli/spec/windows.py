@@ -9,6 +9,10 @@ from dlcli.spec.sections import setting
 
 WINDOW = "window"
 """The input that holds the rows of a window in one tensor, [rows, length, columns]."""
+NAIVE = "naive"
+"""The forecast that repeats the last value that a window knows."""
+SEASONAL = "seasonal_naive"
+"""The forecast that repeats the last season."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -98,13 +98,15 @@ checks:
 """
 
 
-def _load(tmp_path: Path, check: str, *more: str, target="height", units="1", head="linear"):
+def _load(
+    tmp_path: Path, check: str, *more: str, target="height", units="1", head="linear", before=""
+):
     path = tmp_path / "plants.yaml"
     words = {"TARGET": target, "UNITS": units, "HEAD": head, "CHECK": check}
     text = CONFIG
     for word, value in words.items():
         text = text.replace(word, value)
-    path.write_text(text)
+    path.write_text(before + text)
     return load_spec(path, (), more)
 
 
@@ -133,3 +135,66 @@ def test_what_the_config_leaves_open_is_not_judged_yet(tmp_path):
     # Without a loss, one sigmoid unit may be a class or a share.
     for check in ("test.Accuracy > 0.5", "test.R2Score > 0", "test.mae < baseline.linear"):
         assert _load(tmp_path, check, head="sigmoid").checks == (check,)
+
+
+WINDOWED = """\
+data: {source: plants.csv, target: height, window: WINDOW}
+layers: [LSTM: 4, Dense: 1]
+loss: mse
+epochs: 2
+checks: [test.mae <= CHECK]
+"""
+
+
+@pytest.mark.parametrize(
+    ("asked", "name", "hint"),
+    [
+        ("[mean, boosting]", "boosting", None),
+        ("[mean]", "boosting", "ask for it: baselines: [mean, boosting]"),
+        ("[]", "linear", "ask for it: baselines: [linear]"),
+        ("[mean]", "boostin", "did you mean 'boosting'?"),
+        ("[mean, tree]", "majority", "choose from mean, tree"),
+        ("[mean]", "naive", "choose from mean"),
+    ],
+)
+def test_a_check_may_name_every_baseline_that_the_config_asks_for(tmp_path, asked, name, hint):
+    path = tmp_path / "plants.yaml"
+    text = CONFIG.replace("TARGET", "height").replace("UNITS", "1").replace("HEAD", "linear")
+    check = f"test.mae <= 1.02 * baseline.{name}"
+    path.write_text(f"loss: mse\nbaselines: {asked}\n" + text.replace("CHECK", check))
+    if hint is None:
+        assert load_spec(path).checks == (check,)
+        return
+    with pytest.raises(SpecError, match=rf"baseline '{name}'") as caught:
+        load_spec(path)
+    assert hint in str(caught.value)
+
+
+def test_classes_have_baselines_of_the_same_names_or_their_own(tmp_path):
+    head = {"target": "kind", "units": "2", "head": "softmax"}
+    asked = "loss: sparse_categorical_crossentropy\nbaselines: [mean, knn]\n"
+    spec = _load(tmp_path, "test.Accuracy >= baseline.knn", **head, before=asked)
+    assert names_of_classes(spec, {"kind": ("a", "b")}).baselines == ("majority", "knn")
+    with pytest.raises(SpecError, match=r"the config asks for no baseline 'logistic'") as caught:
+        _load(tmp_path, "test.Accuracy >= baseline.logistic", **head, before=asked)
+    assert "baselines: [mean, knn, linear]" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("window", "name", "message"),
+    [
+        ("{length: 4}", "baseline.naive", None),
+        ("{length: 12, season: 12}", "baseline.seasonal_naive", None),
+        ("{length: 4}", "baseline.seasonal_naive", "data.window.season, at most 4"),
+        ("{length: 1, offset: 0, lags: false}", "baseline.naive", "no baseline 'naive'"),
+    ],
+)
+def test_windows_have_the_forecasts_that_repeat_the_past(tmp_path, window, name, message):
+    path = tmp_path / "plants.yaml"
+    path.write_text(WINDOWED.replace("WINDOW", window).replace("CHECK", name))
+    if message is None:
+        assert load_spec(path).checks == (f"test.mae <= {name}",)
+        return
+    with pytest.raises(SpecError) as caught:
+        load_spec(path)
+    assert message in str(caught.value)

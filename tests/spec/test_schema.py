@@ -37,18 +37,31 @@ ABOUT_GRAPH_AND_HEADS = {path.stem for path in GOLDEN.glob("*.yaml")} & {
     *("share_below", "share_unknown", "share_other_size", "share_wider_block"),
     *("block_cycle", "block_like_keras", "block_misfit", "block_takes_features"),
     *("block_two_inputs", "block_unknown", "block_unused", "block_argument"),
-    *("imports_not_allowed", "imports_missing", "imports_unknown_class", "imports_argument"),
-    *("imports_no_class", "imports_broken"),
     *("metric_for_numbers", "metric_for_class_numbers"),
 }
+# What the environment of the command holds.
+ABOUT_ENVIRONMENT = {"variable_secret", "variable_unset"}
+# A check is a text with a grammar of its own, over the figures that the whole config will give.
+ABOUT_CHECKS = {path.stem for path in GOLDEN.glob("check_*.yaml")}
 # What text means: paths, encodings, names of folders.
 ABOUT_WORDS = {
     "callback_outside_run", "callback_own_file", "callback_suffix", "data_encoding",
     "data_split_text", "value_name_no_folder", "data_split_odd",
 }  # fmt: skip
 # What another file says.
-ABOUT_OTHER_FILES = {"extends_missing", "extends_loop"}
-NOT_JUDGED = ABOUT_SEVERAL_KEYS | ABOUT_GRAPH_AND_HEADS | ABOUT_WORDS | ABOUT_OTHER_FILES
+ABOUT_OTHER_FILES = {
+    "extends_missing", "extends_loop",
+    "imports_argument", "imports_broken", "imports_missing", "imports_no_class",
+    "imports_not_allowed", "imports_unknown_class",
+}  # fmt: skip
+NOT_JUDGED = (
+    ABOUT_SEVERAL_KEYS
+    | ABOUT_GRAPH_AND_HEADS
+    | ABOUT_WORDS
+    | ABOUT_CHECKS
+    | ABOUT_ENVIRONMENT
+    | ABOUT_OTHER_FILES
+)
 
 
 @pytest.fixture(scope="module")
@@ -143,3 +156,43 @@ def test_a_config_that_extends_another_may_give_a_part_of_its_data(
     part = {"data": {"split": {"test": 0.3}}}
     assert validator.is_valid({"extends": "base.yaml", **part})
     assert not validator.is_valid({"layers": [{"Dense": 1}], "epochs": 1, **part})
+
+
+OWN_CLASSES = {
+    "layers": [{"Doubled": {"times": 3}}, {"Dense": {"units": 1, "kernel_initializer": "Tiny"}}],
+    "loss": {"Pinball": {"quantile": 0.9}},
+    "metrics": ["Hits", {"Misses": {"over": 2}}],
+    "optimizer": {"Adam": {"learning_rate": {"Stairs": {"every": 5}}}},
+    "callbacks": ["Bell", {"EarlyStopping": {"patience": 3}}],
+}
+
+
+@pytest.mark.parametrize("key", OWN_CLASSES)
+def test_classes_of_ones_own_are_taken_where_a_config_imports_files(
+    validator: Draft202012Validator, key: str
+) -> None:
+    data = {"source": "a.csv", "target": "height"}
+    config = {"data": data, "layers": [{"Dense": 1}], "epochs": 1, key: OWN_CLASSES[key]}
+    assert not validator.is_valid(config)
+    assert not validator.is_valid({**config, "blocks": {"tower": ["Flatten"]}})
+    assert validator.is_valid({**config, "imports": ["own.py"]})
+    assert validator.is_valid({"extends": "base.yaml", key: OWN_CLASSES[key]})
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("layers", [{"Dense": {"unit": 1}}]),
+        ("loss", 3),
+        ("metrics", [{"MeanIoU": {"classes": 2}}]),
+        ("optimizer", 3),
+        ("callbacks", [{"EarlyStopping": {"patience": "long"}}]),
+    ],
+)
+def test_keras_own_classes_are_judged_beside_ones_own(
+    validator: Draft202012Validator, key: str, value: Any
+) -> None:
+    data = {"source": "a.csv", "target": "height"}
+    config = {"data": data, "layers": [{"Dense": 1}], "epochs": 1, "imports": ["own.py"]}
+    assert validator.is_valid(config)
+    assert not validator.is_valid({**config, key: value})
