@@ -214,7 +214,7 @@ class Campaign:
         while True:
             wants = self.done.total() < self.kills
             process = training.start(resume=resume)
-            code = wait(process, self.random.uniform(0.2, seconds) if wants else None)
+            code = wait(process, self.random.uniform(0.2, 0.8 * seconds) if wants else None)
             if code is None:
                 stage = training.last_words
                 end(process)

@@ -9,6 +9,7 @@ from dlcli.model.keras_import import load_keras
 
 keras: Any = load_keras("tensorflow")
 
+from dlcli.training import plain
 from dlcli.training.batches import Arrays, arrange, permutation
 from dlcli.training.plain import fit_plainly
 
@@ -41,7 +42,7 @@ def test_trains_on_the_batches_of_the_permutation(shuffle: bool) -> None:
 
 
 def test_returns_the_logs_of_every_epoch_with_validation() -> None:
-    logs, seconds, interrupted = fit_plainly(
+    logs, _, seconds, interrupted = fit_plainly(
         network(), part(), part(), batch_size=BATCH, epochs=5, initial_epoch=3, seed=SEED
     )
     assert [sorted(epoch) for epoch in logs] == [["loss", "mae", "val_loss", "val_mae"]] * 2
@@ -49,10 +50,14 @@ def test_returns_the_logs_of_every_epoch_with_validation() -> None:
     assert not interrupted
 
 
-def test_stops_within_an_epoch_when_asked() -> None:
-    asked = iter([False, True, True, True])
+@pytest.mark.parametrize(("patience", "batches"), [(-1.0, 2), (60.0, 3)])
+def test_an_epoch_ends_before_a_stop_where_that_is_soon(
+    monkeypatch: pytest.MonkeyPatch, patience: float, batches: int
+) -> None:
+    monkeypatch.setattr(plain, "SECONDS_TO_END_AN_EPOCH", patience)
+    asked = iter([False, *[True] * 9])
     model = network()
-    logs, _, interrupted = fit_plainly(
+    logs, _, _, interrupted = fit_plainly(
         model,
         part(),
         None,
@@ -63,7 +68,7 @@ def test_stops_within_an_epoch_when_asked() -> None:
     )
     assert interrupted
     assert len(logs) == 1
-    assert int(model.optimizer.iterations) == 2
+    assert int(model.optimizer.iterations) == batches
 
 
 def test_order_of_an_epoch_depends_on_seed_and_epoch_alone() -> None:

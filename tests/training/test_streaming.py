@@ -150,7 +150,7 @@ def test_a_loss_that_is_not_finite_ends_training() -> None:
 
 @tensorflow_only
 def test_stops_between_epochs_when_asked() -> None:
-    asked = iter([False, True])
+    asked = iter([False] * 11 + [True])  # once before the epoch, then before each further block
     _, result = trained(budget=1, epochs=9, should_stop=lambda: next(asked))
     assert result.interrupted
     assert len(result.history) == 1
