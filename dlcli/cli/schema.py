@@ -1,14 +1,56 @@
 """The `schema` command."""
 
 import importlib
+from pathlib import Path
+from typing import Annotated
 
-from dlcli.cli.lazy import dump_json, import_console
+import typer
+
+from dlcli.cli.lazy import dump_json, import_command, import_console
+from dlcli.cli.options import Force, repeated
+from dlcli.errors import UsageError
 
 
-def schema() -> None:
+def schema(
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--out",
+            metavar="PATH",
+            help="Write the schema to this file; with --vscode the workspace's folder .vscode.",
+        ),
+    ] = None,
+    vscode: Annotated[
+        bool,
+        typer.Option(
+            "--vscode", help="The workspace setting for the YAML extension of VS Code instead."
+        ),
+    ] = False,
+    globs: Annotated[
+        list[str] | None,
+        repeated("--glob", "GLOB", "With --vscode, files that are configs; configs/*.yaml without"),
+    ] = None,
+    force: Force = False,
+) -> None:
     """Print the grammar of configs as JSON Schema, for editors.
 
-    Example: dlcli schema > dlcli.schema.json
+    Example: dlcli schema --vscode --out .vscode
     """
-    grammar = importlib.import_module("dlcli.spec.schema").build_schema()
-    import_console().write_result(dump_json(grammar))
+    console = import_console()
+    if globs and not vscode:
+        raise UsageError("--glob says which files an editor checks", hint="add --vscode")
+    if out is None and not vscode:
+        grammar = importlib.import_module("dlcli.spec.schema").build_schema()
+        console.write_result(dump_json(grammar))
+        return
+    command = import_command("schema")
+    if out is None:
+        console.write_result(dump_json(command.vscode_settings(tuple(globs or ()))))
+        return
+    if not vscode:
+        console.write_result(str(command.write_schema(out, force=force).schema))
+        return
+    written = command.write_vscode(out, tuple(globs or ()))
+    note = "" if written.is_changed else ": says so already"
+    console.write_result(f"{written.schema}\n{written.settings}{note}")

@@ -8,7 +8,7 @@ from dlcli.spec.callbacks import RUN_PATHS
 from dlcli.spec.catalog import Entry
 from dlcli.spec.components import Component, field_of
 from dlcli.spec.data import NAMES
-from dlcli.spec.experiment import RunSpec
+from dlcli.spec.experiment import GRAMMAR_VERSION, RunSpec
 from dlcli.spec.fields import JsonSchema
 from dlcli.spec.imports import IMPORTED_KINDS
 from dlcli.spec.own_names import SHARE, SHARE_ENTRY
@@ -26,6 +26,7 @@ def build_schema() -> JsonSchema:
     whole_data = {"required": data.pop("required"), "description": data["description"]}
     whole = {"required": required, "properties": {"data": whole_data}}
     keys = schema["properties"]
+    keys["version"]["maximum"] = GRAMMAR_VERSION
     judged = {key: keys[key] for key in keys if "#/$defs/" in str(keys[key])}
     # What names classes is judged below, by whether the config may bring classes of its own.
     schema["properties"] = {
@@ -35,7 +36,6 @@ def build_schema() -> JsonSchema:
     components = {kind: _component(kind) for kind in catalog.KINDS}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "dlcli config",
         "description": "One training: data, network, loss, optimizer, epochs.",
         **schema,
         "anyOf": [whole, {"required": ["extends"]}],
