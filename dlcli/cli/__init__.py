@@ -30,6 +30,7 @@ from dlcli.cli.streams import prepare_streams, use_utf8_for_names
 from dlcli.cli.summarize import summarize
 from dlcli.cli.train import train
 from dlcli.cli.unpack import unpack
+from dlcli.cli.upgrade import upgrade
 from dlcli.cli.validate import validate
 from dlcli.errors import ExitCode
 
@@ -41,6 +42,7 @@ COMMANDS = (
     report,
     init,
     validate,
+    upgrade,
     schema,
     explain,
     datasets,

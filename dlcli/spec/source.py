@@ -29,7 +29,7 @@ _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U000100
 
 def read_source(path: Path) -> Source:
     """Read a YAML file; raises SpecError at the first thing that is not YAML 1.2 as we take it."""
-    return parse_source(_read_text(path), file=path)
+    return parse_source(read_text(path), file=path)
 
 
 def parse_source(text: str, *, file: Path) -> Source:
@@ -37,7 +37,8 @@ def parse_source(text: str, *, file: Path) -> Source:
     return _Composer(text, file).compose()
 
 
-def _read_text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Read a config's text, its line ends as they are; raises SpecError where it is none."""
     try:
         if path.is_dir():
             raise SpecError(f"{path} is a folder; expected a YAML file")
