@@ -1,0 +1,172 @@
+"""What a training leaves in its run folder, apart from the network and the manifest."""
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from dlcli.bundle.store import Bundle
+from dlcli.data.dataset import Dataset, Part
+from dlcli.data.windows import predicted_rows
+from dlcli.predictions import TargetPrediction, read_outputs
+from dlcli.report.run_profile import profile_run
+from dlcli.report.tested import read_tested
+from dlcli.runs import RunFolder, copy_imports, load_json, write_json
+from dlcli.scores import (
+    choose_threshold,
+    score_baselines,
+    score_intervals,
+    score_predictions,
+)
+from dlcli.spec.run import resolve_network, with_losses
+from dlcli.spec.thresholds import thresholds_by_target
+from dlcli.spec.writing import to_yaml
+from dlcli.training.job import TrainingJob, TrainingOutcome
+from dlcli.training.readings import reading_of
+
+
+def write_outcome(
+    run: RunFolder, job: TrainingJob, outcome: TrainingOutcome, *, final: Path
+) -> dict[str, Any]:
+    """Write preprocessing, figures, history, predictions, profile and config; return the figures.
+
+    `final` is the folder that the run will have when it is whole.
+    """
+    bundle, chosen_by = _fit_bundle(job, outcome)
+    bundle.write(run)
+    metrics = _metrics(job, outcome, bundle, chosen_by)
+    write_json(run.metrics, metrics)
+    _write_history(run.history, outcome.history)
+    _write_predictions(run.predictions, job.dataset, outcome, bundle)
+    _write_profile(run, job.dataset)
+    resolved = with_losses(job.spec, job.objectives)
+    # The run has its own copy of the code, and its config names that one.
+    copies = copy_imports(job.spec.imports, run.path)
+    resolved = replace(resolved, imports=tuple(str(final.absolute() / name) for name in copies))
+    run.config.write_text(to_yaml(resolved, folder=final), encoding="utf-8")
+    return metrics
+
+
+def _fit_bundle(job: TrainingJob, outcome: TrainingOutcome) -> tuple[Bundle, dict[str, str]]:
+    """Return what prediction needs, and the figure for which each threshold was chosen, if any."""
+    heads = {head.output: head for head in resolve_network(job.spec).heads}
+    bundle = Bundle(
+        preprocessing=job.dataset.preprocessing,
+        readings=tuple(reading_of(each, heads[each.output].activation) for each in job.objectives),
+    )
+    classes = {info.name: info.classes for info in bundle.preprocessing.targets}
+    asked = thresholds_by_target(job.spec.threshold, classes)
+    chosen_by = {name: figure for name, figure in asked.items() if isinstance(figure, str)}
+    thresholds = {name: value for name, value in asked.items() if not isinstance(value, str)}
+    if chosen_by:
+        part = job.dataset.validation
+        assert part is not None
+        read = _read(outcome, bundle, "validation")
+        thresholds |= {
+            name: choose_threshold(figure, read[name], part) for name, figure in chosen_by.items()
+        }
+    readings = tuple(
+        replace(reading, thresholds={n: thresholds[n] for n in reading.targets if n in thresholds})
+        for reading in bundle.readings
+    )
+    return replace(bundle, readings=readings), chosen_by
+
+
+def _parts(dataset: Dataset) -> dict[str, Part]:
+    parts = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
+    return {name: part for name, part in parts.items() if part is not None}
+
+
+def _judged_part(dataset: Dataset) -> str:
+    """Return the part whose predictions are kept: test, else validation, else train."""
+    parts = _parts(dataset)
+    return next((name for name in ("test", "validation") if name in parts), "train")
+
+
+def _read(outcome: TrainingOutcome, bundle: Bundle, part: str) -> dict[str, TargetPrediction]:
+    return read_outputs(outcome.predictions[part], bundle.readings, bundle.preprocessing)
+
+
+def _metrics(
+    job: TrainingJob, outcome: TrainingOutcome, bundle: Bundle, chosen_by: dict[str, str]
+) -> dict[str, Any]:
+    parts, judging = _parts(job.dataset), _judged_part(job.dataset)
+    read = {name: _read(outcome, bundle, name) for name in parts}
+    scored: dict[str, Any] = {
+        name: {
+            "rows": part.num_rows,
+            "keras": outcome.evaluation[name],
+            "targets": score_predictions(read[name], part.targets, part.sample_weight),
+        }
+        for name, part in parts.items()
+    }
+    part = parts[judging]
+    scored[judging]["intervals"] = score_intervals(
+        read[judging], part.targets, part.sample_weight, seed=job.spec.seed
+    )
+    return {
+        "parts": scored,
+        "thresholds": {
+            name: {"value": value, "chosen_by": chosen_by.get(name)}
+            for reading in bundle.readings
+            for name, value in reading.thresholds.items()
+        },
+        **score_baselines(
+            job.dataset.train,
+            {name: part for name, part in parts.items() if name != "train"},
+            read,
+            bundle.preprocessing,
+            names=job.spec.baselines,
+            seed=job.spec.seed,
+            chosen_by=chosen_by,
+        ),
+    }
+
+
+def _write_history(path: Path, history: list[dict[str, float]]) -> None:
+    names = list(dict.fromkeys(name for logs in history for name in logs))
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["epoch", *names])
+        writer.writerows(
+            [epoch, *(logs.get(name, "") for name in names)]
+            for epoch, logs in enumerate(history, 1)
+        )
+
+
+def _write_predictions(
+    path: Path, dataset: Dataset, outcome: TrainingOutcome, bundle: Bundle
+) -> None:
+    """Write actual and predicted values of the test part, else of the validation part."""
+    name = _judged_part(dataset)
+    part = _parts(dataset)[name]
+    read = _read(outcome, bundle, name)
+    columns: dict[str, Any] = {"row": part.rows + 1}
+    if part.windows is not None:
+        columns = predicted_rows(part.windows)
+    for target, prediction in read.items():
+        actual = part.targets[target]
+        if prediction.values is not None:
+            # Several steps of a window are rows of their own.
+            columns[target] = actual.ravel()
+            columns[f"predicted_{target}"] = prediction.values.ravel()
+            continue
+        classes = prediction.classes or ()
+        columns[target] = [classes[code] if code >= 0 else "" for code in actual]
+        columns[f"predicted_{target}"] = [classes[code] for code in prediction.codes]
+        assert prediction.probabilities is not None
+        # Two targets may have classes of the same names.
+        prefix = f"{target}_" if len(read) > 1 else ""
+        for index, label in enumerate(classes):
+            columns[f"probability_{prefix}{label}"] = prediction.probabilities[:, index]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows(zip(*columns.values(), strict=True))
+
+
+def _write_profile(run: RunFolder, dataset: Dataset) -> None:
+    """Write what the report shows of the data, where the tables are small enough to be there."""
+    if dataset.tables:
+        tested = read_tested(run.predictions, load_json(run.preprocessing))
+        write_json(run.profile, profile_run(dataset, tested, part=_judged_part(dataset)))
