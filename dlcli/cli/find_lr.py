@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from dlcli.cli.lazy import dump_json, import_command, import_console, show_stages
-from dlcli.cli.options import AsJson, Backend, Force, Overrides, Quiet, Threads
+from dlcli.cli.options import AllowCode, AsJson, Backend, Force, Overrides, Quiet, Threads
 
 
 def find_lr(
@@ -33,6 +33,7 @@ def find_lr(
     threads: Threads = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
+    allow_code: AllowCode = False,
 ) -> None:
     """Find a learning rate for a config, by a range test; no run is written.
 

@@ -6,7 +6,16 @@ from typing import Annotated
 import typer
 
 from dlcli.cli.lazy import dump_json, import_command, import_console, show_stages
-from dlcli.cli.options import AsJson, Force, LabelledData, PictureFormat, Quiet, Run, Threads
+from dlcli.cli.options import (
+    AllowCode,
+    AsJson,
+    Force,
+    LabelledData,
+    PictureFormat,
+    Quiet,
+    Run,
+    Threads,
+)
 
 
 def importance(
@@ -35,6 +44,7 @@ def importance(
     threads: Threads = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
+    allow_code: AllowCode = False,
 ) -> None:
     """Show which inputs a run's predictions rest on, and how they answer to each.
 

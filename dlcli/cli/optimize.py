@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from dlcli.cli.lazy import dump_json, import_command, import_console, show_stages
-from dlcli.cli.options import AsJson, Quiet, Run, Threads, repeated
+from dlcli.cli.options import AllowCode, AsJson, Quiet, Run, Threads, repeated
 
 
 def optimize(
@@ -61,6 +61,7 @@ def optimize(
     threads: Threads = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
+    allow_code: AllowCode = False,
 ) -> None:
     """Find the inputs with the best predictions, within bounds and conditions.
 

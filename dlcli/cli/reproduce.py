@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from dlcli.cli.lazy import dump_json, import_command, import_console
-from dlcli.cli.options import AsJson, Quiet, Run, Threads
+from dlcli.cli.options import AllowCode, AsJson, Quiet, Run, Threads
 
 
 def reproduce(
@@ -26,6 +26,7 @@ def reproduce(
     threads: Threads = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
+    allow_code: AllowCode = False,
 ) -> None:
     """Train a run again from its record and tell whether the same comes out.
 

@@ -10,6 +10,7 @@ from dlcli.commands.train import Display
 from dlcli.data.dataset import prepare_dataset
 from dlcli.diagram import check_drawable
 from dlcli.errors import UsageError
+from dlcli.permission import check_allowed
 from dlcli.plots.rates import draw_rates
 from dlcli.spec import catalog
 from dlcli.spec.components import ComponentSpec
@@ -98,6 +99,7 @@ def find_lr(config: Path, options: RateOptions, display: Display) -> FoundRates:
     _check(options)
     backend = () if options.backend is None else (f"backend={options.backend}",)
     spec = load_spec(config, (*options.overrides, *backend))
+    check_allowed(spec.imports, spec.name)
     key, now = _key_of_rate(spec)
     display.on_stage("reading the data")
     dataset = prepare_dataset(

@@ -95,7 +95,7 @@ def _renames(source: Source) -> Iterator[tuple[Place, str, str]]:
             message = f"{path[-1]!r} is called {new!r}, and {first[-1]!r} stands here too"
             raise SpecError(format_problem(message, place), hint="keep one of the two")
         taken[goal] = path
-        yield place, path[-1], new
+        yield place, str(path[-1]), new
 
 
 def _is_own(source: Source, path: KeyPath) -> bool:

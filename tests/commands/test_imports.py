@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from dlcli.cli import app
 from dlcli.commands.train import TrainOptions, train
 from dlcli.commands.validate import validate
 from dlcli.console import QuietDisplay
-from dlcli.errors import DlcliError, RunError, SpecError, UsageError
+from dlcli.errors import DlcliError, ExitCode, RunError, SpecError, UsageError
 from dlcli.permission import allow_code
 from dlcli.spec.run import load_spec
 
@@ -138,3 +140,35 @@ def _check_own_classes(run) -> None:
     (run.path / "mine.py").write_text(CODE + "# changed\n")
     with pytest.raises(RunError, match="its sha256 differs"):
         load_own_classes(run, run.load_manifest())
+
+
+@pytest.fixture(scope="module")
+def own_run(folder: Path) -> Path:
+    allow_code(True)
+    return train(folder / "c.yaml", TrainOptions(out=folder / "kept"), QuietDisplay()).run.path
+
+
+@pytest.mark.parametrize(
+    "words", [["find-lr", "c.yaml", "--steps", "20"], ["reproduce", "kept"]], ids=lambda w: w[0]
+)
+def test_commands_that_train_run_code_only_where_allowed(
+    folder: Path, own_run: Path, words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    refused = CliRunner().invoke(app, [*words, "--quiet"])
+    assert refused.exit_code == ExitCode.USAGE
+    assert "runs Python code of its own: mine.py" in refused.stderr
+    done = CliRunner().invoke(app, [*words, "--quiet", "--allow-code"])
+    assert done.exit_code == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [["importance", "kept", "--repeats", "1"], ["optimize", "kept", "--minimize", "y"]],
+    ids=lambda w: w[0],
+)  # fmt: skip
+def test_commands_that_predict_take_the_permission(
+    folder: Path, own_run: Path, words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    done = CliRunner().invoke(app, [*words, "--quiet", "--allow-code"])
+    assert done.exit_code == 0, done.stderr

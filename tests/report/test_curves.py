@@ -12,6 +12,8 @@ from dlcli.report.curves import (
     roc_curve,
     thin,
 )
+from dlcli.report.html.charts import calibration
+from dlcli.report.tested import TestedTarget
 
 RNG = np.random.default_rng(3)
 
@@ -68,3 +70,16 @@ def test_thinning_keeps_the_worst_rows_and_says_how_many() -> None:
     assert len(chosen) == MOST_POINTS == len(np.unique(chosen))
     assert set(np.argsort(-losses)[:200]) <= set(chosen.tolist())
     assert thin(losses[:50]).tolist() == list(range(50))
+
+
+def test_calibration_of_several_classes_is_that_of_what_the_run_predicted() -> None:
+    tested = TestedTarget(
+        target="kind",
+        rows=np.arange(4),
+        actual=np.array([0, 1, 2, 1]),
+        predicted=np.array([0, 1, 2, 2]),
+        probabilities=np.array([[0.4, 0.5, 0.1]] + [[0.2, 0.4, 0.4]] * 3),
+        classes=("a", "b", "c"),
+    )
+    (series,) = calibration(tested)["series"]
+    assert series["values"] == [0.75]

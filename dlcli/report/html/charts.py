@@ -138,9 +138,10 @@ def calibration(tested: TestedTarget) -> dict[str, Any]:
     if len(tested.classes) == 2:
         found, label = calibrate(tested.actual == 1, tested.probabilities[:, 1]), tested.classes[1]
     else:
-        highest = tested.probabilities.max(axis=1)
-        right = tested.probabilities.argmax(axis=1) == tested.actual
-        found, label = calibrate(right, highest), "predicted class"
+        # What the run predicted, which need not be what is most probable.
+        given = tested.probabilities[np.arange(tested.predicted.size), tested.predicted]
+        right = tested.predicted == tested.actual
+        found, label = calibrate(right, given), "predicted class"
     return lines(
         found.predicted,
         [{"label": label, "values": found.happened, **_band(found)}],
