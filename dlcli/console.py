@@ -305,15 +305,24 @@ class StageLine:
 
 
 class RowCounter:
-    """Counts rows on stderr while a long table is worked through."""
+    """Counts rows on stderr, and how many a second, while a long table is worked through."""
 
     def __init__(self, verb: str, *, quiet: bool) -> None:
         self._verb = verb
         self._line = StageLine(quiet=quiet)
+        self._started: tuple[float, int] | None = None
 
     def show(self, rows: int) -> None:
         """Show the number of rows done so far."""
-        self._line.show(f"{rows:,} rows {self._verb}")
+        self._line.show(f"{rows:,} rows {self._verb}{self._rate(rows)}")
+
+    def _rate(self, rows: int) -> str:
+        """Say the rows per second since the first of them, before which the model is opened."""
+        now = time.monotonic()
+        if self._started is None:
+            self._started = (now, rows)
+        began, first = self._started
+        return f", {(rows - first) / max(now - began, 1e-9):,.0f} rows/s" if rows > first else ""
 
     def close(self) -> None:
         """End the line."""

@@ -1,4 +1,5 @@
 import pytest
+from rich.console import Console
 
 from dlcli import console
 from dlcli.console import (
@@ -6,6 +7,7 @@ from dlcli.console import (
     LiveDisplay,
     PlainDisplay,
     QuietDisplay,
+    RowCounter,
     format_seconds,
     training_display,
 )
@@ -79,3 +81,15 @@ def test_the_live_display_ends_with_the_last_figures(capsys, monkeypatch):
 )
 def test_durations_read_like_a_clock(seconds, text):
     assert format_seconds(seconds) == text
+
+
+def test_rows_are_counted_with_their_pace(monkeypatch, capsys):
+    clock = iter([0.0, 5.0, 5.0, 7.0, 7.0])
+    monkeypatch.setattr(console, "_errors", Console(stderr=True, force_terminal=True))
+    monkeypatch.setattr(console.time, "monotonic", lambda: next(clock))
+    counter = RowCounter("predicted", quiet=False)
+    counter.show(1000)
+    counter.show(5000)
+    shown = capsys.readouterr().err
+    assert "1,000 rows predicted\r" in shown
+    assert shown.endswith("5,000 rows predicted, 2,000 rows/s")

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -101,10 +102,14 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _download_stage(name: str, done: int, total: int | None) -> str:
+def download_stage(name: str, done: int, total: int | None, *, seconds: float) -> str:
+    """Say how far a download is after so many seconds, and how long it will take, in bytes given."""
     if not total:
         return f"downloading {name}: {done / 1e6:.1f} MB"
-    return f"downloading {name}: {done / total:.0%} of {total / 1e6:.1f} MB"
+    left = seconds * (total - done) / max(done, 1)
+    far = f"downloading {name}: {done / total:.0%} of {total / 1e6:.1f} MB"
+    # A first second tells little about the others.
+    return far if seconds < 1 or done >= total else f"{far}, {left:.0f} s left"
 
 
 def _resolve(item: str, folder: Path, on_stage: OnStage) -> Iterator[Path]:
@@ -119,7 +124,13 @@ def _resolve(item: str, folder: Path, on_stage: OnStage) -> Iterator[Path]:
         # The download module brings in HTTP and TLS, which other sources do not need.
         name = item.removeprefix(DATASET_PREFIX)
         fetch = import_module("dlcli.data.download").fetch
-        yield fetch(name, on_progress=lambda *amounts: on_stage(_download_stage(name, *amounts)))
+        began = time.monotonic()
+        yield fetch(
+            name,
+            on_progress=lambda done, total: on_stage(
+                download_stage(name, done, total, seconds=time.monotonic() - began)
+            ),
+        )
         return
     if "://" in item:
         raise DataError(

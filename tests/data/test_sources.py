@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dlcli.data.sources import fingerprint, resolve_source
+from dlcli.data.sources import download_stage, fingerprint, resolve_source
 from dlcli.errors import DataError
 from dlcli.files import hash_file
 
@@ -93,3 +93,17 @@ def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path):
     path.unlink()
     with pytest.raises(DataError, match=r"a\.csv was removed while it was read"):
         check_unchanged(stamps)
+
+
+@pytest.mark.parametrize(
+    ("done", "total", "seconds", "words"),
+    [
+        (2_000_000, None, 4.0, "downloading ccpp: 2.0 MB"),
+        (2_000_000, 8_000_000, 4.0, "downloading ccpp: 25% of 8.0 MB, 12 s left"),
+        (2_000_000, 8_000_000, 0.5, "downloading ccpp: 25% of 8.0 MB"),
+        (8_000_000, 8_000_000, 9.0, "downloading ccpp: 100% of 8.0 MB"),
+        (0, 8_000_000, 0.0, "downloading ccpp: 0% of 8.0 MB"),
+    ],
+)
+def test_a_download_says_how_long_it_will_take(done, total, seconds, words):
+    assert download_stage("ccpp", done, total, seconds=seconds) == words
