@@ -18,7 +18,7 @@ from dlcli.data.readers import type_frame
 from dlcli.data.table import Table
 from dlcli.errors import UsageError
 from dlcli.predictions import TargetPrediction
-from dlcli.runs import RunFolder, load_json, open_run
+from dlcli.runs import RunFolder, open_run
 from dlcli.spec.data import MEMORY
 from dlcli.spec.merging import load_merged, merge_values
 from dlcli.spec.places import Source
@@ -48,7 +48,7 @@ class Run:
     def metrics(self) -> dict[str, Any]:
         """Figures of every part and of the baselines, as `metrics.json` holds them."""
         self._folder.check_files(self._folder.metrics)
-        return load_json(self._folder.metrics)
+        return self._folder.load_metrics()
 
     @cached_property
     def spec(self) -> RunSpec:
@@ -72,7 +72,7 @@ class Run:
         keras: Any = importlib.import_module("dlcli.model.keras_import")
         keras.load_keras(self.manifest["backend"])
         scorer: Any = importlib.import_module("dlcli.bundle.keras_score").KerasScorer
-        return scorer.open(self._folder.model).model
+        return scorer.open(self._folder.model, own_classes=bool(self.manifest.get("imports"))).model
 
     def predict(self, data: Any) -> NDArray[Any]:
         """Return a prediction for every row of a table: [rows], of several targets [rows, targets].

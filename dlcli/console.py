@@ -1,6 +1,7 @@
 """The only module that writes to the terminal: results to stdout, everything else to stderr."""
 
 import math
+import re
 import sys
 import time
 from collections.abc import Sequence
@@ -30,6 +31,8 @@ counts = {"results": 0}
 _STYLES: dict[Mark, str] = {"good": "green", "bad": "red", "dim": "dim"}
 
 _errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def write_result(text: str) -> None:
@@ -98,9 +101,9 @@ def say(text: str) -> None:
 
 def show_error(error: DlcliError) -> None:
     """Write an error and its hint to stderr."""
-    lines = [f"error: {error.message}"]
+    lines = [f"error: {_harmless(error.message)}"]
     if error.hint is not None:
-        lines.append(f"hint: {error.hint}")
+        lines.append(f"hint: {_harmless(error.hint)}")
     if is_github() and not isinstance(error, CheckError):
         # What a check fell short of is marked where the check is written.
         say("\n".join(annotations_of(error.message, hint=error.hint)))
@@ -121,6 +124,15 @@ def abandon() -> None:
             hint="the same command with --resume goes on from what was saved",
         )
     )
+
+
+def _harmless(text: str) -> str:
+    """Escape what would move the cursor or turn the text around, as cells and names may hold it."""
+    return "\n".join(_CONTROL.sub(_escaped, line) for line in text.split("\n"))
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return match.group().encode("unicode_escape").decode("ascii")
 
 
 def _painted(line: str) -> Text:

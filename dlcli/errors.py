@@ -32,6 +32,19 @@ class LocatedProblem:
     hint: str | None
 
 
+_MOST_CHARACTERS = 1000
+
+
+def cut_lines(text: str) -> str:
+    """Return a message without the middle of lines that nobody would read to their end."""
+    if len(text) <= _MOST_CHARACTERS:
+        return text
+    return "\n".join(
+        line if len(line) <= _MOST_CHARACTERS else f"{line[:500]} ... {line[-200:]}"
+        for line in text.split("\n")
+    )
+
+
 class DlcliError(Exception):
     """A failure the user can act on: what is wrong and where, and in `hint` what to do."""
 
@@ -44,9 +57,10 @@ class DlcliError(Exception):
         hint: str | None = None,
         problems: Sequence[LocatedProblem] = (),
     ) -> None:
+        message = cut_lines(message)
         super().__init__(message)
         self.message = message
-        self.hint = hint
+        self.hint = None if hint is None else cut_lines(hint)
         self.problems = tuple(problems)
 
     def __reduce__(self) -> tuple[object, ...]:

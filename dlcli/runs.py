@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import math
 import os
 import re
 import shutil
@@ -12,6 +13,7 @@ from typing import Any
 
 from dlcli.errors import RunError
 from dlcli.files import hash_file, reading, refusal
+from dlcli.record_shapes import MANIFEST, METRICS, check_record
 
 MANIFEST_FORMAT = 1
 RUNS = Path("runs")
@@ -20,6 +22,9 @@ RUNS = Path("runs")
 NUMBER = re.compile(r"\d{3,}")
 PARTIAL = ".partial-"
 """How the name of a folder begins that is a run in the making."""
+MOST_JSON_BYTES = 1 << 28
+"""Far above the vocabulary of a large text column."""
+
 _REMOVED = ".removed-"
 
 
@@ -90,7 +95,14 @@ class RunFolder:
                 f"{self.manifest}: format {found!r}; this dlcli reads up to {MANIFEST_FORMAT}",
                 hint="update dlcli",
             )
+        check_record(manifest, MANIFEST, self.manifest)
         return manifest
+
+    def load_metrics(self) -> dict[str, Any]:
+        """Read the figures; raises RunError where they are not as training writes them."""
+        metrics = load_json(self.metrics)
+        check_record(metrics, METRICS, self.metrics)
+        return metrics
 
     def check_files(self, *files: Path) -> None:
         """Raise RunError for a file that is missing or not the one that was written."""
@@ -153,8 +165,21 @@ def copy_imports(files: Sequence[str], folder: Path) -> tuple[str, ...]:
 
 def load_json(path: Path) -> dict[str, Any]:
     """Read a JSON object of a run; raises RunError."""
+
+    def record(pairs: list[tuple[str, Any]]) -> "_Record":
+        made = _Record(pairs)
+        made.path = path
+        return made
+
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        if path.stat().st_size > MOST_JSON_BYTES:
+            raise RunError(f"{path}: {path.stat().st_size:,} bytes are no record of a run")
+        values = json.loads(
+            path.read_text(encoding="utf-8"),
+            object_pairs_hook=record,
+            parse_constant=_no_number,
+            parse_float=_finite,
+        )
     except FileNotFoundError:
         raise RunError(f"{path} is missing", hint="is this a run folder, copied whole?") from None
     except OSError as error:
@@ -166,6 +191,31 @@ def load_json(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise RunError(f"{path}: expected a JSON object")
     return values
+
+
+class _Record(dict[str, Any]):
+    """An object of a run's JSON file; a key that it lacks is the file's fault, not ours."""
+
+    path: Path
+
+    def __missing__(self, key: str) -> Any:
+        raise RunError(
+            f"{self.path} lacks {key!r}", hint="training wrote another file; copy the run again"
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return dict, (dict(self),)
+
+
+def _no_number(word: str) -> Any:
+    raise ValueError(f"{word} is no JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is no number to compute with")
+    return number
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:

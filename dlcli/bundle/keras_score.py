@@ -1,6 +1,5 @@
 """Predictions through Keras itself, for runs whose network has no ONNX file."""
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import keras
 import numpy as np
 
 import dlcli.custom  # noqa: F401 - a network may hold layers of ours
+from dlcli.bundle.keras_file import check_keras_file
 from dlcli.bundle.score import Arrays, check_inputs, join_batches, rows_at_once
 from dlcli.errors import RunError
 
@@ -20,11 +20,15 @@ class KerasScorer:
     model: Any
 
     @classmethod
-    def open(cls, path: Path) -> "KerasScorer":
-        """Load a `.keras` file; one that holds code of its own is refused."""
+    def open(cls, path: Path, *, own_classes: bool = False) -> "KerasScorer":
+        """Load a `.keras` file; one that holds code of its own is refused.
+
+        `own_classes` says that classes of the user's were loaded before.
+        """
+        check_keras_file(path, own_classes=own_classes)
         try:
             model = keras.saving.load_model(path, compile=False, safe_mode=True)
-        except (ValueError, TypeError, OSError, KeyError, zipfile.BadZipFile) as error:
+        except (ValueError, TypeError, OSError, KeyError, AttributeError, MemoryError) as error:
             raise RunError(
                 f"{path}: Keras cannot load this model: {_first_line(error)}",
                 hint="the file is damaged, of another Keras version, or holds custom code",

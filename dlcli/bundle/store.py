@@ -11,6 +11,7 @@ from dlcli.data.preprocessing import Applied, Preprocessing
 from dlcli.errors import RunError
 from dlcli.permission import check_allowed
 from dlcli.predictions import OutputReading, TargetPrediction, read_outputs
+from dlcli.record_shapes import OUTPUT, check_record
 from dlcli.runs import RunFolder, load_json, write_json
 from dlcli.spec.names import tensor_name
 
@@ -46,6 +47,7 @@ class Bundle:
                 f"{run.preprocessing}: format {state.get('format')!r}; this dlcli reads {FORMAT}",
                 hint="update dlcli",
             )
+        check_record(state, {"table": dict, "outputs": [OUTPUT]}, run.preprocessing)
         return cls(
             preprocessing=Preprocessing.from_json(state["table"]),
             readings=tuple(OutputReading.from_json(item) for item in state["outputs"]),
@@ -68,7 +70,7 @@ def open_scorer(run: RunFolder, *, threads: int | None = None) -> AnyScorer:
     run.check_files(run.model)
     load_own_classes(run, manifest)
     keras_scorer: Any = importlib.import_module("dlcli.bundle.keras_score").KerasScorer
-    return keras_scorer.open(run.model)  # type: ignore[no-any-return]
+    return keras_scorer.open(run.model, own_classes=bool(manifest.get("imports")))  # type: ignore[no-any-return]
 
 
 def load_own_classes(run: RunFolder, manifest: dict[str, Any]) -> None:

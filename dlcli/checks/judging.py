@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from dlcli.runs import RunFolder, list_runs, load_json
+from dlcli.runs import RunFolder, list_runs
 from dlcli.spec.arithmetic import Comparison, column_names, compute_number
 from dlcli.spec.checks import (
     BASELINE,
@@ -93,7 +93,7 @@ def judge_checks(
 def figures_of(run: RunFolder) -> Figures:
     """Read what a run measured; raises RunError where a file is missing or changed."""
     run.check_files(run.metrics)
-    return Figures(metrics=load_json(run.metrics), manifest=run.load_manifest())
+    return Figures(metrics=run.load_metrics(), manifest=run.load_manifest())
 
 
 def run_before(run: RunFolder) -> RunFolder | None:

@@ -17,7 +17,7 @@ from dlcli.checks.judging import (
 from dlcli.checks.text import format_verdicts
 from dlcli.errors import RunError, UsageError
 from dlcli.report import format_scores, format_thresholds
-from dlcli.runs import RunFolder, load_json, open_run
+from dlcli.runs import RunFolder, open_run
 from dlcli.spec.checks import parse_check
 from dlcli.terminal_text import counted
 
@@ -115,7 +115,7 @@ def judge_stored(
 def stored_evaluation(run: RunFolder) -> Evaluation:
     """Return the figures that training wrote: of the test part, else of the validation part."""
     run.check_files(run.metrics)
-    metrics = load_json(run.metrics)
+    metrics = run.load_metrics()
     parts = metrics["parts"]
     what = next((name for name in ("test", "validation") if name in parts), None)
     if what is None:

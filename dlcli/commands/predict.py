@@ -1,7 +1,7 @@
 """Predict: a run and a raw table to a table with predictions, block by block."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
@@ -82,7 +82,8 @@ def predict(
         )
     blocks = read_blocks(file, options, rows=_block_rows(bundle))
     rows = skipped = 0
-    with _Output(out) as output:
+    # Closed at once where a row is refused, and not when the error is forgotten.
+    with closing(cast(Any, blocks)), _Output(out) as output:
         for block in blocks:
             predicted, kept = _predict_block(block, bundle, scorer, ids)
             output.write(predicted)

@@ -14,7 +14,7 @@ from dlcli.commands.evaluate import stored_evaluation
 from dlcli.errors import RunError, UsageError
 from dlcli.permission import check_allowed
 from dlcli.report import format_figure, format_layers, format_scores, format_thresholds
-from dlcli.runs import RUNS, RunFolder, load_json, open_run
+from dlcli.runs import RUNS, RunFolder, open_run
 from dlcli.terminal_text import counted
 
 POLICY_VERBS = {
@@ -162,7 +162,7 @@ def _windows_text(record: dict[str, Any]) -> str:
 
 def _loss_text(run: RunFolder) -> str:
     """Say what training itself saw, for a run that has nothing else to be judged by."""
-    after = load_json(run.metrics)["parts"]["train"]["keras"]["loss"]
+    after = run.load_metrics()["parts"]["train"]["keras"]["loss"]
     with run.history.open(encoding="utf-8", newline="") as file:
         last = list(csv.DictReader(file))[-1]["loss"]
     return f"loss        {float(last):.9g} in the last epoch, {after:.9g} after it"
@@ -229,7 +229,7 @@ def _summarize_run(run: RunFolder, *, weights: bool, plot: Path | None) -> Summa
         run.check_files(run.model)
         importlib.import_module("dlcli.bundle.store").load_own_classes(run, manifest)
         scoring = importlib.import_module("dlcli.bundle.keras_score")
-        model = scoring.KerasScorer.open(run.model).model
+        model = scoring.KerasScorer.open(run.model, own_classes=bool(manifest.get("imports"))).model
         values |= _weights(model)
         text += "\n\n" + _format_weights(values)
     return Summary(text=text, values=values)

@@ -8,6 +8,7 @@ from typing import Any
 
 from dlcli.errors import DlcliError
 from dlcli.spec.run import RunSpec, load_spec, resolve_objectives, targets_as_classes
+from dlcli.spec.touches import Touched, touched_by
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +23,11 @@ class Checked:
     """What is counted: `windows` where the network reads sequences."""
     warnings: tuple[str, ...] = ()
 
+    @property
+    def touches(self) -> Touched | None:
+        """What training this config reads, downloads, runs and writes."""
+        return None if self.spec is None else touched_by(self.spec, self.path)
+
     def to_json(self) -> dict[str, Any]:
         """Return what was found as JSON values."""
         return {
@@ -29,6 +35,7 @@ class Checked:
             "error": None if self.error is None else self.error.to_json(),
             "rows": self.rows,
             "warnings": list(self.warnings),
+            "touches": None if self.touches is None else self.touches.to_json(),
         }
 
 

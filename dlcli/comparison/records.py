@@ -8,7 +8,7 @@ from typing import Any
 
 from dlcli.errors import RunError
 from dlcli.report.figures import is_larger_better, main_figure
-from dlcli.runs import RUNS, RunFolder, list_runs, load_json
+from dlcli.runs import RUNS, RunFolder, list_runs
 
 SHORT = {
     "MeanSquaredError": "MSE",
@@ -96,11 +96,9 @@ def read_record(run: RunFolder) -> RunRecord:
     """Read one run; what keeps it from being read is told in the record."""
     try:
         manifest = run.load_manifest()
-        parts = load_json(run.metrics)["parts"]
+        parts = run.load_metrics()["parts"]
     except RunError as error:
         return RunRecord(run=run, problem=error.message)
-    except KeyError as error:
-        return RunRecord(run=run, problem=f"{run.metrics} has no {error}")
     missing = {"name", "status", "created", "epochs", "seconds", "data"} - manifest.keys()
     if missing:
         return RunRecord(run=run, problem=f"{run.manifest} has no {min(missing)!r}")

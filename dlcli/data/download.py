@@ -235,10 +235,12 @@ class _HttpsRedirects(HTTPRedirectHandler):
     def redirect_request(
         self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
     ) -> Request | None:
-        if urlsplit(newurl).scheme != "https":
+        parts = urlsplit(newurl)
+        if parts.scheme != "https" or parts.username is not None:
             fp.close()
+            what = "is not https" if parts.scheme != "https" else "carries a password"
             raise DataError(
-                f"{req.full_url} redirects to {newurl}, which is not https",
+                f"{req.full_url} redirects to {parts.scheme}://{parts.hostname}, which {what}",
                 hint="the publisher may have moved the file; put a copy into DLCLI_DATASETS",
             )
         return super().redirect_request(req, fp, code, msg, headers, newurl)

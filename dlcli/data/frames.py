@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dlcli.data.sources import SourceFile
-from dlcli.data.table import Origin, Table
+from dlcli.data.table import Origin, Table, repeated
 from dlcli.data.typed_columns import plain_column
 from dlcli.errors import DataError
 from dlcli.spec.data import MEMORY
@@ -24,9 +24,9 @@ def table_of(frame: Any) -> Table:
     Takes what gives an Arrow stream (pandas from 2.2 on, Polars, PyArrow), or a mapping of columns.
     """
     arrow = _arrow_of(frame)
-    repeated = [name for name in arrow.column_names if arrow.column_names.count(name) > 1]
-    if repeated:
-        raise DataError(f"the table has two columns {repeated[0]!r}", hint="rename one of them")
+    twice = repeated(arrow.column_names)
+    if twice is not None:
+        raise DataError(f"the table has two columns {twice!r}", hint="rename one of them")
     columns = [
         _with_gaps(plain_column(column, name, file=str(CALLED)))
         for name, column in zip(arrow.column_names, arrow.columns, strict=True)

@@ -331,7 +331,7 @@ class Preprocessing:
             )
         try:
             return cls._from_state(state)
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
+        except (LookupError, TypeError, AttributeError, ArithmeticError, ValueError) as error:
             raise RunError(
                 f"the preprocessing is damaged: {type(error).__name__} {error}",
                 hint="restore the run folder, or train again",

@@ -1,5 +1,6 @@
 """Files to tables: the suffix table, and the types that the cells of all files agree on."""
 
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -188,6 +189,11 @@ def _load(module: str) -> Format:
 
 def _check_readable(path: Path) -> None:
     try:
+        mode = path.stat().st_mode
+        if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+            raise DataError(
+                f"{path} is a device, not a file", hint="copy what it gives into a file"
+            )
         with path.open("rb") as file:
             is_empty = not file.read(1)
     except FileNotFoundError as error:

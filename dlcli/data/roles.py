@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from dlcli.data.columns.policies import PlannedColumn, Role
 from dlcli.data.columns.settings import name_scale, resolve_settings
 from dlcli.data.readers import looks_headerless
-from dlcli.data.table import Table
+from dlcli.data.table import Table, repeated
 from dlcli.data.types import check_not_in_doubt, column_type
 from dlcli.errors import DataError
 from dlcli.spec.data import ColumnSpec, DataSpec, as_names
@@ -126,9 +126,9 @@ def _check_roles(
     weight = () if spec.sample_weight is None else (spec.sample_weight,)
     lists = {"inputs": inputs, "target": targets, "drop": drop, "sample_weight": weight}
     for key, names in lists.items():
-        repeated = [name for name in names if list(names).count(name) > 1]
-        if repeated:
-            raise DataError(f"`data.{key}` names {repeated[0]!r} twice", hint="name it once")
+        twice = repeated(names)
+        if twice is not None:
+            raise DataError(f"`data.{key}` names {twice!r} twice", hint="name it once")
     pairs = (
         ("inputs", "target"),
         ("inputs", "drop"),
@@ -137,7 +137,8 @@ def _check_roles(
         ("target", "sample_weight"),
     )
     for one, other in pairs:
-        both = [name for name in lists[one] if name in lists[other]]
+        others = set(lists[other])
+        both = [name for name in lists[one] if name in others]
         if both:
             raise DataError(
                 f"column {both[0]!r} is both in `data.{one}` and in `data.{other}`",

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -45,7 +46,8 @@ def resolve_source(
     for item in sources:
         with reading(item, DataError):
             files += list(_resolve(item, folder, on_stage))
-    repeated = next((path for path in files if files.count(path) > 1), None)
+    counts = Counter(files)
+    repeated = next((path for path in files if counts[path] > 1), None)
     if repeated is not None:
         raise DataError(
             f"the source names {repeated} twice", hint="every row would count twice; name it once"
@@ -102,6 +104,14 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
+def without_password(address: str) -> str:
+    """Return an address that a log may hold: without the name and password that it may carry."""
+    start, mark, rest = address.partition("://")
+    host, slash, path = rest.partition("/")
+    plain = f"{start}{mark}{host.rpartition('@')[2]}{slash}{path}"
+    return plain.partition("?")[0] + ("?..." if "?" in plain else "")
+
+
 def download_stage(name: str, done: int, total: int | None, *, seconds: float) -> str:
     """Say how far a download is after so many seconds, and how long it will take, in bytes given."""
     if not total:
@@ -134,7 +144,7 @@ def _resolve(item: str, folder: Path, on_stage: OnStage) -> Iterator[Path]:
         return
     if "://" in item:
         raise DataError(
-            f"the source {item} is an address, not a file",
+            f"the source {without_password(item)} is an address, not a file",
             hint="download it first, or use dataset:NAME for a set that dlcli knows",
         )
     path = folder / Path(item).expanduser()

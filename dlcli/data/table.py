@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -72,9 +73,14 @@ class Table:
 
     def column(self, name: str) -> pa.ChunkedArray:
         """Return the column `name`; raises DataError naming the nearest one."""
-        if name not in self.arrow.column_names:
+        if name not in self._positions:
             raise missing_column(name, self.names)
-        return self.arrow.column(name)
+        # By its name, Arrow would look at every column for each.
+        return self.arrow.column(self._positions[name])
+
+    @cached_property
+    def _positions(self) -> dict[str, int]:
+        return {name: position for position, name in enumerate(self.arrow.column_names)}
 
     def select(self, names: Sequence[str]) -> "Table":
         """Keep the columns `names`, in that order."""
@@ -143,8 +149,21 @@ def concat_tables(tables: Iterable[Table]) -> Table:
     )
 
 
+def repeated(names: Iterable[str]) -> str | None:
+    """Return the first name that stands twice, or None."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
+
+
 def missing_column(name: str, names: Sequence[str]) -> DataError:
     """Build the error for a column that is not there, with the nearest name as its hint."""
-    near = get_close_matches(name, names, n=1, cutoff=0.7)
-    hint = f"did you mean {near[0]!r}?" if near else f"the columns are {', '.join(names)}"
+    # Among very many names, looking for the nearest takes longer than reading them.
+    near = get_close_matches(name, names, n=1, cutoff=0.7) if len(names) <= 1000 else []
+    more = f" and {len(names) - 20} more" if len(names) > 20 else ""
+    listed = f"the columns are {', '.join(names[:20])}{more}"
+    hint = f"did you mean {near[0]!r}?" if near else listed
     return DataError(f"no column {name!r}", hint=hint)

@@ -115,7 +115,7 @@ def load_record(run: RunFolder) -> RunRecord:
     return RunRecord(
         run=run,
         manifest=manifest,
-        metrics=load_json(run.metrics) if run.metrics in there else {},
+        metrics=run.load_metrics() if run.metrics in there else {},
         history=_read_history(run.history) if run.history in there else {},
         config=run.config.read_text(encoding="utf-8") if run.config in there else None,
         preprocessing=load_json(run.preprocessing) if run.preprocessing in there else None,

@@ -10,6 +10,9 @@ from dlcli.spec.layers import INPUT, Graph, LayerSpec, Scope, connect_list, laye
 from dlcli.spec.own_names import SHARE
 from dlcli.spec.problems import Problems
 
+MOST_LAYERS = 2_000
+"""Keras needs about a minute for as many; blocks within blocks soon say more than all memory holds."""
+
 _WRAPPER = ("TimeDistributed", "layer")
 """The one layer, and its argument, that may hold a block."""
 
@@ -55,6 +58,40 @@ def connect_blocks(
             )
         _check_no_cycle(name, {inner: used["blocks", inner] for inner in blocks}, problems)
     return connected
+
+
+def check_size(
+    blocks: Mapping[str, tuple[LayerSpec, ...]],
+    layers: tuple[LayerSpec, ...],
+    problems: Problems,
+) -> None:
+    """Report a network of more layers than can be built, counting each use of a block.
+
+    No block may contain itself.
+    """
+    sizes: dict[str, int] = {}
+
+    def size_of(listed: tuple[LayerSpec, ...]) -> int:
+        total = len(listed)
+        for layer in listed:
+            for name in uses(layer.component, blocks):
+                if name not in sizes:
+                    sizes[name] = size_of(blocks[name])
+                total += sizes[name]
+        return total
+
+    total = size_of(layers)
+    if total > MOST_LAYERS:
+        counted = "counting every use of a block" if blocks else "one after the other"
+        problems.add(
+            ("layers",),
+            f"the network has {_about(total)} layers, {counted}; at most {MOST_LAYERS:,} are built",
+            on_key=True,
+        )
+
+
+def _about(count: int) -> str:
+    return f"{count:,}" if count < 10**12 else "more than 10^12"
 
 
 def uses(component: ComponentSpec, blocks: Mapping[str, Any]) -> Iterator[str]:

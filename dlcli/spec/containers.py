@@ -37,7 +37,11 @@ class ListOf:
             return report_unexpected(self, value, path, problems, hint=self._hint(value))
         if len(value) < self.least:
             return report_unexpected(self, value, path, problems, hint="it needs at least one item")
-        items = [self.item.check(item, (*path, i), problems) for i, item in enumerate(value)]
+        items = []
+        for index, item in enumerate(value):
+            if problems.is_full:
+                return INVALID
+            items.append(self.item.check(item, (*path, index), problems))
         return INVALID if any(item is INVALID for item in items) else tuple(items)
 
     def _hint(self, value: object) -> str | None:
@@ -69,9 +73,11 @@ class MapOf:
     def check(self, value: object, path: KeyPath, problems: Problems) -> Any:
         if not isinstance(value, dict):
             return report_unexpected(self, value, path, problems)
-        parsed = {
-            str(key): self.value.check(item, (*path, key), problems) for key, item in value.items()
-        }
+        parsed = {}
+        for key, item in value.items():
+            if problems.is_full:
+                return INVALID
+            parsed[str(key)] = self.value.check(item, (*path, key), problems)
         return INVALID if any(item is INVALID for item in parsed.values()) else parsed
 
     def schema(self) -> JsonSchema:

@@ -49,6 +49,7 @@ def _check_roles(data: DataSpec, problems: Problems) -> None:
         "sample_weight": weight,
     }
     for key, names in lists.items():
+        seen: set[str] = set()
         for index, name in enumerate(names):
             path: KeyPath = ("data", key)
             if isinstance(getattr(data, key), tuple):
@@ -57,8 +58,9 @@ def _check_roles(data: DataSpec, problems: Problems) -> None:
             if first != key and (first, key) != ("target", "inputs" if data.window else None):
                 message = f"column {name!r} stands under both {first} and {key}"
                 problems.add(path, message, hint="keep it in one of them")
-            elif names.index(name) != index:
+            elif name in seen:
                 problems.add(path, f"column {name!r} stands twice", hint="name it once")
+            seen.add(name)
 
 
 def _check_text_format(data: DataSpec, problems: Problems) -> None:

@@ -143,15 +143,16 @@ def _head(
 
 def _ends_sequence(index: int, layers: tuple[LayerSpec, ...], graph: Graph) -> bool:
     """Tell whether what a layer takes is certainly one row of numbers instead of a sequence."""
-    before = graph.sources[index]
-    if before is None or len(before) != 1 or not isinstance(before[0], int):
-        return False
-    layer = layers[before[0]]
-    if layer.component.name in _RECURRENT:
-        return not layer.argument("return_sequences")
-    if layer.component.name in _SAME_UNITS | {"Dense"}:
-        return _ends_sequence(before[0], layers, graph)
-    return layer.component.name in _ENDS_SEQUENCE
+    while True:
+        before = graph.sources[index]
+        if before is None or len(before) != 1 or not isinstance(before[0], int):
+            return False
+        index = before[0]
+        layer = layers[index]
+        if layer.component.name in _RECURRENT:
+            return not layer.argument("return_sequences")
+        if layer.component.name not in _SAME_UNITS | {"Dense"}:
+            return layer.component.name in _ENDS_SEQUENCE
 
 
 def _activation_of(layer: LayerSpec) -> str | None:

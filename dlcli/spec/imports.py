@@ -8,6 +8,8 @@ from dlcli.spec import catalog
 from dlcli.spec.catalog import Argument, Entry
 from dlcli.spec.problems import Problems
 
+MOST_BYTES = 1_000_000
+"""Classes are written by hand."""
 REGISTERED = "register_keras_serializable"
 _BASES = {
     "Layer": "layer",
@@ -31,9 +33,12 @@ def imported_entries(files: tuple[str, ...], problems: Problems) -> dict[tuple[s
     for index, file in enumerate(files):
         path = ("imports", index)
         try:
-            tree = ast.parse(Path(file).read_text(encoding="utf-8"))
+            tree = ast.parse(_text_of(Path(file)))
         except (OSError, UnicodeDecodeError):
             problems.add(path, f"there is no Python file {file}")
+            continue
+        except (RecursionError, MemoryError):
+            problems.add(path, f"{Path(file).name} is nested too deeply to be read")
             continue
         except (SyntaxError, ValueError) as error:
             line = getattr(error, "lineno", None)
@@ -56,6 +61,14 @@ def imported_entries(files: tuple[str, ...], problems: Problems) -> dict[tuple[s
                 )
             found[entry.kind, entry.name] = entry
     return found
+
+
+def _text_of(path: Path) -> str:
+    with path.open("rb") as file:
+        content = file.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise ValueError(f"more than {MOST_BYTES:,} bytes")
+    return content.decode()
 
 
 def _entries(tree: ast.Module) -> Iterator[Entry]:

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from dlcli.spec.blocks import Blocks, connect_blocks
+from dlcli.spec.blocks import Blocks, check_size, connect_blocks
 from dlcli.spec.components import ComponentSpec
 from dlcli.spec.experiment import RunSpec
 from dlcli.spec.heads import Head, find_heads, with_units
@@ -33,6 +33,8 @@ def resolve_network(spec: RunSpec, problems: Problems | None = None) -> Network:
     before = len(problems.found)
     graph = connect(spec.layers, spec.data, problems)
     blocks = connect_blocks(spec.blocks, spec.layers, problems)
+    if len(problems.found) == before:
+        check_size(spec.blocks, spec.layers, problems)
     is_sound = len(problems.found) == before
     # A block that contains itself ends in no layer.
     known = spec.blocks if is_sound else {}

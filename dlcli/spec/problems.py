@@ -5,8 +5,16 @@ import json
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from dlcli.spec.catalog import Entry
+
+_MOST_CHARACTERS = 1000
+_MOST_CHOICES = 10_000
+"""Names beyond these bounds are compared with no others: that takes minutes and helps nobody."""
+
+MOST_FOUND = 300
+"""With this many problems it is not worth looking for more."""
 
 KeyPath = tuple[str | int, ...]
 
@@ -48,6 +56,11 @@ class Problems:
             Problem(path=path, message=message, hint=hint, on_key=on_key, missing=missing)
         )
 
+    @property
+    def is_full(self) -> bool:
+        """Tell whether there are more problems than will ever be shown, so that checks may stop."""
+        return len(self.found) >= MOST_FOUND
+
     def within(self, path: KeyPath) -> bool:
         """Tell whether something at or below `path` is already known to be wrong."""
         return any(problem.path[: len(path)] == path for problem in self.found)
@@ -58,6 +71,14 @@ class Problems:
 
 def closest(name: str, choices: Iterable[str]) -> str | None:
     """Return the one choice that `name` most likely meant, or None."""
+    return _closest(name, tuple(choices))
+
+
+@lru_cache(maxsize=256)
+def _closest(name: str, choices: tuple[str, ...]) -> str | None:
+    # A long list of the same mistake is looked up once.
+    if len(name) > _MOST_CHARACTERS or len(choices) > _MOST_CHOICES:
+        return None
     by_folded = {_fold(choice): choice for choice in choices}
     exact = by_folded.get(_fold(name))
     if exact is not None:

@@ -17,7 +17,9 @@ def raise_problems(problems: Problems, source: Source) -> None:
     placed.sort(key=lambda pair: _order(pair[0], source))
     texts = list(dict.fromkeys(_format(place, problem) for place, problem in placed))
     if len(texts) > MAX_SHOWN:
-        texts[MAX_SHOWN:] = [f"{source.file}: and {len(texts) - MAX_SHOWN} more problems"]
+        more = len(texts) - MAX_SHOWN
+        least = "at least " if problems.is_full else ""
+        texts[MAX_SHOWN:] = [f"{source.file}: and {least}{more} more problems"]
     raise SpecError(
         "\nerror: ".join(texts),
         problems=list(dict.fromkeys(_located(place, problem) for place, problem in placed)),

@@ -8,6 +8,9 @@ from typing import Any
 from dlcli.spec.fields import INVALID, Field, JsonSchema, report_unexpected
 from dlcli.spec.problems import KeyPath, Problems, closest, join_names, suggest
 
+_MOST_ADVISED = 100
+"""Unknown keys for which the nearest known one is looked up; more of them are never shown."""
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -73,6 +76,11 @@ class Section:
         """Report keys that are none of this section's; return those that they were meant to be."""
         settings = self.settings()
         unknown = [str(key) for key in value if key not in settings]
+        for key in unknown[_MOST_ADVISED:]:
+            if problems.is_full:
+                break
+            problems.add((*path, key), f"unknown key {key!r}{_inside(path)}", on_key=True)
+        unknown = unknown[:_MOST_ADVISED]
         for key in unknown:
             hint = suggest(key, settings)
             if closest(key, settings) is None:

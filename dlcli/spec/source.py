@@ -25,6 +25,7 @@ MAX_NODES = 50_000
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_UNWRITABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def read_source(path: Path) -> Source:
@@ -42,13 +43,15 @@ def read_text(path: Path) -> str:
     try:
         if path.is_dir():
             raise SpecError(f"{path} is a folder; expected a YAML file")
-        size = path.stat().st_size
-        content = path.read_bytes() if size <= MAX_BYTES else b""
+        with path.open("rb") as file:
+            # What is no regular file tells no size.
+            content = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise SpecError(f"{path}: no such file", hint=neighbour_hint(path)) from None
     except OSError as error:
         raise refusal(error, path, "cannot be read", SpecError) from None
-    if size > MAX_BYTES:
+    if len(content) > MAX_BYTES:
+        size = max(path.stat().st_size, len(content))
         raise SpecError(
             f"{path}: {size:,} bytes; a config has at most {MAX_BYTES:,}",
             hint="is this a data file? name it under data.source",
@@ -176,6 +179,7 @@ class _Composer:
 
     def _scalar(self, event: Any) -> None:
         self._refuse_tag(event)
+        self._refuse_unwritable(event)
         if self._awaits_key():
             self._take_key(event, self._place(event))
             return
@@ -277,6 +281,14 @@ class _Composer:
                 f"tag {tag!r} is not allowed",
                 self._place(event),
                 hint="write the plain value",
+            )
+
+    def _refuse_unwritable(self, event: Any) -> None:
+        """Refuse what an escape in quotes can say and no file name or text file can hold."""
+        found = _UNWRITABLE.search(event.value)
+        if found is not None:
+            raise self._error(
+                f"character {found.group()!r} cannot be in a text", self._place(event)
             )
 
     def _place(self, event: Any) -> Place:

@@ -135,5 +135,5 @@ def test_what_cannot_be_compared_says_why(runs_folder):
     with pytest.raises(RunError, match="predict nothing in common: concrete/001 predicts"):
         compare(["concrete/001", "concrete/002"])
     (run / "metrics.json").write_text("{}")
-    with pytest.raises(RunError, match=r"metrics\.json has no 'parts'"):
+    with pytest.raises(RunError, match=r"metrics\.json: 'parts' is missing"):
         compare(["concrete/001", "concrete/002"])

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
 from dlcli.data.cells import cell_text
+from dlcli.data.table import repeated
 from dlcli.errors import DataError
 from dlcli.spec.data import (
     ZCA_EPSILON,
@@ -207,7 +208,7 @@ def _category_names(name: str, own: ColumnSpec) -> tuple[str, ...] | None:
     if own.categories is None:
         return None
     names = tuple(cell_text(category) for category in own.categories)
-    repeated = [category for category in names if names.count(category) > 1]
-    if repeated:
-        raise DataError(f"column {name!r}: `categories` lists {repeated[0]!r} twice")
+    twice = repeated(names)
+    if twice is not None:
+        raise DataError(f"column {name!r}: `categories` lists {twice!r} twice")
     return names

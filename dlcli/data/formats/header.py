@@ -5,9 +5,18 @@ from collections.abc import Sequence
 from dlcli.data.readers import looks_headerless
 from dlcli.errors import DataError
 
+MOST_COLUMNS = 20_000
+"""More of them take minutes to look through one by one, and each has settings of its own."""
+
 
 def column_names(cells: Sequence[str], *, file: str) -> list[str]:
     """Return the names as written; a nameless column is `column N`. Raises on a repeated name."""
+    if len(cells) > MOST_COLUMNS:
+        raise DataError(
+            f"{file} has {len(cells):,} columns; at most {MOST_COLUMNS:,} are read",
+            hint="are rows and columns exchanged? long rows of numbers belong into a file of arrays, "
+            "such as .npz",
+        )
     names = [cell or f"column {number}" for number, cell in enumerate(cells, start=1)]
     first: dict[str, int] = {}
     for number, name in enumerate(names, start=1):

@@ -13,7 +13,7 @@ from dlcli.data.cells import column_of, join_columns
 from dlcli.data.formats.header import given_names
 from dlcli.data.formats.stream import Utf8Stream
 from dlcli.data.readers import ReadOptions
-from dlcli.data.table import Origin, Table
+from dlcli.data.table import Origin, Table, repeated
 from dlcli.errors import DataError
 
 HAS_TYPES = False
@@ -95,9 +95,7 @@ def _object(line: bytes, place: str) -> dict[str, object]:
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     value = dict(pairs)
     if len(value) != len(pairs):
-        names = [name for name, _ in pairs]
-        repeated = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {repeated!r} appears twice")
+        raise ValueError(f"the key {repeated(name for name, _ in pairs)!r} appears twice")
     return value
 
 

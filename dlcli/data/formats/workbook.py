@@ -29,7 +29,7 @@ def check_workbook(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(entry.file_size for entry in archive.infolist())
-    except (zipfile.BadZipFile, OSError) as error:
+    except (zipfile.BadZipFile, NotImplementedError, OSError) as error:
         raise DataError(f"{path.name} cannot be opened as a workbook: {error}") from error
     ratio = unpacked / max(path.stat().st_size, 1)
     if unpacked > MAX_UNPACKED_BYTES or (unpacked > _SMALL_BYTES and ratio > MAX_RATIO):
@@ -52,7 +52,15 @@ def unshown_cells(path: Path, sheet: str) -> dict[tuple[int, int], str]:
             if member is None:
                 return {}
             return dict(_scan(archive, member))
-    except (zipfile.BadZipFile, zlib.error, OSError, KeyError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        OSError,
+        KeyError,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+    ) as error:
         raise DataError(f"{path.name} cannot be opened as a workbook: {error}") from error
 
 
