@@ -15,7 +15,7 @@ A key that ends in `?` may be missing; `*` stands for every other key, else thos
 _NUMBER = (int, float)
 _MAYBE = type(None)
 _SCORES = {"*": {"*": (*_NUMBER, list, dict, str, _MAYBE)}}
-_PART = {"rows": int, "keras": {"*": (*_NUMBER, _MAYBE)}, "targets": _SCORES, "intervals?": _SCORES}
+_PART = {"rows": int, "keras": {"*": (*_NUMBER, _MAYBE)}, "targets": _SCORES, "intervals?": dict}
 _LAYER: dict[str, Shape] = {
     "name": str,
     "layer": str,
@@ -70,7 +70,7 @@ OUTPUT: Mapping[str, Shape] = {
 }
 """How an output is read, in `preprocessing.json`."""
 
-_MOST = 2**63
+_MOST_OF: Mapping[type, float] = {bool: 1, int: 2**63, float: 1.797e308}
 
 _CALLED = {
     bool: "true or false",
@@ -99,7 +99,11 @@ def _find(values: object, shape: Shape) -> tuple[str, list[str]] | None:
     if isinstance(shape, type):
         return None if type(values) is shape and shape is not int else _mismatch(values, (shape,))
     if isinstance(shape, tuple):
-        return None if type(values) is float and float in shape else _mismatch(values, shape)
+        return (
+            None
+            if type(values) is float and float in shape and abs(values) <= 1e300
+            else _mismatch(values, shape)
+        )
     if isinstance(shape, list):
         if not isinstance(values, list):
             return _mismatch(values, (list,))
@@ -130,7 +134,7 @@ def _first(items: Iterable[tuple[str, object, Shape]]) -> tuple[str, list[str]] 
 def _mismatch(value: object, kinds: tuple[type, ...]) -> tuple[str, list[str]] | None:
     # A boolean is an int to Python, and nobody means one by it.
     fits = isinstance(value, kinds) and (not isinstance(value, bool) or bool in kinds)
-    if fits and not (isinstance(value, int) and abs(value) > _MOST):
+    if fits and not (isinstance(value, int | float) and not abs(value) <= _MOST_OF[type(value)]):
         return None
     wanted = " or ".join(dict.fromkeys(_CALLED[kind] for kind in kinds))
     given = next(called for kind, called in _CALLED.items() if isinstance(value, kind))

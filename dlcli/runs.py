@@ -2,7 +2,6 @@
 
 import difflib
 import json
-import math
 import os
 import re
 import shutil
@@ -178,7 +177,6 @@ def load_json(path: Path) -> dict[str, Any]:
             path.read_text(encoding="utf-8"),
             object_pairs_hook=record,
             parse_constant=_no_number,
-            parse_float=_finite,
         )
     except FileNotFoundError:
         raise RunError(f"{path} is missing", hint="is this a run folder, copied whole?") from None
@@ -209,13 +207,6 @@ class _Record(dict[str, Any]):
 
 def _no_number(word: str) -> Any:
     raise ValueError(f"{word} is no JSON")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"{text} is no number to compute with")
-    return number
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:
