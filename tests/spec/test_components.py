@@ -186,6 +186,8 @@ def written(entry: Entry, depth: int = 1) -> st.SearchStrategy[Any]:
     return st.fixed_dictionaries(required, optional=optional).map(lambda given: {entry.name: given})
 
 
+# Optimizers that hold optimizers make values that are long to write down.
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_every_component_is_read_and_written_back_the_same(data: st.DataObject) -> None:

@@ -45,6 +45,8 @@ def test_a_run_folder_holds_what_the_design_names(trained_run):
         "model.onnx",
         "predictions.csv",
         "preprocessing.json",
+        "profile.json",
+        "report.html",
     }
 
 
@@ -84,8 +86,10 @@ def test_the_manifest_says_what_ran(trained_run, concrete_csv):
     assert manifest["overrides"] == ["epochs=3"]
     assert manifest["onnx"]["max_difference"] < 1e-3
     assert manifest["data"]["sources"][0]["bytes"] == concrete_csv.stat().st_size
+    # The page shows the manifest, and is made again at any time.
     assert set(manifest["files"]) == {item.name for item in trained_run.path.iterdir()} - {
-        "manifest.json"
+        "manifest.json",
+        "report.html",
     }
 
 
