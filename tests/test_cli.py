@@ -285,11 +285,11 @@ def test_problems_of_a_config_have_their_places_in_json(bad: Path) -> None:
 
 
 def test_what_no_command_foresees_of_the_system_is_no_bug(monkeypatch: pytest.MonkeyPatch) -> None:
-    error = PermissionError(13, "Permission denied", "/root/x")
+    error = PermissionError(13, "Permission denied", "/srv/x")
     monkeypatch.setattr(EXPLAIN, "import_command", raising(error))
     outcome = run("explain", "Dense")
     assert outcome.exit_code == ExitCode.USAGE
-    assert outcome.stderr == "error: /root/x cannot be used: Permission denied\n"
+    assert outcome.stderr == "error: /srv/x cannot be used: Permission denied\n"
 
 
 @pytest.fixture
