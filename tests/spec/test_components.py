@@ -165,6 +165,8 @@ def values_of_word(word: str, argument: Argument, depth: int) -> st.SearchStrate
         nested = [entry for entry in USABLE if entry.kind == word]
         if depth == 0:
             nested = [entry for entry in nested if not any(a.required for a in entry.arguments)]
+        if not nested:
+            return st.nothing()  # as all schedules have arguments that are required
         return st.sampled_from(nested).flatmap(lambda entry: written(entry, depth - 1))
     simple: dict[str, st.SearchStrategy[Any]] = {
         "boolean": st.booleans(),
