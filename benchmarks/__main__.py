@@ -15,7 +15,7 @@ from benchmarks.shipped import measure_shipped
 from benchmarks.streaming import measure_streaming
 from benchmarks.training import measure_training
 
-RESULTS = Path(__file__).with_name("results.md")
+RESULTS = Path(__file__).with_name("results")
 SECTIONS = ("training", "shipped", "streaming", "commands")
 
 
@@ -27,7 +27,7 @@ def read_options(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--problem", metavar="NAME", help="only problems whose name has this part")
     parser.add_argument("--large", action="store_true", help="also ten million rows: 2 GB of disk")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample there")
-    parser.add_argument("--write", action="store_true", help="also write benchmarks/results.md")
+    parser.add_argument("--write", action="store_true", help="also write benchmarks/results/")
     options = parser.parse_args(arguments)
     if options.pairs < 1:
         parser.error("--pairs: expected 1 or more")
@@ -48,25 +48,31 @@ def main() -> None:
         "streaming": lambda: measure_streaming(pairs=options.pairs, large=options.large),
         "commands": lambda: measure_commands(pairs=options.pairs),
     }
-    facts = machine_facts()
-    texts = ["# Measured", f"Pairs of runs a row: {options.pairs}. {format_facts(facts)}"]
-    sys.stdout.write("\n\n".join(texts) + "\n")
     bars: list[Bar] = []
+    facts: dict[str, str] = {}
     samples: dict[str, object] = {}
     for name in [options.only] if options.only else SECTIONS:
+        facts = machine_facts()
         section = measures[name]()
         bars += section.bars
         samples[name] = section.samples
-        texts.append(section.markdown)
-        _show(section.markdown)
-    if bars:
-        texts.append("## Bars\n\n" + format_bars(bars))
-        _show(texts[-1])
+        page = format_page(name, section, facts, pairs=options.pairs)
+        _show(page)
+        if options.write:
+            RESULTS.mkdir(exist_ok=True)
+            (RESULTS / f"{name}.md").write_text(page, encoding="utf-8")
     if options.json is not None:
         values = {"machine": facts, "samples": samples, "bars": [asdict(bar) for bar in bars]}
         options.json.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
-    if options.write:
-        RESULTS.write_text("\n\n".join(texts) + "\n", encoding="utf-8")
+
+
+def format_page(name: str, section: Section, facts: dict[str, str], *, pairs: int) -> str:
+    """Return what is printed of a section, and written into its file."""
+    texts = [f"# Measured: {name}", f"Pairs of runs a row: {pairs}. {format_facts(facts)}"]
+    texts.append(section.markdown)
+    if section.bars:
+        texts.append("## Bars\n\n" + format_bars(section.bars))
+    return "\n\n".join(texts) + "\n"
 
 
 def _show(text: str) -> None:

@@ -324,17 +324,21 @@ class RowCounter:
         self._line = StageLine(quiet=quiet)
         self._started: tuple[float, int] | None = None
 
-    def show(self, rows: int) -> None:
-        """Show the number of rows done so far."""
-        self._line.show(f"{rows:,} rows {self._verb}{self._rate(rows)}")
+    def show(self, rows: int, share: float | None = None) -> None:
+        """Show the number of rows done so far, and when the others will be if `share` is known."""
+        self._line.show(f"{rows:,} rows {self._verb}{self._pace(rows, share)}")
 
-    def _rate(self, rows: int) -> str:
+    def _pace(self, rows: int, share: float | None) -> str:
         """Say the rows per second since the first of them, before which the model is opened."""
         now = time.monotonic()
         if self._started is None:
             self._started = (now, rows)
         began, first = self._started
-        return f", {(rows - first) / max(now - began, 1e-9):,.0f} rows/s" if rows > first else ""
+        if rows <= first:
+            return ""
+        rate = (rows - first) / max(now - began, 1e-9)
+        left = "" if share is None else f", {format_seconds(rows * (1 / share - 1) / rate)} left"
+        return f", {rate:,.0f} rows/s{left}"
 
     def close(self) -> None:
         """End the line."""

@@ -84,7 +84,7 @@ def test_durations_read_like_a_clock(seconds, text):
 
 
 def test_rows_are_counted_with_their_pace(monkeypatch, capsys):
-    clock = iter([0.0, 5.0, 5.0, 7.0, 7.0])
+    clock = iter([0.0, 5.0, 5.0, 7.0, 7.0, 9.0, 9.0])
     monkeypatch.setattr(console, "_errors", Console(stderr=True, force_terminal=True))
     monkeypatch.setattr(console.time, "monotonic", lambda: next(clock))
     counter = RowCounter("predicted", quiet=False)
@@ -93,3 +93,5 @@ def test_rows_are_counted_with_their_pace(monkeypatch, capsys):
     shown = capsys.readouterr().err
     assert "1,000 rows predicted\r" in shown
     assert shown.endswith("5,000 rows predicted, 2,000 rows/s")
+    counter.show(9000, 0.25)
+    assert capsys.readouterr().err.endswith("9,000 rows predicted, 2,000 rows/s, 14 s left")

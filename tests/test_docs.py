@@ -1,6 +1,7 @@
-"""Every piece of a config in docs/ is one that dlcli takes."""
+"""What docs/ says of configs, commands and keys is what dlcli takes."""
 
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -27,3 +28,12 @@ def test_every_schedule_of_the_page_trains(number, tmp_path):
     header, *rows = run.history.read_text(encoding="utf-8").splitlines()
     assert header.endswith(",learning_rate")
     assert len(rows) == 2
+
+
+PAGES = runpy.run_path(str(REPOSITORY / "scripts" / "generate_reference.py"))["PAGES"]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_reference_is_the_one_of_today(name):
+    written = (REPOSITORY / "docs" / "reference" / name).read_text(encoding="utf-8")
+    assert written == PAGES[name](), "run `python scripts/generate_reference.py`"

@@ -1,6 +1,7 @@
 """The real entry point as a shell starts it: signals, streams, and what never reaches the terminal."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from dlcli.runs import RunFolder
 pytestmark = pytest.mark.slow
 
 REPOSITORY = Path(__file__).parents[1]
+CSV = REPOSITORY / "datasets" / "concrete.csv"
 STAGES = {
     "reading the data",
     "loading Keras on tensorflow",
@@ -32,6 +34,18 @@ def _start(arguments, cwd):
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def _finished(arguments, cwd, prefix):
+    finished = subprocess.run(
+        [*prefix, sys.executable, "-m", "dlcli", *arguments],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return finished.returncode, finished.stderr
 
 
 def _endless(concrete_config):
@@ -71,6 +85,51 @@ def test_a_second_signal_leaves_at_once_and_leaves_nothing(tmp_path, concrete_co
     process.communicate(timeout=60)
     assert process.returncode == 130
     assert [item.name for item in (tmp_path / "runs").rglob("*")] in ([], ["concrete"])
+
+
+def test_a_signal_while_the_run_is_written_leaves_no_half_of_it(tmp_path, concrete_config):
+    command = ["train", str(concrete_config), "--set", "epochs=3000", "--set", "callbacks=[]"]
+    process = _start([*command, "--out", "run"], tmp_path)
+    for line in process.stderr:
+        if line.startswith("saving"):
+            break
+    process.send_signal(signal.SIGTERM)
+    began = time.monotonic()
+    _, err = process.communicate(timeout=60)
+    assert time.monotonic() - began < 5
+    assert process.returncode == 130, err
+    assert not (tmp_path / "run").exists()
+    process = _start([*command, "--out", "run", "--resume"], tmp_path)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert [item.name for item in tmp_path.iterdir()] == ["run"]
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs util-linux")
+def test_a_folder_that_may_not_be_written_is_told(tmp_path, concrete_config, trained_run):
+    """As root without the right to pass over permissions, which any other user lacks."""
+    powerless = ["setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override"]
+    prefix = powerless if os.getuid() == 0 else []
+    shut = tmp_path / "shut"
+    shut.mkdir()
+    run = shutil.copytree(trained_run.path, shut / "runs" / "concrete" / "001")
+    before = {file: file.read_bytes() for file in run.rglob("*") if file.is_file()}
+    for folder in (shut / "runs" / "concrete", shut / "runs", shut):
+        folder.chmod(0o555)
+    train = ["train", str(concrete_config)]
+    told = [
+        _finished([*train, "--set", "epochs=1"], shut, prefix),
+        _finished(["predict", "concrete", "--data", str(CSV), "--out", "p.csv"], shut, prefix),
+        _finished(["report", "concrete", "--out", "r.html"], shut, prefix),
+    ]
+    for folder in (shut, shut / "runs", shut / "runs" / "concrete"):
+        folder.chmod(0o755)
+    assert [code for code, _ in told] == [6, 4, 6]
+    assert all("ermission denied" in err and "Traceback" not in err for _, err in told), told
+    assert {file: file.read_bytes() for file in run.rglob("*") if file.is_file()} == before
+    assert sorted(item.name for item in shut.rglob("*") if run not in item.parents) == [
+        *("001", "concrete", "runs")
+    ]
 
 
 def test_only_our_own_lines_reach_the_terminal(tmp_path, concrete_config):

@@ -3,8 +3,8 @@
 import json
 import re
 import textwrap
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dlcli.errors import UsageError
@@ -28,6 +28,8 @@ class Reference:
     path: str | None = None
     aliases: tuple[str, ...] = ()
     arguments: tuple[Argument, ...] = ()
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """Of a mapping of the grammar: its keys, and what each is for."""
     refused: str | None = None
     example: str = ""
     note: str = ""
@@ -63,6 +65,10 @@ SECTIONS: dict[str, type] = {
 
 def find_keys(name: str) -> Iterator[Reference]:
     """Find a key of the config, by its own name or by its whole path."""
+    if name == "config":
+        yield Reference(
+            kind="the whole file", name=name, description="A config.", keys=_keys_of("")
+        )
     for prefix, section in SECTIONS.items():
         for key, setting in Section(section).settings().items():
             if name in (key, prefix + key):
@@ -70,7 +76,16 @@ def find_keys(name: str) -> Iterator[Reference]:
                     kind="key of a config",
                     name=prefix + key,
                     description=f"{setting.help} Expected: {setting.kind.expectation}.",
+                    keys=_keys_of(f"{prefix}{key}.") or _keys_of(f"{prefix}{key}.NAME."),
                 )
+
+
+def _keys_of(prefix: str) -> dict[str, str]:
+    """Return what the keys of a mapping of the grammar are for, none where there is no such one."""
+    section = SECTIONS.get(prefix)
+    if section is None:
+        return {}
+    return {key: setting.help for key, setting in Section(section).settings().items()}
 
 
 def find_grammar(name: str) -> Iterator[Reference]:
@@ -192,6 +207,8 @@ def format_reference(reference: Reference) -> str:
         lines.append(f"  Also written: {', '.join(reference.aliases)}")
     if reference.refused:
         lines.append(f"  Cannot be used in a config: {reference.refused}.")
+    if reference.keys:
+        lines += ["", "Keys", *(f"  {key}: {text}" for key, text in reference.keys.items())]
     if reference.arguments:
         lines += ["", "Arguments"]
         lines += [line for item in reference.arguments for line in format_argument(item)]
@@ -258,6 +275,7 @@ def describe(reference: Reference) -> dict[str, Any]:
         "description": reference.description,
         "keras": reference.path,
         "aliases": list(reference.aliases),
+        "keys": dict(reference.keys),
         "refused": reference.refused,
         "arguments": [describe_argument(item) for item in reference.arguments],
         "example": reference.example or None,

@@ -16,6 +16,7 @@ from dlcli.commands.forecast import Forecast, forecast_blocks, open_forecast, re
 from dlcli.commands.prediction_columns import as_arrow, prediction_columns
 from dlcli.data.arrays import is_array_column
 from dlcli.data.readers import STDIN, read_blocks, suffix_of
+from dlcli.data.reading_progress import ReadingProgress
 from dlcli.data.sources import resolve_source
 from dlcli.data.table import Table
 from dlcli.data.writers import check_writable, open_writer
@@ -25,6 +26,9 @@ from dlcli.spec.problems import suggest
 
 TEXT_SUFFIXES = {"", ".csv", ".csv.gz", ".tsv", ".tsv.gz"}
 """Outputs whose cells are text anyway; standard output is CSV."""
+
+OnRows = Callable[[int, float | None], None]
+"""Told the rows that are predicted, and the share of the file that is read, None where that is not known."""
 
 BLOCK_ROWS = 65536
 """Rows read, predicted and written at a time: some tens of megabytes for a wide table."""
@@ -55,7 +59,7 @@ def predict(
     force: bool = False,
     latest: bool = False,
     threads: int | None = None,
-    on_rows: Callable[[int], None] = lambda rows: None,
+    on_rows: OnRows = lambda rows, share: None,
 ) -> Predicted:
     """Predict the rows of `data` (`-`: CSV on stdin) into `out` (`-`: CSV on stdout).
 
@@ -80,6 +84,8 @@ def predict(
             "--latest is for networks that read sequences, and this one reads single rows",
             hint="leave it out",
         )
+    progress = ReadingProgress([file])
+    options = replace(options, on_bytes=progress.take)
     blocks = read_blocks(file, options, rows=_block_rows(bundle))
     rows = skipped = 0
     # Closed at once where a row is refused, and not when the error is forgotten.
@@ -89,7 +95,7 @@ def predict(
             output.write(predicted)
             rows += block.num_rows
             skipped += block.num_rows - kept
-            on_rows(rows)
+            on_rows(rows, progress.share)
     return Predicted(rows=rows, without_prediction=skipped, out=out)
 
 
@@ -98,14 +104,14 @@ def _write(
     forecast: Forecast,
     scorer: AnyScorer,
     ids: tuple[str, ...],
-    on_rows: Callable[[int], None],
+    on_rows: OnRows,
 ) -> Predicted:
     rows = 0
     with _Output(out) as output:
         for block in forecast_blocks(forecast, scorer, ids):
             output.write(block)
             rows += block.num_rows
-            on_rows(rows)
+            on_rows(rows, None)
     return Predicted(
         rows=rows,
         without_prediction=0,

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from dlcli.data.keeping import keep_preprocessing
 from dlcli.data.parts import part_files, split_cells
 from dlcli.data.preprocessing import Applied, Preprocessing
 from dlcli.data.readers import check_options_apply, read_table, type_frame
+from dlcli.data.reading_progress import ReadingProgress
 from dlcli.data.reading_settings import with_registry
 from dlcli.data.roles import plan_columns, resolve_roles
 from dlcli.data.room import check_arrays_fit
@@ -130,7 +131,9 @@ def prepare_dataset(
     else:
         check_options_apply(paths, options)
         with _named_by("data.source"):
-            table = read_table(paths, options)
+            table = read_table(
+                paths, replace(options, on_bytes=ReadingProgress(paths, on_stage).take)
+            )
     roles = resolve_roles(spec, table)
     planned = plan_columns(spec, table, roles, class_targets=class_targets)
     cells = _checked(read_cells(table, planned, on_stage))
@@ -228,7 +231,8 @@ def _checked(cells: Cells) -> Cells:
 def _read_part(
     paths: list[Path], preprocessing: Preprocessing, on_stage: OnStage
 ) -> tuple[Cells, Rows]:
-    table = read_table(paths, preprocessing.read_options)
+    progress = ReadingProgress(paths, on_stage)
+    table = read_table(paths, replace(preprocessing.read_options, on_bytes=progress.take))
     cells = _checked(preprocessing.read(table, with_targets=True, on_stage=on_stage))
     return cells, cells.kept
 

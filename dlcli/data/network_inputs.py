@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from dlcli.data.columns.tensor import FEATURES, InputSpec
 from dlcli.data.dataset import Dataset
+from dlcli.data.room import check_network_fits
 from dlcli.spec.blocks import every_layer
 from dlcli.spec.run import RunSpec
 from dlcli.spec.shapes.check import check_shapes
@@ -20,7 +21,10 @@ LOOKUPS = {"Embedding", "ReversibleEmbedding", "CategoryEncoding"}
 
 
 def check_network(spec: RunSpec, dataset: Dataset) -> None:
-    """Check the layers of `spec` against the shapes of the dataset's inputs; raises SpecError."""
+    """Check the layers of `spec` against the shapes of the dataset's inputs and against memory.
+
+    Raises SpecError.
+    """
     tensors = input_tensors(dataset.preprocessing.input_specs)
     layers = every_layer(spec.layers, spec.blocks)
     takes_codes = any(layer.component.name in LOOKUPS for layer in layers)
@@ -28,7 +32,7 @@ def check_network(spec: RunSpec, dataset: Dataset) -> None:
         parts = [part for part in (dataset.train, dataset.validation, dataset.test) if part]
         codes = _largest_code([part.inputs[FEATURES] for part in parts])
         tensors[FEATURES] = replace(tensors[FEATURES], codes=codes, is_whole=codes is not None)
-    check_shapes(spec, tensors)
+    check_network_fits(spec, check_shapes(spec, tensors), rows=dataset.train.num_rows)
 
 
 def input_tensors(inputs: Mapping[str, InputSpec]) -> dict[str, Tensor]:

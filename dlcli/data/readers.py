@@ -1,7 +1,7 @@
 """Files to tables: the suffix table, and the types that the cells of all files agree on."""
 
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -64,6 +64,8 @@ class ReadOptions:
     file whose first row they do not fit is read by what it shows itself."""
     as_written: bool = False
     """Keep the cells of text files as they are written, for whoever passes them on."""
+    on_bytes: Callable[[int], None] | None = None
+    """Told how many bytes more were taken from a text file, as they are."""
 
 
 # Settings that only some formats know; elsewhere they would be ignored without a word.

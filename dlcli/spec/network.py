@@ -14,6 +14,7 @@ from dlcli.spec.problems import KeyPath, Problems
 from dlcli.spec.shapes.inputs import declared_inputs
 from dlcli.spec.shapes.outputs import check_outputs
 from dlcli.spec.shapes.trace import Tracer
+from dlcli.spec.shapes.weights import Sizes
 from dlcli.spec.training import metric_log_name, snake_case
 
 
@@ -44,7 +45,12 @@ def resolve_network(spec: RunSpec, problems: Problems | None = None) -> Network:
     if is_sound:
         inputs = declared_inputs(spec.data)
         tracer = Tracer(
-            layers=spec.layers, graph=graph, inputs=inputs, blocks=blocks, problems=problems
+            layers=spec.layers,
+            graph=graph,
+            inputs=inputs,
+            blocks=blocks,
+            problems=problems,
+            sizes=Sizes(),
         )
         tensors = tracer.trace()
         check_outputs(heads, spec, [tensor.shape for tensor in tensors], graph, problems)

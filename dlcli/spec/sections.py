@@ -7,6 +7,7 @@ from typing import Any
 
 from dlcli.spec.fields import INVALID, Field, JsonSchema, report_unexpected
 from dlcli.spec.problems import KeyPath, Problems, closest, join_names, suggest
+from dlcli.spec.renamed import RENAMED
 
 _MOST_ADVISED = 100
 """Unknown keys for which the nearest known one is looked up; more of them are never shown."""
@@ -81,15 +82,18 @@ class Section:
                 break
             problems.add((*path, key), f"unknown key {key!r}{_inside(path)}", on_key=True)
         unknown = unknown[:_MOST_ADVISED]
+        meant = {key: RENAMED.get((*path, key)) or closest(key, settings) for key in unknown}
         for key in unknown:
             hint = suggest(key, settings)
-            if closest(key, settings) is None:
+            if (*path, key) in RENAMED:
+                hint = f"it is called {meant[key]!r} here; `dlcli upgrade` renames it in the file"
+            elif meant[key] is None:
                 listed = join_names(name for name in settings if name not in value)
                 hint = problems.homes.get(key, f"choose from {listed}")
                 problems.misplaced.update({key} & problems.homes.keys())
             message = f"unknown key {key!r}{_inside(path)}"
             problems.add((*path, key), message, hint=hint, on_key=True)
-        return {closest(key, settings) for key in unknown}
+        return set(meant.values())
 
     def schema(self) -> JsonSchema:
         settings = self.settings()

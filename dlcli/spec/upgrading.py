@@ -9,22 +9,8 @@ from dlcli.errors import SpecError
 from dlcli.spec.experiment import GRAMMAR_VERSION
 from dlcli.spec.places import Place, Source, format_problem
 from dlcli.spec.problems import KeyPath
+from dlcli.spec.renamed import RENAMED
 from dlcli.spec.source import parse_source
-
-RENAMED: dict[KeyPath, str] = {
-    ("random_state",): "seed",
-    ("num_epochs",): "epochs",
-    ("data", "file"): "source",
-    ("data", "path"): "source",
-    ("data", "labels"): "target",
-    ("data", "label"): "target",
-    ("data", "features"): "inputs",
-    ("data", "split", "test_size"): "test",
-    ("data", "split", "validation_size"): "validation",
-    ("data", "split", "random_state"): "seed",
-}
-"""Keys of other programs that mean the same here, and what they are called; nothing else moves."""
-
 
 _NEWLINE = "\n"
 

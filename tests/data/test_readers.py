@@ -491,6 +491,27 @@ def test_error_cells_and_lost_formulas_are_not_taken_for_empty(tmp_path: Path) -
     assert read(tmp_path / "a.xlsx", missing_values=("#N/A",)).column("a").to_pylist() == [1, None]
 
 
+def test_a_hidden_sheet_is_read_only_when_it_is_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "a.xlsx"
+    workbook = openpyxl.load_workbook(save_workbook(path, Notes=[["n"], [9]], Data=[["a"], [1]]))
+    workbook["Notes"].sheet_state = "hidden"
+    workbook.active = 1
+    workbook.save(path)
+    assert read(path).names == ["a"]
+    assert read(path, sheet="Notes").names == read(path, sheet=1).names == ["n"]
+    workbook["Data"].sheet_state = "veryHidden"
+    workbook.save(path)
+    assert read(path).names == ["n"]
+
+
+def test_merged_cells_are_filled_once_and_missing_elsewhere(tmp_path: Path) -> None:
+    path = save_workbook(tmp_path / "a.xlsx", S=[["kind", "y"], ["big", 1], ["", 2], ["small", 3]])
+    workbook = openpyxl.load_workbook(path)
+    workbook["S"].merge_cells("A2:A3")
+    workbook.save(path)
+    assert read(path).column("kind").to_pylist() == ["big", None, "small"]
+
+
 def test_a_workbook_without_header_takes_its_names_from_the_config(tmp_path: Path) -> None:
     path = save_workbook(tmp_path / "a.xlsx", S=[[1, "x"], [2, "y"]])
     table = read(path, header=["a", "b"])

@@ -2,8 +2,6 @@
 
 import importlib
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -825,13 +823,5 @@ def test_backup_and_restore_goes_on_where_it_stopped(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="starts the other backend itself")
 @pytest.mark.slow
-def test_all_of_this_holds_on_jax() -> None:
-    pytest.importorskip("jax")
-    finished = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", __file__],
-        env=os.environ | {"DLCLI_TEST_BACKEND": "jax"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert finished.returncode == 0, finished.stdout[-4000:]
+def test_all_of_this_holds_on_jax(run_module_on_jax: Callable[[], None]) -> None:
+    run_module_on_jax()

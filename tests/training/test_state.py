@@ -1,8 +1,6 @@
 """Trainings cut off and gone on with, against those that were not; DLCLI_TEST_BACKEND chooses."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -379,13 +377,5 @@ def test_saving_takes_its_share_of_the_time_at_most(monkeypatch: pytest.MonkeyPa
 
 @tensorflow_only
 @pytest.mark.slow
-def test_all_of_it_on_jax() -> None:
-    pytest.importorskip("jax")
-    finished = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", __file__],
-        env=os.environ | {"DLCLI_TEST_BACKEND": "jax"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert finished.returncode == 0, finished.stdout[-4000:]
+def test_all_of_this_holds_on_jax(run_module_on_jax: Callable[[], None]) -> None:
+    run_module_on_jax()

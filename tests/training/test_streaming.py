@@ -2,11 +2,9 @@
 
 import gc
 import os
-import subprocess
-import sys
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -352,13 +350,5 @@ def test_the_command_streams_and_its_manifest_says_so(
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="starts the other backend itself")
 @pytest.mark.slow
-def test_all_of_this_holds_on_jax() -> None:
-    pytest.importorskip("jax")
-    finished = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", __file__],
-        env=os.environ | {"DLCLI_TEST_BACKEND": "jax"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert finished.returncode == 0, finished.stdout[-4000:]
+def test_all_of_this_holds_on_jax(run_module_on_jax: Callable[[], None]) -> None:
+    run_module_on_jax()

@@ -82,9 +82,12 @@ def read_cells(
 ) -> Cells:
     """Read the planned columns and settle their bad cells; raises DataError for what is refused.
 
-    `on_stage` is told how far the reading of images is.
+    `on_stage` is told which column is looked at, and how far the reading of images is.
     """
-    columns = {p.name: _read(table, p.settings, on_stage) for p in planned}
+    columns = {}
+    for number, plan in enumerate(planned, 1):
+        on_stage(f"reading the data: column {number:,} of {len(planned):,}")
+        columns[plan.name] = _read(table, plan.settings, on_stage)
     is_dropped = np.zeros(table.num_rows, dtype=bool)
     dropped: dict[str, dict[str, int]] = {}
     for plan in planned:

@@ -211,7 +211,13 @@ def _open(
         raw = io.BytesIO(source) if isinstance(source, bytes) else source
     try:
         gzipped = path.suffix.lower() == ".gz"
-        yield Utf8Stream(raw, name=_name(path), encoding=options.encoding, gzipped=gzipped)
+        yield Utf8Stream(
+            raw,
+            name=_name(path),
+            encoding=options.encoding,
+            gzipped=gzipped,
+            on_bytes=options.on_bytes,
+        )
     finally:
         if isinstance(source, Path):
             raw.close()

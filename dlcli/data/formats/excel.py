@@ -58,7 +58,7 @@ def _open_sheet(
     if not names:
         raise DataError(f"{path.name} has no sheets")
     if wanted is None:
-        return workbook.get_sheet_by_index(0)
+        return workbook.get_sheet_by_name(_first_in_sight(workbook))
     if isinstance(wanted, int):
         if not 1 <= wanted <= len(names):
             raise DataError(
@@ -71,6 +71,17 @@ def _open_sheet(
             f"{path.name} has no sheet {wanted!r}", hint=f"its sheets are {', '.join(names)}"
         )
     return workbook.get_sheet_by_name(wanted)
+
+
+def _first_in_sight(workbook: python_calamine.CalamineWorkbook) -> str:
+    """Return the first sheet of cells that whoever opens the file sees, else the first one."""
+    shown = (
+        sheet.name
+        for sheet in workbook.sheets_metadata
+        if sheet.visible is python_calamine.SheetVisibleEnum.Visible
+        and sheet.typ is python_calamine.SheetTypeEnum.WorkSheet
+    )
+    return next(shown, workbook.sheet_names[0])
 
 
 def _place(rows: list[list[object]], row: int, number: int, text: str) -> None:

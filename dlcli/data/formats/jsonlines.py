@@ -47,7 +47,13 @@ def read_blocks(path: Path, options: ReadOptions, *, rows: int) -> Iterator[Tabl
 def _blocks(path: Path, options: ReadOptions, *, rows: int) -> Iterator["_Block"]:
     with path.open("rb") as raw:
         gzipped = path.suffix.lower() == ".gz"
-        stream = Utf8Stream(raw, name=path.name, encoding=options.encoding, gzipped=gzipped)
+        stream = Utf8Stream(
+            raw,
+            name=path.name,
+            encoding=options.encoding,
+            gzipped=gzipped,
+            on_bytes=options.on_bytes,
+        )
         lines: Iterable[bytes] = io.BufferedReader(_Raw(stream), 1 << 20)
         objects = _objects(lines, path)
         while block := list(islice(objects, rows)):

@@ -3,6 +3,7 @@
 import codecs
 import gzip
 import zlib
+from collections.abc import Callable
 from typing import BinaryIO
 
 from dlcli.errors import DataError
@@ -26,8 +27,19 @@ class Utf8Stream:
 
     closed = False
 
-    def __init__(self, raw: BinaryIO, *, name: str, encoding: str | None, gzipped: bool) -> None:
+    def __init__(
+        self,
+        raw: BinaryIO,
+        *,
+        name: str,
+        encoding: str | None,
+        gzipped: bool,
+        on_bytes: Callable[[int], None] | None = None,
+    ) -> None:
         self._name = name
+        self._file = raw
+        self._on_bytes = on_bytes if raw.seekable() else None
+        self._told = 0
         self._raw = _unzipped(raw, name) if gzipped else raw
         self._zipped = gzipped
         self._pending = b""
@@ -88,9 +100,16 @@ class Utf8Stream:
     def _next(self, size: int) -> bytes:
         # A decoder may hold back every byte of a short read, which is not the end of the file.
         while chunk := self._read_raw(max(size, 16)):
+            self._tell_bytes()
             if piece := self._checked(chunk):
                 return piece
         return self._checked(b"", final=True)
+
+    def _tell_bytes(self) -> None:
+        if self._on_bytes is not None:
+            position = self._file.tell()
+            self._on_bytes(position - self._told)
+            self._told = position
 
     def _read_raw(self, size: int) -> bytes:
         try:

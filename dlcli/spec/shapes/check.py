@@ -10,22 +10,33 @@ from dlcli.spec.report import raise_problems
 from dlcli.spec.shapes.outputs import check_outputs
 from dlcli.spec.shapes.tensor import Tensor
 from dlcli.spec.shapes.trace import Tracer
+from dlcli.spec.shapes.weights import Sizes
 
 
-def check_shapes(spec: RunSpec, inputs: Mapping[str, Tensor]) -> None:
-    """Check every layer against the shapes that the data gives; raises SpecError with all misfits."""
+def check_shapes(spec: RunSpec, inputs: Mapping[str, Tensor]) -> Sizes:
+    """Check every layer against the shapes that the data gives, and return what the network holds.
+
+    Raises SpecError with all misfits.
+    """
     assert spec.origin is not None
     problems = Problems()
     network = resolve_network(spec)
     graph = network.graph
     _check_sources(spec, graph, inputs, problems)
     raise_problems(problems, spec.origin)
+    sizes = Sizes()
     tracer = Tracer(
-        layers=spec.layers, graph=graph, inputs=inputs, blocks=network.blocks, problems=problems
+        layers=spec.layers,
+        graph=graph,
+        inputs=inputs,
+        blocks=network.blocks,
+        problems=problems,
+        sizes=sizes,
     )
     shapes = [tensor.shape for tensor in tracer.trace()]
     check_outputs(network.heads, spec, shapes, graph, problems)
     raise_problems(problems, spec.origin)
+    return sizes
 
 
 def _check_sources(

@@ -11,6 +11,7 @@ from dlcli.spec.shapes.hints import rank_hint
 from dlcli.spec.shapes.shape import Arguments, MisfitError, Shape, format_shape
 from dlcli.spec.shapes.table import RULES
 from dlcli.spec.shapes.tensor import Tensor, take_columns
+from dlcli.spec.shapes.weights import Sizes, count_weights
 
 # What these give holds the codes that they take.
 _KEEP_CODES = {"Flatten", "Identity", "Permute", "RepeatVector", "Reshape"}
@@ -42,13 +43,14 @@ _COUNTS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Tracer:
-    """Follows the tensors of one list of layers; `problems` grows."""
+    """Follows the tensors of one list of layers; `problems` and `sizes` grow."""
 
     layers: tuple[LayerSpec, ...]
     graph: Graph
     inputs: Mapping[str, Tensor]
     blocks: Blocks
     problems: Problems
+    sizes: Sizes
     inside: KeyPath = ("layers",)
 
     def trace(self) -> list[Tensor]:
@@ -61,7 +63,9 @@ class Tracer:
             if origin != index:
                 earlier = [fed[use] for use in range(index) if self.graph.origin(use) == origin]
                 self._check_same_weights(index, fed[index], earlier)
-            made.append(self._apply(index, layer, self.layers[origin].component, fed[index]))
+            # What is shared makes no weights of its own.
+            tracer = self if origin == index else replace(self, sizes=Sizes())
+            made.append(tracer._apply(index, layer, self.layers[origin].component, fed[index]))
         return made
 
     def _taken(self, index: int, made: list[Tensor]) -> list[Tensor]:
@@ -106,6 +110,7 @@ class Tracer:
             inputs={INPUT: taken},
             blocks=self.blocks,
             problems=self.problems,
+            sizes=self.sizes,
             inside=("blocks", name),
         )
         return inner.trace()[-1]
@@ -117,7 +122,7 @@ class Tracer:
         if len(shapes) < len(taken):
             return None
         try:
-            return self._infer(component, shapes)
+            shape = self._infer(component, shapes)
         except MisfitError as misfit:
             hint = misfit.hint
             if misfit.rank is not None:
@@ -131,6 +136,20 @@ class Tracer:
                 on_key=True,
             )
             return None
+        if shape is not None:
+            self._count(index, layer, component, shapes, shape)
+        return shape
+
+    def _count(
+        self,
+        index: int,
+        layer: LayerSpec,
+        component: ComponentSpec,
+        taken: tuple[Shape, ...],
+        shape: Shape,
+    ) -> None:
+        path = layer_path(index, layer, inside=self.inside)
+        self.sizes.add(path, weights=count_weights(component, taken), output=shape)
 
     def _odd_one(self, rank: int, taken: list[Tensor]) -> Tensor:
         """Return the tensor with another number of axes, the first one where there is none."""
