@@ -31,6 +31,10 @@ def show_stages(*, quiet: bool) -> Iterator[Any]:
 
 def dump_json(values: Any) -> str:
     """Format a result for --json; in ASCII where stdout may lack a character."""
+    return json.dumps(values, indent=2, ensure_ascii=not writes_unicode())
+
+
+def writes_unicode() -> bool:
+    """Tell whether stdout takes every character."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    is_unicode = codecs.lookup(encoding).name.startswith("utf")
-    return json.dumps(values, indent=2, ensure_ascii=not is_unicode)
+    return codecs.lookup(encoding).name.startswith("utf")

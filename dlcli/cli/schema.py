@@ -1,12 +1,11 @@
 """The `schema` command."""
 
-import importlib
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from dlcli.cli.lazy import dump_json, import_command, import_console
+from dlcli.cli.lazy import dump_json, import_command, import_console, writes_unicode
 from dlcli.cli.options import Force, repeated
 from dlcli.errors import UsageError
 
@@ -40,11 +39,10 @@ def schema(
     console = import_console()
     if globs and not vscode:
         raise UsageError("--glob says which files an editor checks", hint="add --vscode")
-    if out is None and not vscode:
-        grammar = importlib.import_module("dlcli.spec.schema").build_schema()
-        console.write_result(dump_json(grammar))
-        return
     command = import_command("schema")
+    if out is None and not vscode:
+        console.write_result(command.schema_text(ascii_only=not writes_unicode()))
+        return
     if out is None:
         console.write_result(dump_json(command.vscode_settings(tuple(globs or ()))))
         return

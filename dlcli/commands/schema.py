@@ -34,7 +34,7 @@ def vscode_settings(globs: tuple[str, ...]) -> dict[str, Any]:
 def write_schema(path: Path, *, force: bool = False) -> WrittenSchema:
     """Write the grammar as JSON Schema; raises UsageError where the file exists already."""
     check_output(path, force=force)
-    _write(path, build_schema())
+    _write(path, schema_text())
     return WrittenSchema(schema=path)
 
 
@@ -59,9 +59,9 @@ def write_vscode(folder: Path, globs: tuple[str, ...]) -> WrittenSchema:
     merged = {**present, _KEY: {**schemas, **wanted[_KEY]}}
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / SCHEMA, build_schema())
+    _write(folder / SCHEMA, schema_text())
     if merged != present:
-        _write(settings, merged)
+        _write(settings, json.dumps(merged, indent=2, ensure_ascii=False))
     return WrittenSchema(schema=folder / SCHEMA, settings=settings, is_changed=merged != present)
 
 
@@ -87,7 +87,22 @@ def _by_hand(globs: tuple[str, ...]) -> str:
     return f"add it by hand: {setting}; `dlcli schema --out {FOLDER}/{SCHEMA}` writes the schema"
 
 
-def _write(path: Path, values: Any) -> None:
-    text = json.dumps(values, indent=2, ensure_ascii=False)
+def schema_text(*, ascii_only: bool = False) -> str:
+    """Return the schema as JSON with a line for each definition: indented it is three times as long."""
+    schema = build_schema()
+    lines = {
+        key: json.dumps(value, ensure_ascii=ascii_only)
+        for key, value in schema.items()
+        if key != "$defs"
+    }
+    definitions = ",\n".join(
+        f"{json.dumps(name)}: {json.dumps(value, ensure_ascii=ascii_only)}"
+        for name, value in schema["$defs"].items()
+    )
+    body = ",\n".join(f"{json.dumps(key)}: {text}" for key, text in lines.items())
+    return f'{{\n{body},\n"$defs": {{\n{definitions}\n}}}}'
+
+
+def _write(path: Path, text: str) -> None:
     with written_whole(path) as temporary, writing(path):
         temporary.write_text(f"{text}\n", encoding="utf-8")
