@@ -37,3 +37,12 @@ PAGES = runpy.run_path(str(REPOSITORY / "scripts" / "generate_reference.py"))["P
 def test_the_reference_is_the_one_of_today(name):
     written = (REPOSITORY / "docs" / "reference" / name).read_text(encoding="utf-8")
     assert written == PAGES[name](), "run `python scripts/generate_reference.py`"
+
+
+GOLDEN = REPOSITORY / "tests" / "golden" / "errors"
+ERRORS = (REPOSITORY / "docs" / "errors.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("shown", re.findall(r"```text\n(.*?)```", ERRORS, re.DOTALL))
+def test_every_error_that_is_shown_is_told_in_these_words(shown):
+    assert shown in {path.read_text(encoding="utf-8") for path in GOLDEN.rglob("*.txt")}

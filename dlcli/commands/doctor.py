@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from dlcli import __version__
+from dlcli.memory import available_bytes, show_bytes, total_bytes
 from dlcli.report.blocks import Block, Mark
 
 _LIBRARIES = (
@@ -102,7 +103,7 @@ def _facts() -> Iterator[tuple[str, str]]:
     yield "system", platform.platform()
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     yield "threads", f"{usable} of {os.cpu_count()} cores may be used"
-    yield "memory", _memory()
+    yield "memory", f"{show_bytes(total_bytes())}, {show_bytes(available_bytes())} free"
     yield "disk", f"{shutil.disk_usage(Path()).free / 1e9:,.1f} GB free in {Path.cwd()}"
     download: Any = importlib.import_module("dlcli.data.download")
     cache = download.cache_folder()
@@ -111,19 +112,6 @@ def _facts() -> Iterator[tuple[str, str]]:
     if "DLCLI_DATASETS" in os.environ:
         yield "DLCLI_DATASETS", os.environ["DLCLI_DATASETS"]
     yield "gpu", _gpu()
-
-
-def _memory() -> str:
-    try:
-        pages, size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
-        free = os.sysconf("SC_AVPHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return "unknown"
-    text = f"{pages * size / 1e9:,.1f} GB, {free * size / 1e9:,.1f} GB free"
-    limit = Path("/sys/fs/cgroup/memory.max")
-    if limit.is_file() and (found := limit.read_text().strip()) != "max":
-        text += f", limited to {int(found) / 1e9:,.1f} GB"
-    return text
 
 
 def _gpu() -> str:

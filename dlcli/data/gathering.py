@@ -1,6 +1,5 @@
 """Rows gathered into windows: the tensors of a network that reads sequences."""
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,6 +7,7 @@ from numpy.typing import NDArray
 
 from dlcli.data.windows import Windows
 from dlcli.errors import DataError
+from dlcli.memory import total_bytes
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -40,7 +40,7 @@ def gather_ahead(columns: Arrays, windows: Windows) -> dict[str, NDArray[Any]]:
 def _check_memory(moving: Arrays, windows: Windows) -> None:
     per_row = sum(array[:1].nbytes for array in moving.values())
     needed = per_row * len(windows) * windows.spec.length
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    memory = total_bytes()
     if needed > MEMORY_SHARE * memory:
         raise DataError(
             f"{len(windows):,} windows of {windows.spec.length:,} rows take {needed / 1e9:.1f} GB, "

@@ -1,21 +1,18 @@
-"""Room in this machine's memory, asked for before work that would not fit begins."""
+"""Whether arrays and networks fit into memory, asked before the work begins."""
 
 import math
-import os
-from pathlib import Path
 
 import numpy as np
 
 from dlcli.data.preprocessing import Preprocessing
 from dlcli.errors import DataError
+from dlcli.memory import available_bytes, show_bytes
 from dlcli.spec.components import ComponentSpec
 from dlcli.spec.experiment import RunSpec
 from dlcli.spec.problems import Problems
 from dlcli.spec.report import raise_problems
 from dlcli.spec.shapes.weights import Sizes
 
-_MEMINFO = Path("/proc/meminfo")
-_CGROUP = Path("/sys/fs/cgroup")
 _NUMBER_BYTES = 4
 """Of float32, in which networks train."""
 _KEPT_BY_OPTIMIZER = {
@@ -24,21 +21,6 @@ _KEPT_BY_OPTIMIZER = {
     **dict.fromkeys(("RMSprop", "Adagrad", "Lion", "Muon"), 1),
 }
 """Numbers beside each weight; Keras's `add_optimizer_variables` calls, where no option adds more."""
-
-
-def available_bytes() -> int:
-    """Return the memory that can be had without swapping, within the limit of the container."""
-    found = [_machine_bytes(), _container_bytes()]
-    return min(item for item in found if item is not None)
-
-
-def show_bytes(count: float) -> str:
-    """Show an amount of memory in a unit that leaves few digits."""
-    for unit in ("bytes", "KB", "MB", "GB"):
-        if count < 1000 or unit == "GB":
-            break
-        count /= 1000
-    return f"{count:.0f} {unit}" if count >= 100 or unit == "bytes" else f"{count:.1f} {unit}"
 
 
 def check_arrays_fit(preprocessing: Preprocessing, rows: int) -> None:
@@ -111,26 +93,3 @@ def _kept_by(optimizer: ComponentSpec) -> int:
     if isinstance(inner, ComponentSpec):
         return _kept_by(inner)
     return _KEPT_BY_OPTIMIZER.get(optimizer.name, 0)
-
-
-def _machine_bytes() -> int:
-    try:
-        lines = _MEMINFO.read_text(encoding="ascii").splitlines()
-    except OSError:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    kilobytes = next(line.split()[1] for line in lines if line.startswith("MemAvailable:"))
-    return int(kilobytes) * 1024
-
-
-def _container_bytes() -> int | None:
-    """Return what is left of the limit of this control group; file caches count as free."""
-    try:
-        limit = (_CGROUP / "memory.max").read_text(encoding="ascii").strip()
-        if limit == "max":
-            return None
-        used = int((_CGROUP / "memory.current").read_text(encoding="ascii"))
-        statistics = (_CGROUP / "memory.stat").read_text(encoding="ascii").split()
-        cached = int(statistics[statistics.index("inactive_file") + 1])
-    except (OSError, ValueError):
-        return None
-    return max(0, int(limit) - used + cached)

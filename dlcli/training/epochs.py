@@ -2,7 +2,6 @@
 
 import gc
 import importlib
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcli.errors import RunError
+from dlcli.memory import total_bytes
 from dlcli.training.batches import Arrays, arrange, count_batches, permutation
 from dlcli.training.loop import Loop, LoopAnswer, LoopPlan, plain_rate
 from dlcli.training.memory import empty_aligned
@@ -581,7 +581,7 @@ def _streamed_within(
 
 def default_memory_budget() -> int:
     """Return a quarter of this machine's memory, in bytes."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 4
+    return total_bytes() // 4
 
 
 def _is_quiet_between_epochs(callback: Any) -> bool:

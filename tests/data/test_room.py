@@ -8,8 +8,8 @@ import pytest
 from dlcli.data import room
 from dlcli.data.dataset import prepare_dataset
 from dlcli.data.network_inputs import check_network
-from dlcli.data.room import available_bytes, show_bytes
 from dlcli.errors import DataError, SpecError
+from dlcli.memory import available_bytes
 from dlcli.model.keras_import import load_keras
 from dlcli.spec.components import ComponentSpec
 from dlcli.spec.data import ColumnSpec, DataSpec
@@ -31,14 +31,6 @@ def test_a_column_with_too_many_categories_is_refused_before_it_is_encoded(tmp_p
         prepare_dataset(spec, folder=Path(), seed=0)
     assert "'user' alone makes" in str(caught.value.hint)
     assert "Embedding" in str(caught.value.hint)
-
-
-@pytest.mark.parametrize(
-    ("count", "text"),
-    [(12, "12 bytes"), (1500, "1.5 KB"), (2e9, "2.0 GB"), (412e9, "412 GB"), (5e12, "5000 GB")],
-)
-def test_amounts_are_short(count: float, text: str) -> None:
-    assert show_bytes(count) == text
 
 
 def _spec(folder: Path, *lines: str) -> RunSpec:
