@@ -499,9 +499,6 @@ def test_a_hidden_sheet_is_read_only_when_it_is_asked_for(tmp_path: Path) -> Non
     workbook.save(path)
     assert read(path).names == ["a"]
     assert read(path, sheet="Notes").names == read(path, sheet=1).names == ["n"]
-    workbook["Data"].sheet_state = "veryHidden"
-    workbook.save(path)
-    assert read(path).names == ["n"]
 
 
 def test_merged_cells_are_filled_once_and_missing_elsewhere(tmp_path: Path) -> None:

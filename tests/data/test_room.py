@@ -37,7 +37,7 @@ def _spec(folder: Path, *lines: str) -> RunSpec:
     (folder / "table.csv").write_text("a,b,y\n" + "1,2,3\n4,5,6\n" * 40)
     config = folder / "wide.yaml"
     data = "data: {source: table.csv, target: y, split: {test: 0}}"
-    config.write_text("\n".join([data, *lines, "loss: mse"]) + "\n")
+    config.write_text("\n".join([data, *lines, "loss: mse", "epochs: 1"]) + "\n")
     return load_spec(config)
 
 
