@@ -46,6 +46,7 @@ def _fuzz(name: str, seconds: int, crashes: Path) -> None:
             found.setdefault(_place_of(error), content)
         if time.monotonic() - start > seconds:
             _report(name, counts, found, crashes, time.monotonic() - start)
+            shutil.rmtree(scratch)
             os._exit(0)
 
     scratch = Path(tempfile.mkdtemp(prefix="dlcli-corpus-"))

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -223,8 +224,9 @@ def raising(error: BaseException) -> Callable[[str], Any]:
 
 @pytest.mark.parametrize(("error", "code"), RAISED, ids=lambda value: type(value).__name__)
 def test_errors_become_exit_codes_at_one_place(
-    error: BaseException, code: int, monkeypatch: pytest.MonkeyPatch
+    error: BaseException, code: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(EXPLAIN, "import_command", raising(error))
     outcome = run("explain", "Dense")
     assert outcome.exit_code == code
@@ -238,7 +240,10 @@ def test_hint_stands_on_a_line_of_its_own(monkeypatch: pytest.MonkeyPatch) -> No
     assert run("explain", "Dense").stderr == "error: no file\nhint: make one\n"
 
 
-def test_bug_is_one_line_with_a_log_that_holds_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bug_is_one_line_with_a_log_that_holds_the_rest(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(EXPLAIN, "import_command", raising(ZeroDivisionError("division by zero")))
     lines = run("explain", "Dense").stderr.splitlines()
     assert lines[0] == "error: a bug in dlcli: ZeroDivisionError: division by zero"
