@@ -11,12 +11,13 @@ from benchmarks.bars import Bar, Section, format_bars
 from benchmarks.commands import measure_commands
 from benchmarks.machine import format_facts, machine_facts
 from benchmarks.problems import find_problems
+from benchmarks.serving import measure_serving
 from benchmarks.shipped import measure_shipped
 from benchmarks.streaming import measure_streaming
 from benchmarks.training import measure_training
 
 RESULTS = Path(__file__).with_name("results")
-SECTIONS = ("training", "shipped", "streaming", "commands")
+SECTIONS = ("training", "shipped", "streaming", "commands", "serving")
 
 
 def read_options(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -47,6 +48,7 @@ def main() -> None:
         "shipped": lambda: measure_shipped(pairs=options.pairs, name=options.problem),
         "streaming": lambda: measure_streaming(pairs=options.pairs, large=options.large),
         "commands": lambda: measure_commands(pairs=options.pairs),
+        "serving": lambda: measure_serving(pairs=options.pairs),
     }
     bars: list[Bar] = []
     facts: dict[str, str] = {}

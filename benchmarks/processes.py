@@ -44,7 +44,7 @@ def run_python(arguments: Sequence[str], *, folder: Path, exit_code: int = 0) ->
             cwd=folder,
             stdout=out,
             stderr=errors,
-            env=_environment(),
+            env=child_environment(),
         )
         try:
             _, status, usage = os.wait4(child.pid, 0)
@@ -83,7 +83,8 @@ def say(text: str) -> None:
     sys.stderr.flush()
 
 
-def _environment() -> dict[str, str]:
+def child_environment() -> dict[str, str]:
+    """Return the environment that every child has."""
     # The same for every child: threads are what each tool takes by itself, or what the caller's
     # environment says to all of them. A relative folder of data sets means one from here: children
     # run elsewhere.

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import serving
 from benchmarks.__main__ import read_options
 from benchmarks.bars import Bar, format_bars
 from benchmarks.commands import TEN_MISTAKES
@@ -243,3 +244,40 @@ def test_options_are_checked(capsys: pytest.CaptureFixture[str]) -> None:
         with pytest.raises(SystemExit):
             read_options(arguments)
     assert "expected 1 or more" in capsys.readouterr().err
+
+
+def test_servers_are_laid_out_and_judged():
+    ours = {
+        "start": [1.2, 1.4],
+        "1": [900.0, 1000.0],
+        "8": [2000.0, 2000.0],
+        "64": [3000.0, 4000.0],
+    }
+    plain = {"start": [0.9, 0.9], "1": [1000.0, 1000.0], "8": [1000.0, 1000.0], "64": [1e3, 1e3]}
+    samples = {serving.DLCLI: ours, serving.PLAIN: plain}
+    text = serving.format_serving(samples)
+    assert "| 1 connection " in text
+    assert "0.950x (0.900 to 1.00)" in text
+    bars = serving.make_bars(samples)
+    assert [bar.is_met for bar in bars] == [True, True, True, True]
+    nothing = serving.make_bars({serving.DLCLI: {}, serving.PLAIN: {}})
+    assert {bar.is_met for bar in nothing} == {None}
+    assert (
+        "connection"
+        not in serving.format_serving({serving.DLCLI: {}, serving.PLAIN: {}}).split("|")[0]
+    )
+
+
+@pytest.mark.slow
+def test_the_plain_service_predicts_what_dlcli_serve_does(tmp_path, monkeypatch):
+    # What `measure_serving` asks of both before it measures anything.
+    if find_spec("fastapi") is None:
+        pytest.skip("the extra `serve` is not installed")
+    row = serving.prepare(tmp_path)
+    for name in (serving.DLCLI, serving.PLAIN):
+        with serving.start(name, tmp_path) as server:
+            serving.check_answer(name, serving.ask(server, row), tmp_path)
+            assert server.start_seconds > 0
+    with serving.start(serving.PLAIN, tmp_path) as server, pytest.raises(ProcessError):
+        answer = serving.ask(server, {**row, "age": 1.0})
+        serving.check_answer(serving.PLAIN, answer, tmp_path)

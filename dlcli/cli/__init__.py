@@ -9,6 +9,7 @@ import typer
 
 from dlcli import __version__
 from dlcli.cli.boundary import Boundary
+from dlcli.cli.card import card
 from dlcli.cli.compare import compare
 from dlcli.cli.datasets import datasets
 from dlcli.cli.diff import diff
@@ -26,6 +27,7 @@ from dlcli.cli.report import report
 from dlcli.cli.reproduce import reproduce
 from dlcli.cli.runs import runs
 from dlcli.cli.schema import schema
+from dlcli.cli.serve import serve
 from dlcli.cli.streams import prepare_streams, use_utf8_for_names
 from dlcli.cli.summarize import summarize
 from dlcli.cli.train import train
@@ -40,6 +42,7 @@ COMMANDS = (
     predict,
     summarize,
     report,
+    serve,
     init,
     validate,
     upgrade,
@@ -54,6 +57,7 @@ COMMANDS = (
     diff,
     pack,
     unpack,
+    card,
     doctor,
 )
 """In the order in which `--help` lists them."""

@@ -151,6 +151,17 @@ def read_blocks(
         yield Table(arrow=arrow, origins=raw.origins, row_ids=raw.row_ids)
 
 
+def read_text_table(content: bytes, path: Path, options: ReadOptions) -> Table:
+    """Read bytes in memory as the CSV or TSV file `path` that messages call them."""
+    check_decimal(options.decimal, options.thousands)
+    raw: Table = import_module(READERS[".csv"]).read_bytes(content, path, options)
+    columns = [
+        _type_column(column, name, options, has_types=False)
+        for name, column in zip(raw.names, raw.arrow.columns, strict=True)
+    ]
+    return replace(raw, arrow=pa.Table.from_arrays(columns, names=raw.names))
+
+
 def suffix_of(path: Path) -> str:
     """Return the lower-case suffix that decides the format, `.csv.gz` included."""
     suffixes = [suffix.lower() for suffix in path.suffixes]

@@ -17,11 +17,11 @@ MOST_CLASSES = 8
 def markdown_report(record: RunRecord, previous: RunRecord | None) -> str:
     """Return the verdict, the figures, and what is worth a remark."""
     verdicts = judge(record, previous)
-    parts = [f"## {markdown_text(record.label)}", _verdicts(verdicts)]
+    parts = [f"## {markdown_text(record.label)}", verdict_lines(verdicts)]
     for target, figures in record.targets.items():
         if len(record.targets) > 1:
             parts.append(f"### {markdown_text(target)}")
-        parts.append(_figures(record, target, figures))
+        parts.append(figures_table(record, target, figures))
         matrix = figures.get("ConfusionMatrix")
         if matrix and len(matrix) <= MOST_CLASSES:
             parts.append(_confusion(figures))
@@ -29,7 +29,8 @@ def markdown_report(record: RunRecord, previous: RunRecord | None) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _verdicts(verdicts: tuple[Verdict, ...]) -> str:
+def verdict_lines(verdicts: tuple[Verdict, ...]) -> str:
+    """Return the verdict on every target, a paragraph each."""
     if not verdicts:
         return "Trained on all its rows: there is no part left to judge it by."
     lines = []
@@ -39,7 +40,8 @@ def _verdicts(verdicts: tuple[Verdict, ...]) -> str:
     return "\n\n".join(lines)
 
 
-def _figures(record: RunRecord, target: str, figures: Mapping[str, Any]) -> str:
+def figures_table(record: RunRecord, target: str, figures: Mapping[str, Any]) -> str:
+    """Return a target's figures with their intervals, beside those of the baselines."""
     baselines, intervals = record.baselines(target), record.intervals.get(target, {})
     header = ["", str(record.part), "95 % interval", *baselines]
     rows = []

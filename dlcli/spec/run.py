@@ -45,6 +45,8 @@ __all__ = [
 _SECTION = Section(RunSpec)
 _NAME = re.compile(r"\w[\w .-]*")
 _MAX_NAME = 100
+_DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
+"""Names that Windows keeps for itself, whatever follows the first dot."""
 # Keys that people write by habit from elsewhere, and what says the same here.
 _HABITS = {
     "learning_rate": "it is an argument of the optimizer: optimizer: {Adam: {learning_rate: 1e-3}}",
@@ -112,7 +114,7 @@ def _check_version(source: Source) -> None:
 def is_run_name(text: str) -> bool:
     """Tell whether a text can name a folder of runs anywhere."""
     is_plain = _NAME.fullmatch(text) is not None and not text.endswith((" ", "."))
-    return is_plain and len(text) <= _MAX_NAME
+    return is_plain and len(text) <= _MAX_NAME and _DEVICES.fullmatch(text) is None
 
 
 def _check_name(spec: RunSpec, problems: Problems) -> None:
@@ -120,9 +122,14 @@ def _check_name(spec: RunSpec, problems: Problems) -> None:
         return
     assert spec.origin is not None
     is_written = "name" in spec.origin.values
+    hint = (
+        f"{'use' if is_written else 'write `name:` with'} at most {_MAX_NAME} letters, digits, "
+        "spaces, '-', '_' and '.', beginning with a letter or digit"
+    )
+    if _DEVICES.fullmatch(spec.name):
+        hint = "Windows keeps this name for a device, and runs are to open there too"
     problems.add(
         ("name",) if is_written else (),
         f"{spec.name!r} cannot name a folder of runs",
-        hint=f"{'use' if is_written else 'write `name:` with'} at most {_MAX_NAME} letters, digits, "
-        "spaces, '-', '_' and '.', beginning with a letter or digit",
+        hint=hint,
     )

@@ -21,6 +21,11 @@ class MlflowSpec:
     experiment: str | None = setting(
         Text("a name"), "The experiment; the config's name without it.", default=None
     )
+    model: bool = setting(
+        Boolean(),
+        "Log the run as a model too, which `mlflow.pyfunc.load_model` opens; needs pandas.",
+        default=False,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,8 @@ def check_trackers(spec: RunSpec) -> None:
                 f"track: {name} needs the package {package}, which is not installed",
                 hint="pip install 'dlcli[track]'",
             )
+        if name == "mlflow" and mlflow_settings(spec.track).model:
+            _check_pandas()
 
 
 def track_run(spec: RunSpec, run: RunFolder) -> None:
@@ -31,10 +33,21 @@ def track_run(spec: RunSpec, run: RunFolder) -> None:
         try:
             if name == "mlflow":
                 settings = mlflow_settings(spec.track)
-                tracker.log_run(run, uri=settings.uri, experiment=settings.experiment)
+                identity = tracker.log_run(run, uri=settings.uri, experiment=settings.experiment)
+                if settings.model:
+                    models: Any = importlib.import_module("dlcli.trackers.mlflow_model")
+                    models.log_model(run, identity=identity, uri=settings.uri)
             else:
                 tracker.log_run(run)
         except RunError as error:
             raise RunError(
                 f"{run.path} is written, but was not logged: {error.message}", hint=error.hint
             ) from None
+
+
+def _check_pandas() -> None:
+    if importlib.util.find_spec("pandas") is None:
+        raise UsageError(
+            "track: {mlflow: {model: true}} needs the package pandas, which is not installed",
+            hint="pip install pandas, or leave `model` out",
+        )

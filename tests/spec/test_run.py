@@ -32,7 +32,10 @@ def test_name_is_the_files_own_without_one(build) -> None:
     assert build(name="tall plants").name == "tall plants"
 
 
-@pytest.mark.parametrize("name", ["a/b", "..", ".", "-a", "a:b", "a ", "x" * 101, "a\nb", " "])
+@pytest.mark.parametrize(
+    "name",
+    ["a/b", "..", ".", "-a", "a:b", "a ", "x" * 101, "a\nb", " ", "con", "NUL.v2", "Com1", "lpt9"],
+)
 def test_names_that_cannot_be_folders_are_refused(complaints, name: str) -> None:
     (message,) = complaints(name=name)
     assert "cannot name a folder of runs" in message

@@ -202,3 +202,63 @@ def test_a_server_that_is_gone_is_told(run):
         capture_output=True, text=True, check=False, env=environment,
     )  # fmt: skip
     assert "RunError: MLflow at http://127.0.0.1:9" in done.stderr
+
+
+LOG_MODEL = """
+import sys
+from pathlib import Path
+from dlcli.runs import RunFolder
+from dlcli.trackers.mlflow import log_run
+from dlcli.trackers.mlflow_model import log_model
+identity = log_run(RunFolder(Path(sys.argv[1])), uri=sys.argv[2], experiment="models")
+print(log_model(RunFolder(Path(sys.argv[1])), identity=identity, uri=sys.argv[2]))
+"""
+PREDICT = """
+import sys, json, mlflow, pandas
+from pathlib import Path
+mlflow.set_tracking_uri(sys.argv[1])
+model = mlflow.pyfunc.load_model(sys.argv[2])
+rows = pandas.read_csv(sys.argv[3]).tail(5)
+found = model.predict(rows)
+assert not {"keras", "tensorflow"} & set(sys.modules)
+folder = Path(mlflow.artifacts.download_artifacts(sys.argv[2]))
+files = [str(each.relative_to(folder)) for each in folder.rglob("*") if each.is_file()]
+print(json.dumps({"index": list(found.index), "rows": found.to_dict("records"), "files": files}))
+"""
+
+
+@pytest.mark.track
+def test_a_logged_model_predicts_what_the_run_does(run, server, concrete_csv, tmp_path):
+    import csv
+    import json
+
+    from dlcli.commands.predict import predict
+
+    address = _python(LOG_MODEL, run.path, server)
+    found = json.loads(_python(PREDICT, server, address, concrete_csv))
+    predict(str(run.path), concrete_csv, tmp_path / "out.csv")
+    with (tmp_path / "out.csv").open(encoding="utf-8", newline="") as file:
+        wanted = list(csv.DictReader(file))[-5:]
+    name = "predicted_compressive_strength"
+    ours = [row[name] for row in found["rows"]]
+    assert ours == pytest.approx([float(row[name]) for row in wanted], rel=1e-5)
+    assert found["index"] == [1025, 1026, 1027, 1028, 1029]
+    assert {"MLmodel", "data/run/model.onnx", "data/run/manifest.json"} <= set(found["files"])
+    # Nothing of a model is pickled, so that opening one runs no code of it.
+    assert not [each for each in found["files"] if each.endswith((".pkl", ".pickle"))]
+
+
+def test_a_model_is_asked_for_by_the_config(run, tmp_path, monkeypatch):
+    import importlib.util
+
+    import dlcli.trackers
+
+    spec = _spec(tmp_path, "{mlflow: {model: true}}")
+    find = importlib.util.find_spec
+
+    def without_pandas(name, *rest):
+        return None if name == "pandas" else object() if name == "mlflow" else find(name, *rest)
+
+    monkeypatch.setattr(dlcli.trackers.importlib.util, "find_spec", without_pandas)
+    with pytest.raises(UsageError, match="needs the package pandas"):
+        check_trackers(spec)

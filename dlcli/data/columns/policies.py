@@ -119,6 +119,10 @@ def _read(table: Table, settings: ColumnSettings, on_stage: Callable[[str], None
 class CellsError(DataError):
     """Cells that no policy covers; the hint names the keys of a config that would."""
 
+    column: str | None = None
+    rows: tuple[int, ...] = ()
+    """The first rows that hold one, as people count them in their file."""
+
 
 def cells_error(
     table: Table,
@@ -143,7 +147,10 @@ def cells_error(
         lines.append(f"  and {len(rows) - MOST_CELLS_SHOWN} more")
     if also:
         lines.append(also)
-    return CellsError("\n".join(lines), hint=hint)
+    error = CellsError("\n".join(lines), hint=hint)
+    error.column = name
+    error.rows = tuple(table.locate(row).row for row in rows[:MOST_CELLS_SHOWN].tolist())
+    return error
 
 
 def cell_texts(table: Table, name: str, rows: Iterable[int]) -> list[str | None]:

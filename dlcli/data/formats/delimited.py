@@ -45,7 +45,15 @@ class Layout:
 
 def read(path: Path, options: ReadOptions) -> Table:
     """Read the whole file; every column is text, empty cells are null."""
-    source: Path | bytes = sys.stdin.buffer.read() if path == STDIN else path
+    return _read(sys.stdin.buffer.read() if path == STDIN else path, path, options)
+
+
+def read_bytes(content: bytes, path: Path, options: ReadOptions) -> Table:
+    """Read bytes as the file `path` that they are called."""
+    return _read(content, path, options)
+
+
+def _read(source: Path | bytes, path: Path, options: ReadOptions) -> Table:
     for block_bytes in _BLOCK_BYTES:
         with _open(source, path, options) as stream:
             layout = read_layout(stream, options, path=path)

@@ -76,18 +76,33 @@ def _objects(lines: Iterable[bytes], path: Path) -> Iterator[dict[str, object]]:
 
 def _object(line: bytes, place: str) -> dict[str, object]:
     try:
-        value = json.loads(
-            line, object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_integer
-        )
-    except (ValueError, RecursionError) as error:
-        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        value = parse_json(line)
+    except ValueError as error:
         raise DataError(
-            f"{place}: not a JSON object: {reason}", hint="every line holds one JSON object"
+            f"{place}: not a JSON object: {error}", hint="every line holds one JSON object"
         ) from error
+    return check_row(value, place, hint="every line holds one JSON object")
+
+
+def parse_json(text: bytes) -> object:
+    """Parse JSON as a table takes it: no key twice, no NaN, long digits kept as text.
+
+    Raises ValueError with the reason.
+    """
+    try:
+        return json.loads(
+            text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_integer
+        )
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def check_row(value: object, place: str, *, hint: str) -> dict[str, object]:
+    """Return a value that is a row of cells; raises DataError for anything else."""
     if not isinstance(value, dict):
         raise DataError(
             f"{place}: expected a JSON object, received {_kind(value)}",
-            hint='every line holds one JSON object, such as {"age": 31}',
+            hint=f'{hint}, such as {{"age": 31}}',
         )
     for name, cell in value.items():
         if isinstance(cell, (dict, list)):

@@ -14,7 +14,7 @@ _ASSETS = Path(__file__).parents[1] / "assets"
 
 def document(title: str, *content: Markup | None, charts: Charts) -> str:
     """Return a whole HTML document; its Content-Security-Policy names its own script by hash."""
-    style, script = _style(), _script()
+    style, script = f"{_read('uplot.css')}\n{page_style()}", _script()
     policy = (
         f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
         "img-src data:; base-uri 'none'; form-action 'none'"
@@ -45,14 +45,15 @@ def document(title: str, *content: Markup | None, charts: Charts) -> str:
 
 
 @cache
-def _style() -> str:
+def page_style() -> str:
+    """Return the style of every page: colours for light, dark and paper, text, tables, buttons."""
     dark = _read("dark.css")
     # Paper stays light, whatever the screen is.
     themes = (
         f"@media screen and (prefers-color-scheme: dark) {{ :root:not([data-theme]) {{ {dark} }} }}"
         f'@media screen {{ :root[data-theme="dark"] {{ {dark} }} }}'
     )
-    return "\n".join([_read("uplot.css"), _read("report.css"), themes])
+    return "\n".join([_read("report.css"), themes])
 
 
 @cache

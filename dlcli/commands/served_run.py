@@ -1,0 +1,122 @@
+"""A run as a server asks it: tables to predictions, or a past to what comes next."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from dlcli.bundle.store import AnyScorer, Bundle, open_scorer
+from dlcli.commands.forecast import forecast_blocks, open_forecast
+from dlcli.commands.prediction_columns import as_arrow, prediction_columns
+from dlcli.data.preprocessing import Applied
+from dlcli.data.table import Table
+from dlcli.errors import DlcliError, RunError
+from dlcli.report.record import load_record
+from dlcli.report.verdict import judge
+from dlcli.runs import RunFolder, load_json
+from dlcli.serving.served import Reads
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServedRun:
+    """An opened run, as `dlcli.serving` takes it."""
+
+    bundle: Bundle
+    scorer: AnyScorer
+    reads: Reads
+    about: dict[str, Any]
+    columns: dict[str, dict[str, Any]]
+
+    @classmethod
+    def open(cls, run: RunFolder, *, threads: int | None = None) -> Self:
+        """Open a run; raises RunError for one that requests cannot hold the inputs of."""
+        bundle = Bundle.load(run)
+        return cls(
+            bundle=bundle,
+            scorer=open_scorer(run, threads=threads),
+            reads=_what_it_reads(run, bundle),
+            about=_about(run),
+            columns=_column_profiles(run),
+        )
+
+    def predict(self, table: Table) -> pa.Table:
+        """Return the columns of predictions, a row for each row; raises DlcliError."""
+        preprocessing = self.bundle.preprocessing
+        # What no policy covers is told with the row and column of the request.
+        cells = preprocessing.read(table, with_targets=False)
+        applied = preprocessing.encode(cells, cells.kept, with_targets=False)
+        predictions = self.bundle.predict(applied, self.scorer)
+        return pa.table(
+            {
+                name: spread(values, applied.kept, table.num_rows)
+                for name, values in prediction_columns(predictions)
+            }
+        )
+
+    def predict_tensors(
+        self, tensors: dict[str, NDArray[Any]]
+    ) -> Iterator[tuple[str, NDArray[Any] | pa.Array]]:
+        """Yield the same columns for what preprocessing makes of rows."""
+        rows = len(next(iter(tensors.values())))
+        applied = Applied(
+            inputs=tensors,
+            targets={},
+            scaled_targets={},
+            sample_weight=None,
+            kept=np.arange(rows),
+            counts={},
+        )
+        return prediction_columns(self.bundle.predict(applied, self.scorer))
+
+    def forecast(self, table: Table, *, latest: bool) -> pa.Table:
+        """Return what follows every window of a past, or only the last of each series."""
+        opened = open_forecast(self.bundle, table, latest=latest)
+        return pa.concat_tables(list(forecast_blocks(opened, self.scorer, ())))
+
+
+def spread(values: NDArray[Any] | pa.Array, kept: NDArray[np.int64], rows: int) -> pa.Array:
+    """Lay the predictions of the kept rows out over all rows; the others stay empty."""
+    array = values if isinstance(values, pa.Array) else as_arrow(values)
+    if len(kept) == rows:
+        return array
+    positions = np.full(rows, -1, np.int64)
+    positions[kept] = np.arange(len(kept))
+    return array.take(pa.array(positions, mask=positions < 0))
+
+
+def _what_it_reads(run: RunFolder, bundle: Bundle) -> Reads:
+    preprocessing = bundle.preprocessing
+    if not preprocessing.image_columns:
+        return "rows" if preprocessing.window is None else "sequences"
+    if len(preprocessing.needed_columns) > 1:
+        raise RunError(
+            f"{run.path} reads images beside other columns, and no request can hold both",
+            hint="predict from a file: dlcli predict RUN --data FILE",
+        )
+    return "images"
+
+
+def _about(run: RunFolder) -> dict[str, Any]:
+    manifest = run.load_manifest()
+    own = run.path.resolve()
+    name = str(manifest["name"])
+    label = f"{name}/{own.name}" if own.name.isdigit() else own.name
+    about = {"run": label, "name": name, "created": manifest["created"], "dlcli": manifest["dlcli"]}
+    # A run can be served without its figures.
+    with suppress(DlcliError):
+        about["score"] = [
+            f"{verdict.target}: {verdict.sentence()}" for verdict in judge(load_record(run), None)
+        ]
+    return about
+
+
+def _column_profiles(run: RunFolder) -> dict[str, dict[str, Any]]:
+    """Return what the run keeps of its columns; a run may have nothing of it."""
+    with suppress(RunError):
+        columns = load_json(run.profile)["columns"]
+        return {column["name"]: column for column in columns if isinstance(column, dict)}
+    return {}

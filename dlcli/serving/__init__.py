@@ -1,0 +1,1 @@
+"""A run behind HTTP: its predictions, a page to try them on, and what monitors ask for."""

@@ -1,0 +1,127 @@
+"""Plain rows straight to the network's tensors: what preprocessing makes of them, without a table.
+
+A table of one row costs as much as one of a hundred. Rows with anything else than known values of
+plain columns are left to preprocessing, which knows the policies and the errors.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlcli.data.columns.boolean import BooleanInput
+from dlcli.data.columns.category import CategoryInput
+from dlcli.data.columns.number import NumberInput
+from dlcli.data.preprocessing import FEATURES, Preprocessing
+from dlcli.data.scaling import Scaler
+
+Tensors = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Category:
+    """Where a category's features, or its own tensor, go."""
+
+    place: int
+    """Its position among the cells of a row."""
+    codes: dict[str, int]
+    feature: int | None
+    """Its first feature; None for a tensor of its own."""
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DirectRows:
+    """How the cells of plain rows become tensors."""
+
+    kinds: tuple[type, ...]
+    """What the cells of a row must be, column by column."""
+    num_features: int
+    numbers: NDArray[np.int64]
+    """Positions of the number and boolean columns among the cells."""
+    features: NDArray[np.int64]
+    """The feature of each of them."""
+    offsets: NDArray[np.float64]
+    scales: NDArray[np.float64]
+    ranked: tuple[tuple[int, int, Scaler], ...]
+    """Which of them are scaled by their quantiles: position, feature, scaler."""
+    categories: tuple[_Category, ...]
+
+    @classmethod
+    def plan(cls, preprocessing: Preprocessing) -> Self | None:
+        """Return how a run's rows are read; None for runs whose rows take more than this."""
+        columns = preprocessing.input_columns
+        options = preprocessing.read_options
+        if preprocessing.window is not None or options.missing_values:
+            return None
+        if any(column.settings.missing_values for column in columns):
+            return None
+        kinds: list[type] = []
+        linear: list[tuple[int, int, float, float]] = []
+        ranked: list[tuple[int, int, Scaler]] = []
+        categories: list[_Category] = []
+        feature = 0
+        for place, column in enumerate(columns):
+            if isinstance(column, NumberInput):
+                kinds.append(float)
+                if column.scaler.quantiles is not None:
+                    ranked.append((len(linear), feature, column.scaler))
+                linear.append((place, feature, column.scaler.offset, column.scaler.scale))
+            elif isinstance(column, BooleanInput):
+                kinds.append(bool)
+                linear.append((place, feature, 0.0, 1.0))
+            elif isinstance(column, CategoryInput):
+                kinds.append(str)
+                own = column.tensor is not None
+                categories.append(
+                    _Category(
+                        place=place,
+                        codes={name: code for code, name in enumerate(column.categories)},
+                        feature=None if own else feature,
+                        name=column.settings.name,
+                    )
+                )
+            else:
+                return None
+            feature += len(column.feature_names)
+        return cls(
+            kinds=tuple(kinds),
+            num_features=feature,
+            numbers=np.array([each[0] for each in linear], np.int64),
+            features=np.array([each[1] for each in linear], np.int64),
+            offsets=np.array([each[2] for each in linear], np.float64),
+            scales=np.array([each[3] for each in linear], np.float64),
+            ranked=tuple(ranked),
+            categories=tuple(categories),
+        )
+
+    def tensors(self, lines: Sequence[tuple[Any, ...]]) -> Tensors | None:
+        """Return the tensors of rows whose cells are of `kinds`; None where one is not plain."""
+        tensors: Tensors = {}
+        shared = np.zeros((len(lines), self.num_features), np.float32)
+        if len(self.numbers):
+            cells = lines if not self.categories else self._numbers_of(lines)
+            values = np.array(cells, np.float64)
+            with np.errstate(over="ignore"):
+                shared[:, self.features] = (values - self.offsets) / self.scales
+            for place, feature, scaler in self.ranked:
+                shared[:, feature] = scaler.apply(values[:, place])
+            if not (np.isfinite(values).all() and np.isfinite(shared).all()):
+                return None
+        for category in self.categories:
+            codes = [category.codes.get(line[category.place], -1) for line in lines]
+            if min(codes) < 0:
+                return None
+            if category.feature is None:
+                tensors[category.name] = np.array(codes, np.int32)
+            else:
+                shared[np.arange(len(lines)), np.array(codes) + category.feature] = 1
+        if self.num_features:
+            tensors[FEATURES] = shared
+        return tensors
+
+    def _numbers_of(self, lines: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+        places = self.numbers.tolist()
+        return [[line[place] for place in places] for line in lines]

@@ -1,0 +1,38 @@
+"""What a server needs of a run; who opens runs provides it."""
+
+from collections.abc import Iterable
+from typing import Any, Literal, Protocol
+
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from dlcli.bundle.store import Bundle
+from dlcli.data.table import Table
+
+Reads = Literal["rows", "sequences", "images"]
+"""What a run predicts from: single rows, the rows of a past, or images alone."""
+
+
+class Served(Protocol):
+    """An opened run."""
+
+    bundle: Bundle
+    reads: Reads
+    about: dict[str, Any]
+    """What the server says of it: `run`, `name`, `created`, `dlcli` and, where known, `score`."""
+    columns: dict[str, dict[str, Any]]
+    """Input column to what its training rows hold: `median` and `top`, as far as known."""
+
+    def predict(self, table: Table) -> pa.Table:
+        """Return the columns of predictions, a row for each row; raises DlcliError."""
+        ...
+
+    def predict_tensors(
+        self, tensors: dict[str, NDArray[Any]]
+    ) -> Iterable[tuple[str, NDArray[Any] | pa.Array]]:
+        """Return the same columns for what preprocessing makes of rows."""
+        ...
+
+    def forecast(self, table: Table, *, latest: bool) -> pa.Table:
+        """Return what follows every window of a past, or only the last of each series."""
+        ...
