@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dlcli.bundle.store import AnyScorer, Bundle, open_scorer
+from dlcli.bundle.store import AnyScorer, Bundle, open_intervals, open_scorer
 from dlcli.commands.evaluate import Evaluation, stored_evaluation
 from dlcli.data.frames import CALLED, table_of
 from dlcli.data.readers import type_frame
@@ -74,12 +74,17 @@ class Run:
         scorer: Any = importlib.import_module("dlcli.bundle.keras_score").KerasScorer
         return scorer.open(self._folder.model, own_classes=bool(self.manifest.get("imports"))).model
 
-    def predict(self, data: Any) -> NDArray[Any]:
+    def predict(self, data: Any, *, interval: float | None = None) -> NDArray[Any]:
         """Return a prediction for every row of a table: [rows], of several targets [rows, targets].
 
         Numbers are in the target's unit, classes are their names. A row that a `drop` policy leaves
-        out has NaN, or None among names. Raises DataError.
+        out has NaN, or None among names. With an `interval` such as 0.9, each number stands with
+        the ends between which that share of what is measured later should lie: [rows, 3] or
+        [rows, targets, 3]. Raises DataError; for an interval that cannot be had, UsageError and
+        RunError.
         """
+        if interval is not None:
+            return self._predict_intervals(data, interval)
         columns = []
         predictions, kept, rows = self._predict(data)
         for prediction in predictions.values():
@@ -88,6 +93,24 @@ class Run:
             else:
                 names = np.array(prediction.classes, dtype=object)
                 columns.append(_spread(names[prediction.codes], kept, rows, gap=None))
+        return columns[0] if len(columns) == 1 else np.stack(columns, axis=1)
+
+    def _predict_intervals(self, data: Any, level: float) -> NDArray[np.float64]:
+        intervals = open_intervals(self._folder, self._bundle, level)
+        classes = [info.name for info in self._bundle.preprocessing.targets if info.classes]
+        if classes:
+            raise UsageError(
+                f"{self.path} predicts the classes of {classes[0]!r} too, which have no intervals",
+                hint="`dlcli predict --interval` writes those of the numbers",
+            )
+        predictions, kept, rows = self._predict(data)
+        columns = []
+        for prediction in predictions.values():
+            ends = intervals.ends(prediction)
+            assert ends is not None
+            assert prediction.values is not None
+            stacked = np.stack([prediction.values, *ends], axis=-1)
+            columns.append(_spread(stacked, kept, rows, gap=np.nan))
         return columns[0] if len(columns) == 1 else np.stack(columns, axis=1)
 
     def predict_proba(self, data: Any) -> NDArray[np.float64]:
@@ -108,18 +131,21 @@ class Run:
             )
         return named[0]
 
-    def forecast(self, data: Any, *, latest: bool = False) -> Any:
+    def forecast(self, data: Any, *, latest: bool = False, interval: float | None = None) -> Any:
         """Return what follows every window of a table, a pandas DataFrame, for a run with windows.
 
-        `latest` keeps the last window of each series.
+        `latest` keeps the last window of each series; `interval` adds the ends of intervals.
         """
         if self._bundle.preprocessing.window is None:
             raise UsageError(
                 f"{self.path} reads single rows and forecasts nothing", hint="use run.predict"
             )
         forecasting: Any = importlib.import_module("dlcli.commands.forecast")
+        intervals = None
+        if interval is not None:
+            intervals = open_intervals(self._folder, self._bundle, interval)
         opened = forecasting.open_forecast(self._bundle, self._table(data), latest=latest)
-        blocks = list(forecasting.forecast_blocks(opened, self._scorer, ()))
+        blocks = list(forecasting.forecast_blocks(opened, self._scorer, (), intervals))
         pandas = _pandas("run.forecast")
         return pandas.concat([block.to_pandas() for block in blocks], ignore_index=True)
 

@@ -16,6 +16,8 @@ Score = float | None
 # Probabilities are kept this far from 0 and 1 in the log loss, as float64 rounding does.
 SMALLEST_PROBABILITY = float(np.finfo(np.float64).eps)
 
+CALIBRATION_BINS = 10
+
 EVEN = 0.5
 """The threshold at which the more probable of two classes is predicted."""
 
@@ -83,6 +85,7 @@ def classification_metrics(
     figures = {
         "Accuracy": float(np.trace(matrix) / matrix.sum()),
         "LogLoss": _log_loss(codes, probabilities, weighting),
+        "CalibrationError": calibration_error(codes, probabilities, weighting),
         **{name: _mean([each[name] for each in summary]) for name in CLASS_METRICS},
         "AUC": _auc_over_classes(codes, probabilities, weighting),
         "BalancedAccuracy": _mean(recalls),
@@ -136,6 +139,21 @@ def confusion_matrix(
     places = np.asarray(codes, np.int64) * num_classes + np.asarray(predicted, np.int64)
     counts = np.bincount(places, weights=weights, minlength=num_classes**2)
     return counts.reshape(num_classes, num_classes)
+
+
+def calibration_error(codes: Array, probabilities: Array, weights: Array | None = None) -> float:
+    """Return how far the largest probability is from how often it is right, on average.
+
+    Rows are grouped by that probability into CALIBRATION_BINS of about as many rows each; equal
+    ones stay together.
+    """
+    sure = probabilities.max(axis=1)
+    right = np.argmax(probabilities, axis=1) == codes
+    weighting = np.ones(len(codes)) if weights is None else np.asarray(weights, np.float64)
+    edges = np.unique(np.quantile(sure, np.linspace(0, 1, CALIBRATION_BINS + 1)[1:-1]))
+    bins = np.searchsorted(edges, sure, side="right")
+    gaps = np.bincount(bins, weights=weighting * (right - sure))
+    return float(np.abs(gaps).sum() / weighting.sum())
 
 
 def area_under_roc(positive: Array, scores: Array, weights: Array | None = None) -> Score:

@@ -11,6 +11,8 @@ from dlcli.data.preprocessing import Preprocessing
 from dlcli.errors import RunError
 from dlcli.spec.names import tensor_name
 
+_SMALLEST = float(np.finfo(np.float64).tiny)
+
 Task = Literal["regression", "binary", "multiclass"]
 Link = Literal["identity", "sigmoid", "softmax", "exp", "margin"]
 """What turns an output into probabilities: `margin` is a hinge's, read as (1 + output) / 2."""
@@ -29,12 +31,17 @@ class OutputReading:
     link: Link = "identity"
     steps: int = 1
     """How many values of each target it gives at once."""
+    temperature: float = 1.0
+    """What logits are divided by, so that probabilities are as sure as they are right."""
     thresholds: dict[str, float] = field(default_factory=dict)
     """The probability from which the second class is predicted, by target; 0.5 without it."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the state as JSON values."""
-        return asdict(self)
+        state = asdict(self)
+        if self.temperature == 1:
+            del state["temperature"]
+        return state
 
     @classmethod
     def from_json(cls, state: Mapping[str, Any]) -> Self:
@@ -52,6 +59,8 @@ class TargetPrediction:
     target: str
     values: NDArray[np.float64] | None = None
     """[rows], of several steps [rows, steps], in the target's unit; regression only."""
+    spread: NDArray[np.float64] | None = None
+    """The standard deviation of the members' values, shaped like them; None for one network."""
     probabilities: NDArray[np.float64] | None = None
     """[rows, classes]; classes only."""
     classes: tuple[str, ...] | None = None
@@ -90,13 +99,23 @@ def read_outputs(
                 read[name] = TargetPrediction(target=name, values=values)
             else:
                 shares = output[:, index] if reading.task == "binary" else output
+                probabilities = _probabilities(shares, reading.link)
                 read[name] = TargetPrediction(
                     target=name,
-                    probabilities=_probabilities(shares, reading.link),
+                    probabilities=soften(probabilities, reading.temperature),
                     classes=infos[name].classes,
                     threshold=reading.thresholds.get(name, EVEN),
                 )
     return read
+
+
+def soften(probabilities: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
+    """Return the probabilities [rows, classes] whose logits are divided by `temperature`."""
+    if temperature == 1:
+        return probabilities
+    logits = np.log(np.clip(probabilities, _SMALLEST, 1.0)) / temperature
+    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(shares / shares.sum(axis=1, keepdims=True))
 
 
 def _probabilities(output: NDArray[np.float64], link: Link) -> NDArray[np.float64]:

@@ -57,7 +57,20 @@ METRICS: Mapping[str, Shape] = {
     "parts": {"*": _PART},
     "baselines": {"*": {"*": {"targets?": _SCORES}}},
     "thresholds?": dict,
+    "temperatures?": {"*": _NUMBER},
     "left_out?": {"*": str},
+    "coverage?": {
+        "part": (str, _MAYBE),
+        "reason?": (str, _MAYBE),
+        "calibration": {
+            "part": str,
+            "rows": {"*": int},
+            "by_spread": {"*": bool},
+            "level": _NUMBER,
+            "rows_needed": int,
+        },
+        "targets": {"*": {"*": {"covered": _NUMBER, "width": _NUMBER}}},
+    },
 }
 
 OUTPUT: Mapping[str, Shape] = {
@@ -67,8 +80,14 @@ OUTPUT: Mapping[str, Shape] = {
     "link?": str,
     "steps?": int,
     "thresholds?": {"*": _NUMBER},
+    "temperature?": _NUMBER,
 }
 """How an output is read, in `preprocessing.json`."""
+
+CALIBRATION: Mapping[str, Shape] = {
+    "part": str,
+    "targets": {"*": {"floor": (*_NUMBER, _MAYBE), "residuals": [[_NUMBER]]}},
+}
 
 _MOST_OF: Mapping[type, float] = {bool: 1, int: 2**63, float: 1.797e308}
 

@@ -50,6 +50,10 @@ class RunFolder:
         return self.path / "preprocessing.json"
 
     @property
+    def calibration(self) -> Path:
+        return self.path / "calibration.json"
+
+    @property
     def metrics(self) -> Path:
         return self.path / "metrics.json"
 
@@ -81,7 +85,7 @@ class RunFolder:
     @property
     def own_files(self) -> tuple[Path, ...]:
         """What is written into a run when its training has ended."""
-        networks = (self.model, self.onnx, self.preprocessing)
+        networks = (self.model, self.onnx, self.preprocessing, self.calibration)
         figures = (self.metrics, self.history, self.predictions, self.profile, self.report)
         return (self.config, *networks, *figures, self.manifest)
 

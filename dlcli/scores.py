@@ -1,6 +1,6 @@
 """Scores of a network and of its baselines on one part, per target and in the target's unit."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -20,8 +20,18 @@ from dlcli.intervals import (
     regression_differences,
     regression_intervals,
 )
-from dlcli.metrics import best_threshold, classification_metrics, regression_metrics
-from dlcli.predictions import EVEN, TargetPrediction
+from dlcli.metrics import (
+    SMALLEST_PROBABILITY,
+    best_threshold,
+    classification_metrics,
+    regression_metrics,
+)
+from dlcli.predictions import EVEN, TargetPrediction, soften
+
+TEMPERATURE_BOUNDS = (-1.5, 2.5)
+"""Between which the logarithm of a temperature is sought: 0.22 to 12."""
+TEMPERATURE_PRIOR = 0.5
+"""How far, as a standard deviation, that logarithm strays from 0 before any row was seen."""
 
 Array = NDArray[Any]
 
@@ -70,6 +80,44 @@ def choose_threshold(
         part.sample_weight,
     )
     return default if found is None else found
+
+
+def choose_temperature(predictions: Sequence[TargetPrediction], part: Part) -> float:
+    """Return what the logits of one output's targets are best divided by, for a small log loss.
+
+    The logarithm of the temperature is held to a normal prior around 0, so that few rows, or rows
+    that are all right, do not move it far. C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, On
+    Calibration of Modern Neural Networks, 2017 (arXiv:1706.04599).
+    """
+    weights = np.ones(part.num_rows) if part.sample_weight is None else part.sample_weight
+
+    def cost(log_temperature: float) -> float:
+        total = 0.5 * (log_temperature / TEMPERATURE_PRIOR) ** 2
+        for prediction in predictions:
+            assert prediction.probabilities is not None
+            softened = soften(prediction.probabilities, float(np.exp(log_temperature)))
+            right = softened[np.arange(part.num_rows), part.targets[prediction.target]]
+            total += float(weights @ -np.log(np.maximum(right, SMALLEST_PROBABILITY)))
+        return total
+
+    return float(np.exp(_smallest(cost, *TEMPERATURE_BOUNDS)))
+
+
+def _smallest(cost: Callable[[float], float], low: float, high: float) -> float:
+    """Return where a function of one valley is smallest between two bounds, by golden sections."""
+    ratio = (5**0.5 - 1) / 2
+    left, right = high - ratio * (high - low), low + ratio * (high - low)
+    at_left, at_right = cost(left), cost(right)
+    while high - low > 1e-3:
+        if at_left < at_right:
+            high, right, at_right = right, left, at_left
+            left = high - ratio * (high - low)
+            at_left = cost(left)
+        else:
+            low, left, at_left = left, right, at_right
+            right = low + ratio * (high - low)
+            at_right = cost(right)
+    return (low + high) / 2
 
 
 def score_baselines(

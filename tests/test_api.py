@@ -196,3 +196,18 @@ def test_every_example_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "examples.py").write_text("\n".join(examples), encoding="utf-8")
     names = runpy.run_path("examples.py")
     assert names["run"].path == Path("runs/flowers/001")
+
+
+def test_intervals_come_as_three_numbers_a_row(concrete: dlcli.Run, concrete_csv: Path) -> None:
+    table = pd.read_csv(concrete_csv).head(5)
+    found = concrete.predict(table, interval=0.9)
+    assert found.shape == (5, 3)
+    np.testing.assert_allclose(found[:, 0], concrete.predict(table))
+    assert (found[:, 1] < found[:, 0]).all() and (found[:, 0] < found[:, 2]).all()
+    with pytest.raises(UsageError, match="a share between 0 and 1"):
+        concrete.predict(table, interval=95)
+
+
+def test_classes_have_no_intervals(flowers: dlcli.Run, iris: pd.DataFrame) -> None:
+    with pytest.raises(UsageError, match="predicts classes"):
+        flowers.predict(iris, interval=0.9)

@@ -9,6 +9,7 @@ from sklearn import metrics as reference
 from dlcli.metrics import (
     STRUCTURES,
     best_threshold,
+    calibration_error,
     classification_metrics,
     regression_metrics,
 )
@@ -172,3 +173,13 @@ def test_a_threshold_moves_the_decision_and_not_the_ranking() -> None:
     )
     assert (even["Recall"], low["Recall"], low["Precision"]) == (0, 1, pytest.approx(2 / 3))
     assert even["AUC"] == low["AUC"] and even["AveragePrecision"] == low["AveragePrecision"]
+
+
+def test_probabilities_that_are_right_as_often_as_they_say_have_no_calibration_error() -> None:
+    sure = np.repeat([0.6, 0.8], 50)
+    shares = np.stack([sure, 1 - sure], axis=1)
+    codes = np.array([0] * 30 + [1] * 20 + [0] * 40 + [1] * 10)
+    assert calibration_error(codes, shares) == pytest.approx(0)
+    assert calibration_error(1 - codes, shares) == pytest.approx(0.4)
+    weights = np.where(codes == 0, 1.0, 0.0)
+    assert calibration_error(codes, shares, weights) == pytest.approx((30 * 0.4 + 40 * 0.2) / 70)

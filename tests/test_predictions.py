@@ -79,3 +79,14 @@ def test_a_threshold_of_the_reading_decides_and_survives_json():
     reading = OutputReading(output="y", targets=("y",), task="binary", thresholds={"y": 0.15})
     read = _read(OutputReading.from_json(reading.to_json()), [[0.1], [0.2]])["y"]
     assert read.codes.tolist() == [0, 1]
+
+
+def test_a_temperature_softens_probabilities_and_leaves_their_order():
+    plain = OutputReading(output="y", targets=("y",), task="multiclass", link="softmax")
+    soft = OutputReading.from_json({**plain.to_json(), "temperature": 2.0})
+    logits = [[4.0, 2.0, 0.0], [1000.0, 0.0, -1000.0]]
+    halved = _read(plain, [[2.0, 1.0, 0.0]], classes=("a", "b", "c"))["y"].probabilities
+    read = _read(soft, logits, classes=("a", "b", "c"))["y"]
+    assert read.probabilities[0] == pytest.approx(halved[0])
+    assert np.isfinite(read.probabilities).all()
+    assert read.codes.tolist() == [0, 0]

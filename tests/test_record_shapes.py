@@ -23,7 +23,8 @@ WRONG: dict[str, Any] = {
 }
 PLACES = {
     "manifest.json": ["epochs", "onnx", "files", "data.split.sizes", "status", "seconds", "layers"],
-    "metrics.json": ["parts", "baselines", "parts.test.targets", "parts.test.rows"],
+    "metrics.json": ["parts", "baselines", "parts.test.targets", "parts.test.rows", "coverage"],
+    "calibration.json": ["targets", "part", "format", "targets.compressive_strength"],
     "preprocessing.json": ["table", "outputs", "table.columns", "table.targets", "table.read"],
 }
 CASES = [(file, place) for file, places in PLACES.items() for place in places]
@@ -47,7 +48,7 @@ def test_wrong_records_are_the_runs_fault(
             del holder[key]
         _write(Path("run"), file, json.dumps(values))
         for command in (
-            ["predict", "run", "--data", "t.csv"],
+            ["predict", "run", "--data", "t.csv", "--interval", "0.5"],
             ["evaluate", "run"],
             ["summarize", "run"],
         ):
@@ -68,7 +69,9 @@ def test_what_is_no_record_is_told(
     (tmp_path / "t.csv").write_text("a\n1\n", encoding="utf-8")
     _write(Path("run"), file, text)
     command = (
-        ["evaluate", "run"] if file == "metrics.json" else ["predict", "run", "--data", "t.csv"]
+        ["evaluate", "run"]
+        if file == "metrics.json"
+        else ["predict", "run", "--data", "t.csv", "--interval", "0.5"]
     )
     outcome = CliRunner().invoke(app, command, prog_name="dlcli")
     assert outcome.exit_code == 6, outcome.stderr

@@ -7,8 +7,9 @@ from typing import Any, Protocol, Self
 
 from numpy.typing import NDArray
 
+from dlcli.conformal import Calibration, Intervals, check_level, load_calibration, make_intervals
 from dlcli.data.preprocessing import Applied, Preprocessing
-from dlcli.errors import RunError
+from dlcli.errors import RunError, UsageError
 from dlcli.permission import check_allowed
 from dlcli.predictions import OutputReading, TargetPrediction, read_outputs
 from dlcli.record_shapes import OUTPUT, check_record
@@ -71,6 +72,49 @@ def open_scorer(run: RunFolder, *, threads: int | None = None) -> AnyScorer:
     load_own_classes(run, manifest)
     keras_scorer: Any = importlib.import_module("dlcli.bundle.keras_score").KerasScorer
     return keras_scorer.open(run.model, own_classes=bool(manifest.get("imports")))  # type: ignore[no-any-return]
+
+
+def find_calibration(run: RunFolder, bundle: Bundle) -> Calibration | None:
+    """Return the errors on rows held back; None for a run that keeps none."""
+    if run.calibration.name not in run.load_manifest().get("files", {}):
+        return None
+    run.check_files(run.calibration)
+    calibration = load_calibration(load_json(run.calibration), run.calibration)
+    steps = {
+        name: reading.steps
+        for reading in bundle.readings
+        if reading.task == "regression"
+        for name in reading.targets
+    }
+    if {name: len(each.residuals) for name, each in calibration.targets.items()} != steps:
+        raise RunError(
+            f"{run.calibration} holds the errors of other targets than {run.preprocessing.name}",
+            hint="copy the run folder again, or train again",
+        )
+    return calibration
+
+
+def open_intervals(run: RunFolder, bundle: Bundle, level: float) -> Intervals:
+    """Return intervals of a level for what a run predicts; raises UsageError and RunError."""
+    check_level(level)
+    if all(reading.task != "regression" for reading in bundle.readings):
+        raise UsageError(
+            f"{run.path} predicts classes, and intervals are for numbers",
+            hint="every class has its probability beside the prediction; CalibrationError among "
+            "the run's figures tells how far these are to be believed",
+        )
+    calibration = find_calibration(run, bundle)
+    if calibration is not None:
+        return make_intervals(calibration, level, what=run.path)
+    if run.load_manifest()["data"]["split"]["sizes"].get("validation"):
+        raise RunError(
+            f"{run.path} was trained by a dlcli that kept no errors to make intervals from",
+            hint="train again",
+        )
+    raise RunError(
+        f"{run.path} was trained without a validation part, whose errors intervals are made from",
+        hint="set data.split.validation, e.g. 0.1, and train again",
+    )
 
 
 def load_own_classes(run: RunFolder, manifest: dict[str, Any]) -> None:

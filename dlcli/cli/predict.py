@@ -41,6 +41,14 @@ def predict(
             help="Of a run that reads sequences: only what comes after the last row of each series.",
         ),
     ] = False,
+    interval: Annotated[
+        float | None,
+        typer.Option(
+            "--interval",
+            metavar="LEVEL",
+            help="Of numbers: the ends between which this share of new values lies, as in 0.9.",
+        ),
+    ] = None,
     threads: Threads = None,
     quiet: Quiet = False,
     allow_code: AllowCode = False,
@@ -58,6 +66,7 @@ def predict(
         ids=tuple(ids or ()),
         force=force,
         latest=latest,
+        interval=interval,
         threads=threads,
         on_rows=progress.show,
     )

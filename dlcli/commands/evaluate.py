@@ -16,7 +16,7 @@ from dlcli.checks.judging import (
 )
 from dlcli.checks.text import format_verdicts
 from dlcli.errors import RunError, UsageError
-from dlcli.report import format_scores, format_thresholds
+from dlcli.report import format_coverage, format_scores, format_temperatures, format_thresholds
 from dlcli.runs import RunFolder, open_run
 from dlcli.spec.checks import parse_check
 from dlcli.terminal_text import counted
@@ -36,6 +36,10 @@ class Evaluation:
     warnings: tuple[str, ...] = ()
     thresholds: dict[str, Any] = field(default_factory=dict)
     """From which probability on the second class is predicted, by target."""
+    temperatures: dict[str, float] = field(default_factory=dict)
+    """What the logits of a target are divided by, where probabilities were calibrated."""
+    coverage: dict[str, Any] = field(default_factory=dict)
+    """What the run's intervals hold of these rows, as `metrics.json` says it."""
     left_out: dict[str, str] = field(default_factory=dict)
     """Why baselines that were asked for are not there."""
     verdicts: tuple[Verdict, ...] = ()
@@ -44,6 +48,8 @@ class Evaluation:
         """Lay out the figures beside the baselines', and the checks below them."""
         head = [f"{self.run.path} on {self.what}, {counted(self.rows, 'row')}"]
         head += [f"threshold: {text}" for text in format_thresholds(self.thresholds)]
+        head += [f"calibrated: {text}" for text in format_temperatures(self.temperatures)]
+        head += [f"intervals: {text}" for text in format_coverage(self.coverage)]
         blocks = ["\n".join(head), format_scores(self.targets, self.baselines)]
         if self.verdicts:
             blocks.append(format_verdicts(self.verdicts))
@@ -58,6 +64,8 @@ class Evaluation:
             "targets": self.targets,
             "keras": self.keras,
             "thresholds": self.thresholds,
+            "temperatures": self.temperatures,
+            "coverage": self.coverage,
             "baselines": self.baselines,
             "left_out": self.left_out,
             "counts": self.counts,
@@ -132,5 +140,7 @@ def stored_evaluation(run: RunFolder) -> Evaluation:
         baselines={name: parts.get(what, {}) for name, parts in metrics["baselines"].items()},
         counts={},
         thresholds=metrics.get("thresholds", {}),
+        temperatures=metrics.get("temperatures", {}),
+        coverage=metrics.get("coverage", {}),
         left_out=metrics.get("left_out", {}),
     )

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from dlcli.bundle.store import AnyScorer, Bundle, open_scorer
+from dlcli.bundle.store import AnyScorer, Bundle, find_calibration, open_scorer
 from dlcli.commands.evaluate import Evaluation
+from dlcli.conformal import measure_coverage
 from dlcli.data.readers import read_table
 from dlcli.data.sources import fingerprint, resolve_source
 from dlcli.data.table import Table
@@ -38,6 +39,18 @@ def evaluate_table(
             check_holds_window(applied.windows.series, what)
         raise DataError(f"{what}: no row is left to score")
     predictions = bundle.predict(applied, scorer)
+    coverage = {}
+    calibration = find_calibration(run, bundle)
+    if calibration is not None:
+        coverage = {
+            "part": None,
+            "data": what,
+            "reason": None,
+            "calibration": calibration.describe(),
+            "targets": measure_coverage(
+                calibration, predictions, applied.targets, applied.sample_weight
+            ),
+        }
     return Evaluation(
         run=run,
         what=what,
@@ -51,6 +64,13 @@ def evaluate_table(
             for reading in bundle.readings
             for name, value in reading.thresholds.items()
         },
+        temperatures={
+            name: reading.temperature
+            for reading in bundle.readings
+            for name in reading.targets
+            if reading.temperature != 1
+        },
+        coverage=coverage,
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from dlcli.bundle.store import AnyScorer, Bundle
 from dlcli.commands.prediction_columns import as_arrow, prediction_columns
+from dlcli.conformal import Intervals
 from dlcli.data.columns.policies import Cells, CellsError
 from dlcli.data.gathering import gather_inputs
 from dlcli.data.preprocessing import Applied
@@ -19,7 +21,6 @@ from dlcli.data.table import Table, concat_tables
 from dlcli.data.window_checks import check_history, find_short
 from dlcli.data.windows import Series, Windows, form_windows, lay_out
 from dlcli.errors import DataError, UsageError
-from dlcli.predictions import TargetPrediction
 
 CHUNK_WINDOWS = 16384
 """Windows that are gathered and predicted at a time."""
@@ -96,7 +97,10 @@ def _open_forecast(bundle: Bundle, table: Table, *, latest: bool) -> Forecast:
 
 
 def forecast_blocks(
-    forecast: Forecast, scorer: AnyScorer, ids: tuple[str, ...]
+    forecast: Forecast,
+    scorer: AnyScorer,
+    ids: tuple[str, ...],
+    intervals: Intervals | None = None,
 ) -> Iterator[pa.Table]:
     """Yield the predictions of `CHUNK_WINDOWS` windows at a time, a row for each predicted step."""
     bundle, windows = forecast.bundle, forecast.windows
@@ -112,13 +116,13 @@ def forecast_blocks(
             counts={},
         )
         predictions = bundle.predict(applied, scorer)
-        yield _as_table(forecast, chunk, predictions, ids)
+        yield _as_table(forecast, chunk, prediction_columns(predictions, intervals), ids)
 
 
 def _as_table(
     forecast: Forecast,
     windows: Windows,
-    predictions: dict[str, TargetPrediction],
+    predicted: Iterator[tuple[str, Any]],
     ids: tuple[str, ...],
 ) -> pa.Table:
     plan, horizon = windows.series.plan, windows.spec.horizon
@@ -135,7 +139,7 @@ def _as_table(
     added: dict[str, pa.Array] = {}
     if horizon > 1:
         added[STEP] = pa.array(np.tile(np.arange(1, horizon + 1), len(windows)))
-    for name, values in prediction_columns(predictions):
+    for name, values in predicted:
         added[name] = values if isinstance(values, pa.Array) else as_arrow(values.ravel())
     for name in added:
         if name in columns:

@@ -1,6 +1,6 @@
 """Predict: a run and a raw table to a table with predictions, block by block."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
 from math import prod
@@ -11,9 +11,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from dlcli.bundle.store import AnyScorer, Bundle, open_scorer
+from dlcli.bundle.store import AnyScorer, Bundle, open_intervals, open_scorer
 from dlcli.commands.forecast import Forecast, forecast_blocks, open_forecast, read_history
 from dlcli.commands.prediction_columns import as_arrow, prediction_columns
+from dlcli.conformal import Intervals
 from dlcli.data.arrays import is_array_column
 from dlcli.data.readers import STDIN, read_blocks, suffix_of
 from dlcli.data.reading_progress import ReadingProgress
@@ -58,6 +59,7 @@ def predict(
     ids: tuple[str, ...] = (),
     force: bool = False,
     latest: bool = False,
+    interval: float | None = None,
     threads: int | None = None,
     on_rows: OnRows = lambda rows, share: None,
 ) -> Predicted:
@@ -66,19 +68,22 @@ def predict(
     The output has the input's own columns, or those of `ids`, in the input's order. A file that
     is there is replaced only with `force`, and never the one that is read. A network that reads
     sequences gives a row for every step that a window predicts, series by series; with `latest`,
-    those of the last window of each series.
+    those of the last window of each series. `interval` puts the ends beside each predicted number
+    between which that share of what is measured later should lie.
     """
     file = _one_file(data)
     check_writable(out, force=force, inputs=[file])
     folder = open_run(run)
     bundle = Bundle.load(folder)
+    intervals = None if interval is None else open_intervals(folder, bundle, interval)
     scorer = open_scorer(folder, threads=threads)
     # A text file gets the input's cells as they were written, others their types.
     options = replace(bundle.preprocessing.read_options, as_written=suffix_of(out) in TEXT_SUFFIXES)
     if bundle.preprocessing.window is not None:
         table = read_history(file, options)
         _check_ids(ids, table)
-        return _write(out, open_forecast(bundle, table, latest=latest), scorer, ids, on_rows)
+        forecast = open_forecast(bundle, table, latest=latest)
+        return _write(out, forecast, forecast_blocks(forecast, scorer, ids, intervals), on_rows)
     if latest:
         raise UsageError(
             "--latest is for networks that read sequences, and this one reads single rows",
@@ -91,7 +96,7 @@ def predict(
     # Closed at once where a row is refused, and not when the error is forgotten.
     with closing(cast(Any, blocks)), _Output(out) as output:
         for block in blocks:
-            predicted, kept = _predict_block(block, bundle, scorer, ids)
+            predicted, kept = _predict_block(block, bundle, scorer, ids, intervals)
             output.write(predicted)
             rows += block.num_rows
             skipped += block.num_rows - kept
@@ -102,13 +107,12 @@ def predict(
 def _write(
     out: Path,
     forecast: Forecast,
-    scorer: AnyScorer,
-    ids: tuple[str, ...],
+    blocks: Iterator[pa.Table],
     on_rows: OnRows,
 ) -> Predicted:
     rows = 0
     with _Output(out) as output:
-        for block in forecast_blocks(forecast, scorer, ids):
+        for block in blocks:
             output.write(block)
             rows += block.num_rows
             on_rows(rows, None)
@@ -167,7 +171,11 @@ class _Output:
 
 
 def _predict_block(
-    block: Table, bundle: Bundle, scorer: AnyScorer, ids: tuple[str, ...]
+    block: Table,
+    bundle: Bundle,
+    scorer: AnyScorer,
+    ids: tuple[str, ...],
+    intervals: Intervals | None,
 ) -> tuple[pa.Table, int]:
     _check_ids(ids, block)
     applied = bundle.preprocessing.apply(block, with_targets=False)
@@ -175,7 +183,7 @@ def _predict_block(
     shown = [name for name in block.names if not is_array_column(block.arrow.column(name))]
     arrow = block.arrow.select(ids or shown)
     columns = dict(zip(arrow.column_names, arrow.columns, strict=True))
-    for name, values in prediction_columns(predictions):
+    for name, values in prediction_columns(predictions, intervals):
         if name in columns:
             raise UsageError(
                 f"the table has a column {name!r} already, where the predictions would go",

@@ -7,16 +7,24 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from dlcli.conformal import Intervals
 from dlcli.predictions import TargetPrediction
 
 
 def prediction_columns(
     predictions: dict[str, TargetPrediction],
+    intervals: Intervals | None = None,
 ) -> Iterator[tuple[str, NDArray[Any] | pa.Array]]:
-    """Yield the columns of a predictions table: the prediction, and each class's probability."""
+    """Yield the columns of a predictions table: the prediction, and each class's probability.
+
+    With `intervals` a predicted number has the ends of its interval beside it.
+    """
     for target, prediction in predictions.items():
         if prediction.values is not None:
             yield f"predicted_{target}", prediction.values
+            ends = None if intervals is None else intervals.ends(prediction)
+            if ends is not None:
+                yield from zip((f"lower_{target}", f"upper_{target}"), ends, strict=True)
             continue
         assert prediction.probabilities is not None
         assert prediction.classes is not None

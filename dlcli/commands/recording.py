@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dlcli.bundle.store import Bundle
+from dlcli.conformal import Calibration, calibrate, measure_coverage
 from dlcli.data.dataset import Dataset, Part
 from dlcli.data.windows import predicted_rows
 from dlcli.predictions import TargetPrediction, read_outputs
@@ -13,6 +14,7 @@ from dlcli.report.run_profile import profile_run
 from dlcli.report.tested import read_tested
 from dlcli.runs import RunFolder, copy_imports, load_json, write_json
 from dlcli.scores import (
+    choose_temperature,
     choose_threshold,
     score_baselines,
     score_intervals,
@@ -28,13 +30,17 @@ from dlcli.training.readings import reading_of
 def write_outcome(
     run: RunFolder, job: TrainingJob, outcome: TrainingOutcome, *, final: Path
 ) -> dict[str, Any]:
-    """Write preprocessing, figures, history, predictions, profile and config; return the figures.
+    """Write all that the folder holds beside the network and the manifest; return the figures.
 
     `final` is the folder that the run will have when it is whole.
     """
     bundle, chosen_by = _fit_bundle(job, outcome)
     bundle.write(run)
     metrics = _metrics(job, outcome, bundle, chosen_by)
+    calibration = _calibrate(job.dataset, outcome, bundle)
+    if calibration is not None:
+        write_json(run.calibration, calibration.to_json())
+        metrics["coverage"] = _coverage(job.dataset, outcome, bundle, calibration)
     write_json(run.metrics, metrics)
     _write_history(run.history, outcome.history)
     _write_predictions(run.predictions, job.dataset, outcome, bundle)
@@ -54,6 +60,8 @@ def _fit_bundle(job: TrainingJob, outcome: TrainingOutcome) -> tuple[Bundle, dic
         preprocessing=job.dataset.preprocessing,
         readings=tuple(reading_of(each, heads[each.output].activation) for each in job.objectives),
     )
+    if job.spec.calibrate == "temperature":
+        bundle = _with_temperatures(job.dataset, outcome, bundle)
     classes = {info.name: info.classes for info in bundle.preprocessing.targets}
     asked = thresholds_by_target(job.spec.threshold, classes)
     chosen_by = {name: figure for name, figure in asked.items() if isinstance(figure, str)}
@@ -70,6 +78,22 @@ def _fit_bundle(job: TrainingJob, outcome: TrainingOutcome) -> tuple[Bundle, dic
         for reading in bundle.readings
     )
     return replace(bundle, readings=readings), chosen_by
+
+
+def _with_temperatures(dataset: Dataset, outcome: TrainingOutcome, bundle: Bundle) -> Bundle:
+    """Give every output of classes the temperature that suits the validation part."""
+    part = dataset.validation
+    assert part is not None
+    read = _read(outcome, bundle, "validation")
+    readings = tuple(
+        reading
+        if reading.task == "regression"
+        else replace(
+            reading, temperature=choose_temperature([read[n] for n in reading.targets], part)
+        )
+        for reading in bundle.readings
+    )
+    return replace(bundle, readings=readings)
 
 
 def _parts(dataset: Dataset) -> dict[str, Part]:
@@ -106,6 +130,12 @@ def _metrics(
     )
     return {
         "parts": scored,
+        "temperatures": {
+            name: reading.temperature
+            for reading in bundle.readings
+            for name in reading.targets
+            if reading.temperature != 1
+        },
         "thresholds": {
             name: {"value": value, "chosen_by": chosen_by.get(name)}
             for reading in bundle.readings
@@ -120,6 +150,38 @@ def _metrics(
             seed=job.spec.seed,
             chosen_by=chosen_by,
         ),
+    }
+
+
+def _calibrate(dataset: Dataset, outcome: TrainingOutcome, bundle: Bundle) -> Calibration | None:
+    """Return the errors on the validation part, None without one or without targets of numbers."""
+    part = dataset.validation
+    if part is None:
+        return None
+    name = "test" if dataset.validation_is_test else "validation"
+    return calibrate(name, _read(outcome, bundle, "validation"), part.targets)
+
+
+def _coverage(
+    dataset: Dataset, outcome: TrainingOutcome, bundle: Bundle, calibration: Calibration
+) -> dict[str, Any]:
+    """Return how much of the test part the intervals hold, or why that is not known."""
+    test, reason = dataset.test, None
+    if test is None:
+        reason = "there is no test part"
+    elif dataset.validation_is_test:
+        reason = "they were made from the test part itself"
+    is_measured = test is not None and reason is None
+    targets = {}
+    if is_measured:
+        assert test is not None
+        read = _read(outcome, bundle, "test")
+        targets = measure_coverage(calibration, read, test.targets, test.sample_weight)
+    return {
+        "part": "test" if is_measured else None,
+        "reason": reason,
+        "calibration": calibration.describe(),
+        "targets": targets,
     }
 
 

@@ -13,7 +13,14 @@ from dlcli.checks.text import format_verdicts
 from dlcli.commands.evaluate import stored_evaluation
 from dlcli.errors import RunError, UsageError
 from dlcli.permission import check_allowed
-from dlcli.report import format_figure, format_layers, format_scores, format_thresholds
+from dlcli.report import (
+    format_coverage,
+    format_figure,
+    format_layers,
+    format_scores,
+    format_temperatures,
+    format_thresholds,
+)
 from dlcli.runs import RUNS, RunFolder, open_run
 from dlcli.terminal_text import counted
 
@@ -137,6 +144,8 @@ def run_text(run: RunFolder) -> str:
     except RunError as error:
         return "\n".join([*lines, _loss_text(run), "", error.message])
     lines += [f"threshold   {text}" for text in format_thresholds(evaluation.thresholds)]
+    lines += [f"calibrated  {text}" for text in format_temperatures(evaluation.temperatures)]
+    lines += [f"intervals   {text}" for text in format_coverage(evaluation.coverage)]
     lines += [f"left out    {name}: {why}" for name, why in evaluation.left_out.items()]
     lines += ["", f"{evaluation.what}, {counted(evaluation.rows, unit)}"]
     lines.append(format_scores(evaluation.targets, evaluation.baselines))

@@ -1,19 +1,23 @@
 """Runs and their figures as text, Markdown and HTML; strings only, nothing is written here."""
 
 from dlcli.report.text import (
+    format_coverage,
     format_figure,
     format_layers,
     format_scores,
     format_table,
+    format_temperatures,
     format_thresholds,
     markdown_table,
 )
 
 __all__ = [
+    "format_coverage",
     "format_figure",
     "format_layers",
     "format_scores",
     "format_table",
+    "format_temperatures",
     "format_thresholds",
     "markdown_table",
 ]

@@ -6,7 +6,7 @@ from typing import Any
 from dlcli.report.figures import DASH, format_figures, short_name, shown_figures
 from dlcli.report.policies import policy_effects
 from dlcli.report.record import RunRecord
-from dlcli.report.text import markdown_table, markdown_text
+from dlcli.report.text import format_coverage, markdown_table, markdown_text
 from dlcli.report.verdict import Verdict, judge
 
 MOST_POLICIES = 8
@@ -68,6 +68,8 @@ def _remarks(record: RunRecord) -> Iterator[str]:
     data, epochs = manifest["data"], manifest["epochs"]
     sizes = ", ".join(f"{size:,} {part}" for part, size in data["split"]["sizes"].items())
     yield f"data: {sizes} rows; {epochs['done']:,} of {epochs['asked']:,} epochs"
+    for text in format_coverage(record.metrics.get("coverage", {})):
+        yield f"intervals: {text}"
     if not record.is_complete:
         yield "the training was interrupted; these are the weights it had reached"
     if data.get("validation_is_test"):

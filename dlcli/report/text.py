@@ -10,7 +10,7 @@ from dlcli.report.figures import (
     main_figure,
     shown_figures,
 )
-from dlcli.terminal_text import cell_width, pad, printable
+from dlcli.terminal_text import cell_width, counted, pad, printable
 
 
 def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -100,6 +100,36 @@ def _better_by(figure: str, difference: dict[str, float] | None) -> str:
     if not is_larger_better(figure):
         ends = [-end for end in reversed(ends)]
     return f"{ends[0]:.3g} to {ends[1]:.3g}"
+
+
+def format_coverage(coverage: dict[str, Any]) -> list[str]:
+    """Say how much of the judged rows the intervals of numbers hold, in a line for each target."""
+    if not coverage:
+        return []
+    calibration, lines = coverage["calibration"], []
+    level, needed = calibration["level"], calibration["rows_needed"]
+    what = coverage.get("data") or f"the {coverage['part']} part"
+    for name, rows in calibration["rows"].items():
+        start = f"{name}: " if len(calibration["rows"]) > 1 else ""
+        measured = coverage["targets"].get(name, {}).get(f"{level:g}")
+        basis = f"made from {counted(rows, calibration['part'] + ' row')}"
+        if measured is not None:
+            width = format_figure(measured["width"])
+            said = f"hold {measured['covered']:.1%} of {what}, {width} wide on average; {basis}"
+        elif coverage.get("reason"):
+            said = f"{basis}; how much they hold is not known: {coverage['reason']}"
+        else:
+            said = f"need {needed} validation rows; {basis}"
+        lines.append(f"{start}those of level {level:g} {said}")
+    return lines
+
+
+def format_temperatures(temperatures: dict[str, float]) -> list[str]:
+    """Say what the logits of each target are divided by."""
+    return [
+        f"{name}: logits divided by {value:.3g}, the best on the validation part"
+        for name, value in temperatures.items()
+    ]
 
 
 def format_thresholds(thresholds: dict[str, Any]) -> list[str]:

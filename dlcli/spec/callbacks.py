@@ -24,7 +24,15 @@ PACKAGES = {"TensorBoard": "tensorboard"}
 _WEIGHTS_ONLY = "checkpoints/best.weights.h5"
 _OWN_FILES = {
     *("config.yaml", "model.keras", "model.onnx", "preprocessing.json", "metrics.json"),
-    *("history.csv", "predictions.csv", "manifest.json", "report.html", "profile.json", "resume"),
+    *(
+        "history.csv",
+        "predictions.csv",
+        "manifest.json",
+        "report.html",
+        "profile.json",
+        "calibration.json",
+        "resume",
+    ),
 }
 """What dlcli itself writes into every run folder; a test compares this with RunFolder."""
 

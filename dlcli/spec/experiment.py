@@ -110,6 +110,12 @@ class RunSpec:
         "without it.",
         default=None,
     )
+    calibrate: Literal["none", "temperature"] = setting(
+        Choice(("none", "temperature")),
+        "How probabilities of classes are made as sure as they are right: temperature divides the "
+        "logits by one number, the best on the validation part.",
+        default="none",
+    )
     baselines: tuple[str, ...] = setting(
         ListOf(Choice(BASELINES)),
         "Simpler models of the same rows whose scores stand beside the network's: `mean` (for "

@@ -18,6 +18,7 @@ REGRESSION_METRICS = (
 CLASSIFICATION_METRICS = (
     "Accuracy",
     "LogLoss",
+    "CalibrationError",
     *CLASS_METRICS,
     "AUC",
     "BalancedAccuracy",

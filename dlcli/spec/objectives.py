@@ -54,6 +54,7 @@ def resolve_objectives(spec: RunSpec, classes: Classes) -> tuple[Objective, ...]
             check_metric(metric, objective.labels, path, problems)
     _check_class_weight(spec, classes, problems)
     check_two_classes(spec.threshold, classes, problems)
+    _check_calibrate(spec, classes, problems)
     if len(objectives) == len(heads):
         check_checks(spec, names_of_classes(spec, classes), problems)
     raise_problems(problems, spec.origin)
@@ -83,6 +84,16 @@ def _check_class_weight(spec: RunSpec, classes: Classes, problems: Problems) -> 
                     hint=did_you_mean(name, near) if near else listed,
                     on_key=True,
                 )
+
+
+def _check_calibrate(spec: RunSpec, classes: Classes, problems: Problems) -> None:
+    if spec.calibrate != "none" and not any(classes.values()):
+        problems.add(
+            ("calibrate",),
+            "calibrate makes probabilities of classes right, but every target is a number",
+            hint="leave it out; `dlcli predict --interval 0.9` gives intervals of numbers",
+            on_key=True,
+        )
 
 
 def with_losses(spec: RunSpec, objectives: tuple[Objective, ...]) -> RunSpec:

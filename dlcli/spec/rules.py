@@ -48,10 +48,21 @@ def check_rules(spec: RunSpec, wrong: Collection[str], problems: Problems) -> No
             problems,
             has_validation=spec.has_validation,
         )
+    if not {"data", "calibrate"} & set(wrong):
+        _check_calibrate(spec, problems)
     if "baselines" not in wrong:
         _check_baselines(spec.baselines, problems)
     if "callbacks" not in wrong:
         _check_callbacks(spec, network, wrong, problems)
+
+
+def _check_calibrate(spec: RunSpec, problems: Problems) -> None:
+    if spec.calibrate != "none" and not spec.has_validation:
+        problems.add(
+            ("calibrate",),
+            "probabilities are calibrated on the validation part, and there is none",
+            hint="set data.split.validation, e.g. 0.1, or leave calibrate out",
+        )
 
 
 def _check_baselines(names: tuple[str, ...], problems: Problems) -> None:

@@ -1,6 +1,7 @@
 import pytest
 
 from dlcli.commands.evaluate import evaluate
+from dlcli.commands.summarize import run_text
 from dlcli.commands.train import TrainOptions, train
 from dlcli.console import QuietDisplay
 from dlcli.errors import DataError, RunError
@@ -48,3 +49,28 @@ def test_a_run_without_a_test_part_says_so(concrete_config, tmp_path):
     run = train(concrete_config, options, QuietDisplay()).run
     with pytest.raises(RunError, match="trained on all its rows"):
         evaluate(str(run.path))
+
+
+def test_what_intervals_hold_is_told_of_the_test_part_and_of_new_rows(trained_run, concrete_csv):
+    stored = evaluate(str(trained_run.path))
+    covered = stored.coverage["targets"]["compressive_strength"]["0.9"]["covered"]
+    assert f"hold {covered:.1%} of the test part" in stored.to_text()
+    assert stored.to_json()["coverage"]["calibration"]["rows"] == {"compressive_strength": 103}
+    again = evaluate(str(trained_run.path), (concrete_csv,))
+    assert "of concrete.csv" in again.to_text()
+    assert again.coverage["targets"]["compressive_strength"]["0.9"]["covered"] > 0.7
+
+
+@pytest.mark.parametrize(
+    ("split", "said"),
+    [
+        ("{test: 0, validation: 0.1}", "there is no test part"),
+        ("{test: 0.2, validation: test}", "made from the test part itself"),
+    ],
+)
+def test_coverage_that_cannot_be_measured_says_why(split, said, concrete_config, tmp_path):
+    overrides = ("epochs=1", f"data.split={split}", "callbacks=[]")
+    options = TrainOptions(overrides=overrides, out=tmp_path / "run")
+    trained = train(concrete_config, options, QuietDisplay())
+    assert trained.metrics["coverage"]["targets"] == {}
+    assert said in run_text(trained.run)

@@ -1,5 +1,7 @@
 import csv
 import io
+import json
+import shutil
 
 import pyarrow.parquet
 import pytest
@@ -8,7 +10,7 @@ from dlcli.commands import predict as predict_module
 from dlcli.commands.predict import predict
 from dlcli.commands.train import TrainOptions, train
 from dlcli.console import QuietDisplay
-from dlcli.errors import DataError, UsageError
+from dlcli.errors import DataError, RunError, UsageError
 
 
 def _rows(path):
@@ -163,3 +165,54 @@ def test_rows_that_a_policy_drops_stay_without_a_prediction(tmp_path):
     assert [row["id"] for row in made] == ["a", "b", "c"]
     assert made[1]["predicted_y"] == ""
     assert made[2]["predicted_y"] != ""
+
+
+def test_intervals_stand_beside_numbers(trained_run, concrete_csv, tmp_path):
+    out = tmp_path / "out.csv"
+    predict(str(trained_run.path), concrete_csv, out, interval=0.8)
+    rows = _rows(out)
+    names = [f"{word}_compressive_strength" for word in ("predicted", "lower", "upper")]
+    assert list(rows[0])[-3:] == names
+    values = [[float(row[name]) for name in names] for row in rows]
+    assert all(low < value < high for value, low, high in values)
+    tested = {int(row["row"]) - 1 for row in _rows(trained_run.predictions)}
+    held = [
+        low <= float(row["compressive_strength"]) <= high
+        for at, (row, (_, low, high)) in enumerate(zip(rows, values, strict=True))
+        if at in tested
+    ]
+    stored = trained_run.load_metrics()["coverage"]["targets"]["compressive_strength"]["0.8"]
+    assert sum(held) / len(held) == pytest.approx(stored["covered"])
+
+
+@pytest.mark.parametrize(
+    ("interval", "error", "said"),
+    [(90, UsageError, "level 90: expected a share"), (0.999, RunError, "needs 999 validation")],
+)
+def test_intervals_that_cannot_be_are_refused_before_anything_is_written(
+    interval, error, said, trained_run, concrete_csv, tmp_path
+):
+    with pytest.raises(error, match=said):
+        predict(str(trained_run.path), concrete_csv, tmp_path / "out.csv", interval=interval)
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_intervals_need_numbers_and_rows_held_back(classes_run, linear_run, tmp_path):
+    for run, error, said in (
+        (classes_run, UsageError, "predicts classes"),
+        (linear_run, RunError, "without a validation part"),
+    ):
+        with pytest.raises(error, match=said):
+            predict(str(run.path), tmp_path / "new.csv", tmp_path / "out.csv", interval=0.9)
+
+
+def test_a_run_from_before_intervals_says_so(trained_run, concrete_csv, tmp_path):
+    run = tmp_path / "old"
+    shutil.copytree(trained_run.path, run)
+    (run / "calibration.json").unlink()
+    manifest = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
+    del manifest["files"]["calibration.json"]
+    (run / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    with pytest.raises(RunError, match="kept no errors") as caught:
+        predict(str(run), concrete_csv, tmp_path / "out.csv", interval=0.9)
+    assert caught.value.hint == "train again"

@@ -10,6 +10,8 @@ from typer.testing import CliRunner
 from dlcli.cli import app
 from dlcli.commands.train import TrainOptions, train
 from dlcli.console import QuietDisplay
+from dlcli.report.markdown import markdown_report
+from dlcli.report.record import load_record
 from dlcli.runs import RunFolder
 
 
@@ -74,3 +76,8 @@ def test_several_runs_are_compared(runs: Path) -> None:
     assert invoke("concrete/001", "concrete/002").exit_code == 2
     shown = invoke("concrete/001", "concrete/002", "--format", "md")
     assert "| RootMeanSquaredError |" in shown.stdout
+
+
+def test_markdown_says_what_intervals_hold(trained_run: RunFolder) -> None:
+    text = markdown_report(load_record(trained_run), None)
+    assert "- intervals: those of level 0.9 hold " in text

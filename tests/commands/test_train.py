@@ -116,6 +116,21 @@ def test_a_threshold_is_chosen_on_the_validation_part_and_kept(chosen, rare):
     assert validation["AUC"] == at_even["AUC"]
 
 
+def test_a_temperature_is_chosen_on_the_validation_part_and_applied_to_new_rows(rare):
+    plain, calibrated = rare("plain", ""), rare("calibrated", "calibrate: temperature")
+    (temperature,) = calibrated.metrics["temperatures"].values()
+    assert plain.metrics["temperatures"] == {}
+    before, after = (
+        each.metrics["parts"]["validation"]["targets"]["rare"] for each in (plain, calibrated)
+    )
+    assert after["LogLoss"] < before["LogLoss"]
+    assert after["AUC"] == pytest.approx(before["AUC"])
+    source = calibrated.run.path.parent / "rare.csv"
+    evaluation = evaluate(str(calibrated.run.path), (source,))
+    assert evaluation.temperatures == {"rare": temperature}
+    assert f"logits divided by {temperature:.3g}" in run_text(calibrated.run)
+
+
 def test_a_threshold_is_applied_to_new_rows(chosen, tmp_path):
     value = chosen.metrics["thresholds"]["rare"]["value"]
     source = chosen.run.path.parent / "rare.csv"

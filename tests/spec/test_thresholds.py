@@ -48,3 +48,11 @@ def test_one_threshold_holds_for_every_target_with_two_classes():
     assert thresholds_by_target(0.3, classes) == {"a": 0.3, "c": 0.3}
     assert thresholds_by_target({"c": 0.2}, classes) == {"c": 0.2}
     assert thresholds_by_target(None, classes) == {}
+
+
+def test_calibrated_probabilities_need_classes_and_a_validation_part(build, complaints):
+    assert build(**BINARY, data=WATCHED, calibrate="temperature").calibrate == "temperature"
+    messages = complaints(**BINARY, calibrate="temperature")
+    assert any("calibrated on the validation part" in message for message in messages), messages
+    with pytest.raises(SpecError, match="every target is a number"):
+        resolve_objectives(build(data=WATCHED, calibrate="temperature"), {"height": None})

@@ -37,6 +37,7 @@ def _table(tmp_path: Path, text: str, config: str) -> Path:
 def test_a_run_folder_holds_what_the_design_names(trained_run):
     names = {item.name for item in trained_run.path.iterdir()}
     assert names == {
+        "calibration.json",
         "config.yaml",
         "history.csv",
         "manifest.json",

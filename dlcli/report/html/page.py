@@ -8,6 +8,7 @@ from dlcli.report.html.charts import Charts
 from dlcli.report.html.data import data_section
 from dlcli.report.html.document import document
 from dlcli.report.html.elements import Markup, element, join
+from dlcli.report.html.intervals import intervals_section
 from dlcli.report.html.predictions import predictions_section, worst_section
 from dlcli.report.html.provenance import config_section, network_section, versions_section
 from dlcli.report.html.scores import scores_section, verdict_section
@@ -19,6 +20,7 @@ from dlcli.runs import RunFolder
 _TITLES = {
     "scores": "Figures",
     "predictions": "Predictions",
+    "intervals": "Intervals",
     "worst": "Worst rows",
     "training": "Training",
     "data": "Data",
@@ -45,6 +47,7 @@ def build_report(record: RunRecord) -> str:
         "verdict": verdict_section(record, verdicts),
         "scores": scores_section(record, verdicts),
         "predictions": predictions_section(record, charts),
+        "intervals": intervals_section(record),
         "worst": worst_section(record),
         "training": training_section(record, charts),
         "data": data_section(record),

@@ -158,3 +158,14 @@ def test_sections_without_their_file_are_left_out(trained_run: RunFolder, tmp_pa
     assert outline.open == []
     assert "scores" in outline.ids
     assert not {"training", "predictions", "worst", "config"} & set(outline.ids)
+
+
+def test_what_intervals_hold_is_shown_for_numbers_alone(
+    trained_run: RunFolder, binary_run: RunFolder
+) -> None:
+    page = page_of(trained_run)
+    levels = trained_run.load_metrics()["coverage"]["targets"]["compressive_strength"]
+    assert "intervals" in Outline(page).ids
+    assert f">{levels['0.9']['covered']:.1%}<" in page
+    assert "errors on 103 validation rows" in page
+    assert "intervals" not in Outline(page_of(binary_run)).ids
