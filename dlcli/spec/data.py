@@ -86,6 +86,11 @@ class ColumnSpec:
     missing: Missing | None = setting(
         MISSING, "What happens to missing cells of this column.", default=None
     )
+    missing_indicator: bool | None = setting(
+        Boolean(),
+        "Whether a feature beside this column's, 0 or 1, tells where its cells were missing.",
+        default=None,
+    )
     missing_values: tuple[str | float, ...] | None = setting(
         MISSING_VALUES,
         "Cells of this column that mean missing, beside the empty cell.",
@@ -265,6 +270,13 @@ class DataSpec:
         "What happens to missing cells: an error, the row is dropped, or a value from the training "
         "part takes their place.",
         default="error",
+    )
+    missing_indicator: bool = setting(
+        Boolean(),
+        "Whether a number, boolean or date column whose missing cells are filled gets a feature "
+        "beside its own, 0 or 1, that tells where; columns with every cell in the training part "
+        "get none.",
+        default=False,
     )
     missing_values: tuple[str | float, ...] = setting(
         MISSING_VALUES, "Cells that mean missing, beside the empty cell.", default=()

@@ -22,6 +22,7 @@ def check_data(data: DataSpec, problems: Problems) -> None:
     """Report settings of the section that contradict each other."""
     _check_roles(data, problems)
     _check_text_format(data, problems)
+    _check_indicators(data, problems)
     for name, column in data.columns.items():
         _check_column(column, ("data", "columns", name), problems)
         _check_image(column, ("data", "columns", name), problems)
@@ -36,6 +37,28 @@ def check_data(data: DataSpec, problems: Problems) -> None:
             hint="a Reshape layer gives the numbers of a window another shape",
             on_key=True,
         )
+
+
+def _check_indicators(data: DataSpec, problems: Problems) -> None:
+    """Report indicators of missing cells where no policy fills any."""
+    policies = {name: column.missing or data.missing for name, column in data.columns.items()}
+    filling = [name for name, policy in policies.items() if policy not in ("error", "drop")]
+    if data.missing_indicator and data.missing in ("error", "drop") and not filling:
+        problems.add(
+            ("data", "missing_indicator"),
+            "missing_indicator tells which cells were filled, and no policy fills any",
+            hint="missing: median fills those of numbers; or leave missing_indicator out",
+            on_key=True,
+        )
+    for name, column in data.columns.items():
+        if column.missing_indicator and name not in filling:
+            problems.add(
+                ("data", "columns", name, "missing_indicator"),
+                "missing_indicator tells which cells were filled, and the policy of this column "
+                f"is missing: {policies[name]}",
+                hint="give it one that fills, e.g. missing: median",
+                on_key=True,
+            )
 
 
 def _check_roles(data: DataSpec, problems: Problems) -> None:

@@ -328,3 +328,55 @@ def test_own_settings_come_before_the_tables():
 def test_hints_are_valid_yaml(value, expected):
     assert yaml_text(value) == expected
     assert column_hint("a", missing=value) == f"columns: {{a: {{missing: {expected}}}}}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "cells", "policy", "names", "values"),
+    [
+        ("number", [1.0, None, 3.0], "mean", ("a", "a=missing"), [[1, 0], [2, 1], [3, 0]]),
+        ("boolean", [True, None, True], "mode", ("a", "a=missing"), [[1, 0], [1, 1], [1, 0]]),
+        (
+            "date",
+            ["2020-01-05", None, "2020-01-07"],
+            "mean",
+            ("a.day", "a=missing"),
+            [[5, 0], [6, 1], [7, 0]],
+        ),
+    ],
+)
+def test_an_indicator_tells_which_cells_were_missing(kind, cells, policy, names, values):
+    parts = {"parts": ("day",)} if kind == "date" else {}
+    column = fit(kind, cells, missing=policy, missing_indicator=True, **parts)
+    assert column.feature_names == names
+    again = input_from_json(json.loads(json.dumps(column.to_json())))
+    assert encode(again, cells).tolist() == values
+    assert encode(again, cells[:1]).tolist() == values[:1]
+    whole = fit(kind, [cell for cell in cells if cell is not None], missing=policy,
+                missing_indicator=True, **parts)  # fmt: skip
+    assert whole.feature_names == names[:1]
+    assert encode(whole, cells).shape == (3, 1)
+
+
+def test_indicators_are_for_columns_that_are_filled_with_a_value():
+    spec = DataSpec(
+        source="t.csv",
+        target="y",
+        missing="median",
+        missing_indicator=True,
+        columns={"b": ColumnSpec(missing_indicator=False), "c": ColumnSpec(missing="drop")},
+    )
+    found = {name: resolve_settings(spec, name, "number").missing_indicator for name in "abc"}
+    assert found == {"a": True, "b": False, "c": False}
+    assert not resolve_settings(spec, "a", "category").missing_indicator
+    assert not resolve_settings(spec, "a", "number", is_target=True).missing_indicator
+    own = DataSpec(
+        source="t.csv",
+        target="y",
+        missing="mode",
+        columns={"a": ColumnSpec(missing_indicator=True)},
+    )
+    with pytest.raises(DataError, match="a setting of number, boolean and date columns") as caught:
+        resolve_settings(own, "a", "category")
+    assert "constant: missing" in caught.value.hint
+    with pytest.raises(DataError, match="is a target"):
+        resolve_settings(own, "a", "number", is_target=True)

@@ -80,3 +80,14 @@ def test_settings_that_contradict_each_other(
     complaints, settings: dict[str, Any], message: str
 ) -> None:
     assert complaints(**data(**settings)) == [message]
+
+
+def test_indicators_of_missing_cells_need_cells_that_are_filled(build, complaints) -> None:
+    assert build(**data(missing="median", missing_indicator=True)).data.missing_indicator
+    own = {"width": {"missing": "mean"}}
+    assert build(**data(missing_indicator=True, columns=own)).data.missing_indicator
+    (message,) = complaints(**data(missing_indicator=True))
+    assert "no policy fills any" in message
+    own = {"width": {"missing": "drop", "missing_indicator": True}}
+    (message,) = complaints(**data(missing="median", columns=own))
+    assert "the policy of this column is missing: drop" in message

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dlcli.data.columns.filling import fit_fill
+from dlcli.data.columns.filling import fit_fill, indicator_names, tells_missing, with_indicator
 from dlcli.data.columns.reading import ReadColumn
 from dlcli.data.columns.settings import ColumnSettings
 from dlcli.data.scaling import Scaler, fit_scaler
@@ -49,10 +49,13 @@ class DateInput:
     """Microseconds since 1970."""
     scalers: tuple[Scaler, ...]
     """One per part."""
+    has_indicator: bool = False
+    """Whether a feature after those of the parts tells where cells were missing."""
 
     @property
     def feature_names(self) -> tuple[str, ...]:
-        return tuple(f"{self.settings.name}.{part}" for part in self.settings.parts)
+        parts = tuple(f"{self.settings.name}.{part}" for part in self.settings.parts)
+        return (*parts, *indicator_names(self.settings, has_indicator=self.has_indicator))
 
     @classmethod
     def fit(cls, settings: ColumnSettings, read: ReadColumn) -> "DateInput":
@@ -65,19 +68,22 @@ class DateInput:
                 hint="leave it out with `drop`",
             )
         scalers = tuple(fit_scaler(settings.scale, part) for part in parts.T)
-        return cls(settings=settings, fill=fill, scalers=scalers)
+        told = tells_missing(settings, read)
+        return cls(settings=settings, fill=fill, scalers=scalers, has_indicator=told)
 
     def encode(self, read: ReadColumn) -> NDArray[np.float32]:
-        """Return [rows, parts]."""
+        """Return [rows, parts], and a column more with the indicator."""
         parts = _date_parts(self.settings, read, self.fill)
         pairs = zip(self.scalers, parts.T, strict=True)
-        return np.stack([scaler.apply(part) for scaler, part in pairs], axis=1).astype(np.float32)
+        scaled = np.stack([scaler.apply(part) for scaler, part in pairs], axis=1)
+        return with_indicator(scaled.astype(np.float32), read, has_indicator=self.has_indicator)
 
     def to_json(self) -> dict[str, Any]:
         return {
             "settings": self.settings.to_json(),
             "fill": self.fill,
             "scalers": [scaler.to_json() for scaler in self.scalers],
+            "has_indicator": self.has_indicator,
         }
 
     @classmethod
@@ -86,6 +92,7 @@ class DateInput:
             settings=ColumnSettings.from_json(state["settings"]),
             fill=state["fill"],
             scalers=tuple(Scaler.from_json(scaler) for scaler in state["scalers"]),
+            has_indicator=state.get("has_indicator", False),
         )
 
 

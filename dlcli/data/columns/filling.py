@@ -74,6 +74,25 @@ def fit_fill(settings: ColumnSettings, read: ReadColumn) -> float | str | None:
     return _statistic(values, str(settings.missing), whole=settings.type == "date")
 
 
+def tells_missing(settings: ColumnSettings, read: ReadColumn) -> bool:
+    """Tell whether a column gets a feature for its missing cells; `read` holds the training rows."""
+    return settings.missing_indicator and bool(read.missing.any())
+
+
+def indicator_names(settings: ColumnSettings, *, has_indicator: bool) -> tuple[str, ...]:
+    """Return the name of the feature that tells where cells were missing, if there is one."""
+    return (f"{settings.name}=missing",) if has_indicator else ()
+
+
+def with_indicator(
+    features: NDArray[np.float32], read: ReadColumn, *, has_indicator: bool
+) -> NDArray[np.float32]:
+    """Put the feature that tells where cells were missing after the others, [rows, features]."""
+    if not has_indicator:
+        return features
+    return np.hstack([features, read.missing.astype(np.float32)[:, None]])
+
+
 def fill_constant(settings: ColumnSettings) -> float | str | None:
     """Return the policy's constant as the column's type reads it, or None when it cannot."""
     assert isinstance(settings.missing, ConstantPolicy)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dlcli.data.columns.filling import fit_fill
+from dlcli.data.columns.filling import fit_fill, indicator_names, tells_missing, with_indicator
 from dlcli.data.columns.reading import ReadColumn
 from dlcli.data.columns.settings import ColumnSettings
 from dlcli.data.scaling import Scaler, fit_scaler
@@ -22,10 +22,13 @@ class NumberInput:
     scaler: Scaler
     minimum: float
     maximum: float
+    has_indicator: bool = False
+    """Whether a second feature tells where cells were missing."""
 
     @property
     def feature_names(self) -> tuple[str, ...]:
-        return (self.settings.name,)
+        names = indicator_names(self.settings, has_indicator=self.has_indicator)
+        return (self.settings.name, *names)
 
     @classmethod
     def fit(cls, settings: ColumnSettings, read: ReadColumn) -> "NumberInput":
@@ -45,13 +48,14 @@ class NumberInput:
             scaler=fit_scaler(settings.scale, filled),
             minimum=float(seen.min()),
             maximum=float(seen.max()),
+            has_indicator=tells_missing(settings, read),
         )
 
     def encode(self, read: ReadColumn) -> NDArray[np.float32]:
-        """Return [rows, 1]."""
+        """Return [rows, 1], or [rows, 2] with the indicator."""
         with np.errstate(over="ignore"):
-            scaled = self.scaler.apply(fill_gaps(read, self.fill))
-            return scaled.astype(np.float32)[:, None]
+            scaled = self.scaler.apply(fill_gaps(read, self.fill)).astype(np.float32)
+        return with_indicator(scaled[:, None], read, has_indicator=self.has_indicator)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -60,6 +64,7 @@ class NumberInput:
             "scaler": self.scaler.to_json(),
             "minimum": self.minimum,
             "maximum": self.maximum,
+            "has_indicator": self.has_indicator,
         }
 
     @classmethod
@@ -70,6 +75,7 @@ class NumberInput:
             scaler=Scaler.from_json(state["scaler"]),
             minimum=state["minimum"],
             maximum=state["maximum"],
+            has_indicator=state.get("has_indicator", False),
         )
 
 

@@ -27,6 +27,9 @@ from dlcli.spec.data import (
 Unreadable = Literal["error", "missing", "drop"]
 Unseen = Literal["error", "ignore"]
 
+INDICATED: tuple[ColumnType, ...] = ("number", "boolean", "date")
+"""The types of columns that may have a feature which tells where cells were missing."""
+
 _DEFAULTS = ColumnSpec()
 # Settings that only one kind of column can have; without `type` they say what the column is.
 _SETTINGS_OF_TYPE: dict[ColumnType, tuple[str, ...]] = {
@@ -52,6 +55,7 @@ class ColumnSettings:
     missing: Missing = "error"
     missing_is_own: bool = False
     """Whether the policy is the column's own rather than the whole table's."""
+    missing_indicator: bool = False
     missing_values: tuple[str, ...] = ()
     unreadable: Unreadable = "error"
     unreadable_is_own: bool = False
@@ -109,6 +113,7 @@ def resolve_settings(
         type=column_type,
         missing=spec.missing if own.missing is None else own.missing,
         missing_is_own=own.missing is not None,
+        missing_indicator=_tells_missing(spec, own, column_type, is_target=is_target),
         missing_values=tuple(cell_text(marker) for marker in markers),
         unreadable=own.unreadable or spec.unreadable,
         unreadable_is_own=own.unreadable is not None,
@@ -131,6 +136,16 @@ def resolve_settings(
         decimal=spec.decimal,
         thousands=spec.thousands,
     )
+
+
+def _tells_missing(
+    spec: DataSpec, own: ColumnSpec, column_type: ColumnType, *, is_target: bool
+) -> bool:
+    """Tell whether missing cells that are filled get a feature."""
+    missing = spec.missing if own.missing is None else own.missing
+    is_filled = missing not in ("error", "drop")
+    wanted = spec.missing_indicator if own.missing_indicator is None else own.missing_indicator
+    return wanted and is_filled and column_type in INDICATED and not is_target
 
 
 def name_scale(scale: Scale) -> tuple[ScaleName, float]:
@@ -187,7 +202,16 @@ def _check_fit(name: str, own: ColumnSpec, column_type: ColumnType, *, is_target
             hint="scale: standard brings numbers to mean 0 and deviation 1; for pixels in columns "
             "write `shape` and `scale: zca` under `data`",
         )
-    for key in ("encode", "unseen") if is_target else ():
+    if own.missing_indicator and column_type not in INDICATED:
+        raise DataError(
+            f"column {name!r} is {article} {column_type} column: 'missing_indicator' is a setting "
+            "of number, boolean and date columns",
+            hint="leave it out"
+            if column_type != "category"
+            else "make missing a category of its "
+            f"own: `{column_hint(name, missing={'constant': 'missing'})}`",
+        )
+    for key in ("encode", "unseen", "missing_indicator") if is_target else ():
         if getattr(own, key) is not None:
             raise DataError(
                 f"column {name!r} is a target: {key!r} is a setting of inputs",
