@@ -150,10 +150,11 @@ def calibration_error(codes: Array, probabilities: Array, weights: Array | None 
     sure = probabilities.max(axis=1)
     right = np.argmax(probabilities, axis=1) == codes
     weighting = np.ones(len(codes)) if weights is None else np.asarray(weights, np.float64)
-    edges = np.unique(np.quantile(sure, np.linspace(0, 1, CALIBRATION_BINS + 1)[1:-1]))
-    bins = np.searchsorted(edges, sure, side="right")
-    gaps = np.bincount(bins, weights=weighting * (right - sure))
-    return float(np.abs(gaps).sum() / weighting.sum())
+    places = np.arange(1, CALIBRATION_BINS) * len(sure) // CALIBRATION_BINS
+    bins = np.searchsorted(np.unique(np.sort(sure)[places]), sure, side="right")
+    with np.errstate(invalid="ignore"):
+        gaps = np.bincount(bins, weights=weighting * (right - sure))
+        return float(np.abs(gaps).sum() / weighting.sum())
 
 
 def area_under_roc(positive: Array, scores: Array, weights: Array | None = None) -> Score:

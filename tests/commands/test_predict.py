@@ -42,7 +42,12 @@ def test_blocks_give_what_one_block_gives(trained_run, concrete_csv, tmp_path, m
     predict(str(trained_run.path), concrete_csv, tmp_path / "one.csv")
     monkeypatch.setattr(predict_module, "BLOCK_ROWS", 100)
     counted = []
-    predict(str(trained_run.path), concrete_csv, tmp_path / "many.csv", on_rows=counted.append)
+    predict(
+        str(trained_run.path),
+        concrete_csv,
+        tmp_path / "many.csv",
+        on_rows=lambda rows, share: counted.append(rows),
+    )
     assert len(counted) >= 10
     ours, theirs = _rows(tmp_path / "many.csv"), _rows(tmp_path / "one.csv")
     for one, other in zip(ours, theirs, strict=True):
