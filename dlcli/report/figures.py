@@ -34,6 +34,9 @@ _SHARES = {
 }
 """Figures that 1 is the best of; three decimals say what their rows can."""
 
+_OF_ONE = {*_SHARES, "CalibrationError"}
+"""Figures between 0 and 1, whichever end is the better one."""
+
 _SHORT = {
     "MeanSquaredError": "MSE",
     "RootMeanSquaredError": "RMSE",
@@ -112,13 +115,13 @@ def has_unequal_classes(figures: Mapping[str, Any]) -> bool:
 def format_figures(figure: str, values: Sequence[Any]) -> list[str]:
     """Write values of one figure with the same number of decimals; what is undefined is a dash."""
     numbers = [float(value) for value in values if _is_number(value)]
-    places = _share_places(numbers) if figure in _SHARES else _places(numbers)
+    places = _share_places(numbers) if figure in _OF_ONE else _places(numbers)
     return [_write(value, places) if _is_number(value) else DASH for value in values]
 
 
 def format_difference(figure: str, numbers: Sequence[float], *, like: float) -> list[str]:
     """Write differences of a figure with one decimal more than the figure `like` has, and signs."""
-    places = _share_places([like]) if figure in _SHARES else _places([like])
+    places = _share_places([like]) if figure in _OF_ONE else _places([like])
     places = None if places is None else places + 1
     return [_write(number, places).replace("-", MINUS) for number in numbers]
 
