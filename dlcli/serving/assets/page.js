@@ -190,12 +190,13 @@ function showPrediction(prediction) {
 function scale(value, ends, [low, high]) {
   const first = Math.min(low, value, ...(ends || []));
   const last = Math.max(high, value, ...(ends || []));
-  const width = 1000;
-  const place = (x) => 12 + ((width - 24) * (x - first)) / (last - first || 1);
-  const picture = draw("svg", { class: "scale", viewBox: `0 0 ${width} 34`, preserveAspectRatio: "none", role: "img", "aria-label": `${written(value)} between ${written(low)} and ${written(high)}` });
+  const place = (x) => `${3 + (94 * (x - first)) / (last - first || 1)}%`;
+  const picture = draw("svg", { class: "scale", role: "img", "aria-label": `${written(value)} between ${written(low)} and ${written(high)}` });
   picture.append(draw("line", { class: "track", x1: place(low), x2: place(high), y1: 12, y2: 12 }));
   if (ends) picture.append(draw("line", { class: "reach", x1: place(ends[0]), x2: place(ends[1]), y1: 12, y2: 12 }));
   picture.append(draw("circle", { cx: place(value), cy: 12, r: 9 }));
+  picture.append(draw("text", { x: place(low), y: 36 }, written(low)));
+  picture.append(draw("text", { x: place(high), y: 36, "text-anchor": "end" }, written(high)));
   return picture;
 }
 
