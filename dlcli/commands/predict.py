@@ -7,13 +7,11 @@ from math import prod
 from pathlib import Path
 from typing import Any, Self, cast
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from dlcli.bundle.store import AnyScorer, Bundle, open_intervals, open_scorer
 from dlcli.commands.forecast import Forecast, forecast_blocks, open_forecast, read_history
-from dlcli.commands.prediction_columns import as_arrow, prediction_columns
+from dlcli.commands.prediction_columns import prediction_columns, spread
 from dlcli.conformal import Intervals
 from dlcli.data.arrays import is_array_column
 from dlcli.data.readers import STDIN, read_blocks, suffix_of
@@ -189,7 +187,7 @@ def _predict_block(
                 f"the table has a column {name!r} already, where the predictions would go",
                 hint="rename it, or keep only some columns with --id",
             )
-        columns[name] = _spread(values, applied.kept, block.num_rows)
+        columns[name] = spread(values, applied.kept, block.num_rows)
     return pa.table(columns), len(applied.kept)
 
 
@@ -202,13 +200,3 @@ def _check_ids(ids: tuple[str, ...], block: Table) -> None:
             )
         if is_array_column(block.arrow.column(name)):
             raise UsageError(f"--id {name}: this column holds arrays, which no table can show")
-
-
-def _spread(values: NDArray[Any] | pa.Array, kept: NDArray[np.int64], rows: int) -> pa.Array:
-    """Lay the predictions of the kept rows out over all rows; the others stay empty."""
-    array = values if isinstance(values, pa.Array) else as_arrow(values)
-    if len(kept) == rows:
-        return array
-    positions = np.full(rows, -1, np.int64)
-    positions[kept] = np.arange(len(kept))
-    return array.take(pa.array(positions, mask=positions < 0))

@@ -1,17 +1,19 @@
 """A run as a server asks it: tables to predictions, or a past to what comes next."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from dlcli.bundle.store import AnyScorer, Bundle, open_scorer
+from dlcli.bundle.store import AnyScorer, Bundle, open_intervals, open_scorer
 from dlcli.commands.forecast import forecast_blocks, open_forecast
-from dlcli.commands.prediction_columns import as_arrow, prediction_columns
+from dlcli.commands.prediction_columns import prediction_columns, spread
+from dlcli.conformal import LEVELS, Intervals
 from dlcli.data.preprocessing import Applied
 from dlcli.data.table import Table
 from dlcli.errors import DlcliError, RunError
@@ -19,6 +21,10 @@ from dlcli.report.record import load_record
 from dlcli.report.verdict import judge
 from dlcli.runs import RunFolder, load_json
 from dlcli.serving.served import Reads
+
+MOST_LEVELS = 32
+"""Levels of intervals that are kept ready."""
+USUAL_LEVEL = 0.9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,20 +36,25 @@ class ServedRun:
     reads: Reads
     about: dict[str, Any]
     columns: dict[str, dict[str, Any]]
+    level: float | None
+    intervals: Callable[[float], Intervals]
 
     @classmethod
     def open(cls, run: RunFolder, *, threads: int | None = None) -> Self:
         """Open a run; raises RunError for one that requests cannot hold the inputs of."""
         bundle = Bundle.load(run)
+        intervals = lru_cache(MOST_LEVELS)(partial(open_intervals, run, bundle))
         return cls(
             bundle=bundle,
             scorer=open_scorer(run, threads=threads),
             reads=_what_it_reads(run, bundle),
             about=_about(run),
             columns=_column_profiles(run),
+            level=_usual_level(intervals),
+            intervals=intervals,
         )
 
-    def predict(self, table: Table) -> pa.Table:
+    def predict(self, table: Table, level: float | None = None) -> pa.Table:
         """Return the columns of predictions, a row for each row; raises DlcliError."""
         preprocessing = self.bundle.preprocessing
         # What no policy covers is told with the row and column of the request.
@@ -53,12 +64,12 @@ class ServedRun:
         return pa.table(
             {
                 name: spread(values, applied.kept, table.num_rows)
-                for name, values in prediction_columns(predictions)
+                for name, values in prediction_columns(predictions, self._intervals(level))
             }
         )
 
     def predict_tensors(
-        self, tensors: dict[str, NDArray[Any]]
+        self, tensors: dict[str, NDArray[Any]], level: float | None = None
     ) -> Iterator[tuple[str, NDArray[Any] | pa.Array]]:
         """Yield the same columns for what preprocessing makes of rows."""
         rows = len(next(iter(tensors.values())))
@@ -70,22 +81,17 @@ class ServedRun:
             kept=np.arange(rows),
             counts={},
         )
-        return prediction_columns(self.bundle.predict(applied, self.scorer))
+        predictions = self.bundle.predict(applied, self.scorer)
+        return prediction_columns(predictions, self._intervals(level))
 
-    def forecast(self, table: Table, *, latest: bool) -> pa.Table:
+    def forecast(self, table: Table, *, latest: bool, level: float | None = None) -> pa.Table:
         """Return what follows every window of a past, or only the last of each series."""
         opened = open_forecast(self.bundle, table, latest=latest)
-        return pa.concat_tables(list(forecast_blocks(opened, self.scorer, ())))
+        blocks = forecast_blocks(opened, self.scorer, (), self._intervals(level))
+        return pa.concat_tables(list(blocks))
 
-
-def spread(values: NDArray[Any] | pa.Array, kept: NDArray[np.int64], rows: int) -> pa.Array:
-    """Lay the predictions of the kept rows out over all rows; the others stay empty."""
-    array = values if isinstance(values, pa.Array) else as_arrow(values)
-    if len(kept) == rows:
-        return array
-    positions = np.full(rows, -1, np.int64)
-    positions[kept] = np.arange(len(kept))
-    return array.take(pa.array(positions, mask=positions < 0))
+    def _intervals(self, level: float | None) -> Intervals | None:
+        return None if level is None else self.intervals(level)
 
 
 def _what_it_reads(run: RunFolder, bundle: Bundle) -> Reads:
@@ -98,6 +104,15 @@ def _what_it_reads(run: RunFolder, bundle: Bundle) -> Reads:
             hint="predict from a file: dlcli predict RUN --data FILE",
         )
     return "images"
+
+
+def _usual_level(intervals: Callable[[float], Intervals]) -> float | None:
+    """Return the level to show without being asked; a lower one where rows were few."""
+    for level in sorted((each for each in LEVELS if each <= USUAL_LEVEL), reverse=True):
+        with suppress(DlcliError):
+            intervals(level)
+            return level
+    return None
 
 
 def _about(run: RunFolder) -> dict[str, Any]:

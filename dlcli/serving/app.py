@@ -107,6 +107,7 @@ class Service(FastAPI):
             if self._has_token:
                 components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
                 document["security"] = [{"token": []}]
+            document["x-level"] = self._served.level
             document["x-reads"] = self._served.reads
             document["x-about"] = self._served.about
             self.openapi_schema = document
@@ -179,16 +180,17 @@ class _Predictions:
         """Predict the body of a request; raises DlcliError."""
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         self._check_kind(kind)
+        level = self._level(request.query_params.get("interval"))
         body = await self._bodies.read(request)
         if kind == JSON and self._served.reads == "rows" and len(body) <= SMALL_BYTES:
             rows = parse_rows(body)
             if len(rows) <= SMALL_ROWS:
-                return _json(json_of(await self._batcher.predict(rows)))
+                return _json(json_of(await self._batcher.predict(rows, level)))
         latest = request.query_params.get("latest", "") in ("1", "true")
         as_json = kind not in TEXT or _prefers_json(request.headers.get("accept", ""))
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(
-            self._executor, self._answer_whole, body, kind, latest, as_json
+            self._executor, self._answer_whole, body, kind, latest, level, as_json
         )
 
     def _check_kind(self, kind: str) -> None:
@@ -203,28 +205,45 @@ class _Predictions:
             hint=f"send one of {', '.join(known)}",
         )
 
-    def _answer_whole(self, body: bytes, kind: str, latest: bool, as_json: bool) -> Response:
+    def _level(self, text: str | None) -> float | None:
+        """Return the level that a request asks intervals of."""
+        if text is None:
+            return None
+        try:
+            level = float(text)
+            self._served.intervals(level)
+        except ValueError:
+            raise Refused(
+                422, f"interval={text}: expected a share such as 0.9", hint="or leave it out"
+            ) from None
+        except DlcliError as error:
+            raise Refused(422, error.message, hint=error.hint) from None
+        return level
+
+    def _answer_whole(
+        self, body: bytes, kind: str, latest: bool, level: float | None, as_json: bool
+    ) -> Response:
         """Predict a body by itself, as JSON records or as the body's own table with predictions."""
         if kind in IMAGES:
             with table_of_image(body, kind, self._options) as table:
-                return _json(json_of(records_of(self._predict(table))))
+                return _json(json_of(records_of(self._predict(table, level))))
         if kind == JSON:
             table = table_of_rows(parse_rows(body), self._options)
         else:
             table = table_of_text(body, kind, self._options)
         if self._served.reads == "sequences":
-            predicted = self._served.forecast(table, latest=latest)
+            predicted = self._served.forecast(table, latest=latest, level=level)
             self._counters.count_batch(table.num_rows)
         else:
-            predicted = self._predict(table)
+            predicted = self._predict(table, level)
             if not as_json:
                 predicted = beside(table, predicted)
         if as_json:
             return _json(json_of(records_of(predicted)))
         return Response(csv_of(predicted, suffix=TEXT[kind]), media_type=kind)
 
-    def _predict(self, table: Table) -> pa.Table:
-        predicted = self._served.predict(table)
+    def _predict(self, table: Table, level: float | None) -> pa.Table:
+        predicted = self._served.predict(table, level)
         self._counters.count_batch(table.num_rows)
         return predicted
 
@@ -283,10 +302,19 @@ def _request_body(served: Served) -> dict[str, Any]:
 
 
 def _parameters(served: Served) -> list[dict[str, Any]]:
-    if served.reads != "sequences":
-        return []
-    about = "only what comes after the last row of each series"
-    return [{"name": "latest", "in": "query", "description": about, "schema": {"type": "boolean"}}]
+    parameters: list[dict[str, Any]] = []
+    if served.reads == "sequences":
+        about = "only what comes after the last row of each series"
+        parameters.append(_parameter("latest", about, {"type": "boolean"}))
+    if served.level is not None:
+        about = "the share of new values that lies between the ends of the intervals"
+        bounds = {"exclusiveMinimum": 0, "exclusiveMaximum": 1, "example": served.level}
+        parameters.append(_parameter("interval", about, {"type": "number", **bounds}))
+    return parameters
+
+
+def _parameter(name: str, about: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": "query", "description": about, "schema": schema}
 
 
 def _responses(served: Served) -> dict[int | str, dict[str, Any]]:

@@ -25,11 +25,16 @@ Kinds = tuple[type, ...]
 Cells = tuple[Any, ...]
 
 
+class _MixedError(Exception):
+    """A column whose cells have several types."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Waiting:
     """A request in the queue."""
 
     rows: list[Row]
+    level: float | None
     names: tuple[str, ...]
     cells: list[Cells]
     kinds: Kinds | None
@@ -60,10 +65,10 @@ class Batcher:
         self._task: asyncio.Task[None] | None = None
         self._seconds = 0.0
 
-    async def predict(self, rows: list[Row]) -> Records:
-        """Return the predictions of a request's rows; raises DlcliError."""
+    async def predict(self, rows: list[Row], level: float | None = None) -> Records:
+        """Return the predictions of a request's rows, with intervals of a level; raises DlcliError."""
         answer: asyncio.Future[Records] = asyncio.get_running_loop().create_future()
-        self._waiting.append(self._read(rows, answer))
+        self._waiting.append(self._read(rows, level, answer))
         if self._task is None or self._task.done():
             self._start()
         return await answer
@@ -84,7 +89,9 @@ class Batcher:
         if self._waiting:
             self._start()
 
-    def _read(self, rows: list[Row], answer: "asyncio.Future[Records]") -> _Waiting:
+    def _read(
+        self, rows: list[Row], level: float | None, answer: "asyncio.Future[Records]"
+    ) -> _Waiting:
         """Read the cells of rows that have all columns, and the same types in each of them."""
         first = rows[0]
         names = self._needed + tuple(name for name in self._filters if name in first)
@@ -100,13 +107,15 @@ class Batcher:
                 )
                 own = tuple(map(type, line))
                 if kinds is not None and own != kinds:
-                    return _Waiting(rows=rows, names=names, cells=[], kinds=None, answer=answer)
+                    raise _MixedError
                 kinds = own
                 cells.append(line)
-        except KeyError:
-            # Preprocessing tells which column is missing.
+        except (KeyError, _MixedError):
+            # Preprocessing reads them, and tells which column is missing.
             kinds = None
-        return _Waiting(rows=rows, names=names, cells=cells, kinds=kinds, answer=answer)
+        return _Waiting(
+            rows=rows, level=level, names=names, cells=cells, kinds=kinds, answer=answer
+        )
 
     async def _work(self) -> None:
         loop = asyncio.get_running_loop()
@@ -163,25 +172,25 @@ class Batcher:
         options = self._served.bundle.preprocessing.read_options
         first = group[0]
         if first.kinds is None:
-            return records_of(self._served.predict(table_of_rows(first.rows, options)))
+            return records_of(self._served.predict(table_of_rows(first.rows, options), first.level))
         lines = [line for each in group for line in each.cells]
         direct = self._direct
         if direct is not None and first.kinds == direct.kinds and first.names == self._needed:
             tensors = direct.tensors(lines)
             if tensors is not None:
-                return records_of_columns(self._served.predict_tensors(tensors))
+                return records_of_columns(self._served.predict_tensors(tensors, first.level))
         columns = [list(column) for column in zip(*lines, strict=True)]
         return records_of(
-            self._served.predict(table_of_columns(list(first.names), columns, options))
+            self._served.predict(table_of_columns(list(first.names), columns, options), first.level)
         )
 
 
 def _groups(batch: list[_Waiting]) -> Iterator[list[_Waiting]]:
     """Yield the requests whose cells have the same types, and each of the others alone."""
-    groups: dict[tuple[tuple[str, ...], Kinds], list[_Waiting]] = {}
+    groups: dict[tuple[float | None, tuple[str, ...], Kinds], list[_Waiting]] = {}
     for waiting in batch:
         if waiting.kinds is None:
             yield [waiting]
         else:
-            groups.setdefault((waiting.names, waiting.kinds), []).append(waiting)
+            groups.setdefault((waiting.level, waiting.names, waiting.kinds), []).append(waiting)
     yield from groups.values()

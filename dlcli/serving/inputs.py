@@ -47,6 +47,8 @@ def predictions_schema(served: Served) -> Schema:
     properties: dict[str, Schema] = {}
     for target in preprocessing.targets:
         properties |= _target_schemas(target, several=several, may_lack=may_lack)
+        if target.classes is None and served.level is not None:
+            properties |= _ends_schemas(target.name, may_lack=may_lack)
     record = {"type": "object", "properties": properties}
     return {
         "type": "object",
@@ -137,6 +139,15 @@ def _target_schemas(target: TargetInfo, *, several: bool, may_lack: bool) -> dic
     return {
         name: {"type": ["string", *null], "enum": classes, "x-probabilities": shares},
         **dict.fromkeys(shares.values(), share),
+    }
+
+
+def _ends_schemas(target: str, *, may_lack: bool) -> dict[str, Schema]:
+    end = {"type": ["number", *(["null"] if may_lack else [])]}
+    about = "with `interval`: the {} end of the interval"
+    return {
+        f"{side}_{target}": {**end, "description": about.format(side)}
+        for side in ("lower", "upper")
     }
 
 

@@ -23,16 +23,26 @@ class Served(Protocol):
     columns: dict[str, dict[str, Any]]
     """Input column to what its training rows hold: `median` and `top`, as far as known."""
 
-    def predict(self, table: Table) -> pa.Table:
-        """Return the columns of predictions, a row for each row; raises DlcliError."""
+    level: float | None
+    """The level of the intervals that it can give without being asked for another one."""
+
+    def intervals(self, level: float) -> object:
+        """Make sure that there are intervals of a level; raises DlcliError."""
+        ...
+
+    def predict(self, table: Table, level: float | None = None) -> pa.Table:
+        """Return the columns of predictions, a row for each row; raises DlcliError.
+
+        With a `level` the ends of intervals stand beside numbers.
+        """
         ...
 
     def predict_tensors(
-        self, tensors: dict[str, NDArray[Any]]
+        self, tensors: dict[str, NDArray[Any]], level: float | None = None
     ) -> Iterable[tuple[str, NDArray[Any] | pa.Array]]:
         """Return the same columns for what preprocessing makes of rows."""
         ...
 
-    def forecast(self, table: Table, *, latest: bool) -> pa.Table:
+    def forecast(self, table: Table, *, latest: bool, level: float | None = None) -> pa.Table:
         """Return what follows every window of a past, or only the last of each series."""
         ...

@@ -64,6 +64,7 @@ def mixed_run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
         {"Dense": {"units": 1, "activation": "sigmoid", "name": "sold", "inputs": "trunk"}},
     ]
     data = {"source": "table.csv", "target": ["price", "sold"], "columns": own, "scale": "standard"}
+    data["split"] = {"test": 0.2, "validation": 0.3}
     return _train(folder, {"name": "mixed", "data": data, "layers": layers, "epochs": 2})
 
 
@@ -109,8 +110,8 @@ class Asked:
     def get(self, path: str, **rest: Any) -> httpx.Response:
         return asyncio.run(self.send(("GET", path, rest)))[0]
 
-    def post(self, **rest: Any) -> httpx.Response:
-        return asyncio.run(self.send(("POST", "/predict", rest)))[0]
+    def post(self, *, query: str = "", **rest: Any) -> httpx.Response:
+        return asyncio.run(self.send(("POST", f"/predict{query}", rest)))[0]
 
     def post_text(self, text: str | bytes, kind: str = "text/csv", **headers: str):
         return self.post(content=text, headers={"content-type": kind, **headers})

@@ -116,6 +116,43 @@ def test_policies_act_as_in_training(mixed):
     assert first["probability_sold_ja"] + first["probability_sold_nein"] == pytest.approx(1)
 
 
+def test_intervals_stand_beside_numbers_where_they_are_asked_for(mixed, concrete, concrete_csv):
+    narrow, wide = (
+        mixed.post(query=f"?interval={level}", json=[ROW, {**ROW, "age": None}]).json()
+        for level in ("0.5", "0.9")
+    )
+    first, dropped = wide["predictions"]
+    assert first["lower_price"] < first["predicted_price"] < first["upper_price"]
+    assert first["upper_price"] > narrow["predictions"][0]["upper_price"]
+    assert dropped["lower_price"] is None
+    assert "lower_price" not in mixed.post(json=ROW).json()["predictions"][0]
+    # Of rows that need no table, and of tables.
+    row = rows_of(concrete_csv)[0]
+    typed = {name: float(cell) for name, cell in row.items()}
+    answers = [
+        concrete.post(query="?interval=0.8", json=typed).json()["predictions"][0],
+        concrete.post(query="?interval=0.8", json=row).json()["predictions"][0],
+    ]
+    assert answers[0] == pytest.approx(answers[1], rel=1e-5)
+    lines = "\n".join(concrete_csv.read_text(encoding="utf-8").splitlines()[:2])
+    headers = {"content-type": "text/csv"}
+    text = concrete.post(query="?interval=0.8", content=lines, headers=headers).text
+    assert text.splitlines()[0].endswith(",lower_compressive_strength,upper_compressive_strength")
+
+
+def test_intervals_that_cannot_be_had_are_told(mixed, image_run, ask_run):
+    assert (
+        "expected a share" in error_of(mixed.post(query="?interval=much", json=ROW), 422)["message"]
+    )
+    assert "between 0 and 1" in error_of(mixed.post(query="?interval=2", json=ROW), 422)["message"]
+    few = error_of(mixed.post(query="?interval=0.999", json=ROW), 422)
+    assert "validation rows" in few["message"]
+    asked = ask_run(image_run)
+    headers = {"content-type": "image/png"}
+    classes = error_of(asked.post(query="?interval=0.9", content=b"", headers=headers), 422)
+    assert "intervals are for numbers" in classes["message"]
+
+
 def test_a_missing_column_names_the_nearest(mixed):
     row = {**ROW, "colour ": "red"}
     del row["colour"]
@@ -263,7 +300,10 @@ def test_openapi_describes_the_rows_of_the_run(mixed):
     assert row["properties"]["new"]["type"] == "boolean"
     Draft202012Validator(row).validate(ROW)
     answer = mixed.post(json=[ROW, {**ROW, "age": None}]).json()
-    Draft202012Validator(document["components"]["schemas"]["Predictions"]).validate(answer)
+    predictions = document["components"]["schemas"]["Predictions"]
+    Draft202012Validator(predictions).validate(answer)
+    assert "lower_price" in predictions["properties"]["predictions"]["items"]["properties"]
+    assert document["x-level"] == 0.9
     body = document["paths"]["/predict"]["post"]["requestBody"]["content"]
     assert set(body) == {"application/json", "text/csv", "text/tab-separated-values"}
     examples = {
@@ -325,7 +365,7 @@ def test_a_table_with_images_cannot_be_served(ask_run, image_run, tmp_path):
 
 
 def test_a_bug_is_told_without_its_inside(concrete, monkeypatch):
-    def break_down(self, table):
+    def break_down(self, tensors, level=None):
         raise ZeroDivisionError("secret")
 
     monkeypatch.setattr(type(concrete.served), "predict_tensors", break_down)

@@ -32,7 +32,7 @@ class Doubling:
         self.sizes = []
         self.seconds = 0.0
 
-    def predict(self, table):
+    def predict(self, table, level=None):
         cells = table.column("x").to_pylist()
         self.sizes.append(len(cells))
         time.sleep(self.seconds)

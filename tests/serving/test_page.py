@@ -74,7 +74,8 @@ class Opened:
         self.page.goto(address)
 
     def wait(self) -> Page:
-        self.page.wait_for_function("document.documentElement.dataset.ready !== undefined")
+        # The page's policy lets no text be run as a script, not even that of a test.
+        self.page.wait_for_selector("html[data-ready]")
         return self.page
 
 
@@ -125,6 +126,9 @@ def test_the_prediction_follows_sliders_and_selects(mixed_address, open_page) ->
     page.get_by_label("size, slider").fill(page.get_by_label("size, slider").get_attribute("min"))
     expect(page.locator(".scale")).not_to_have_attribute("aria-label", drawn)
     assert page.locator(".scale circle").count() == 1
+    assert page.locator(".scale .reach").count() == 1
+    told = page.locator(".interval").inner_text()
+    assert re.fullmatch(r"-?[\d.,]+ to -?[\d.,]+, 90 % interval", told)
     assert page.locator(".classes progress").count() == 2
     shares = [float(text.split()[0]) for text in page.locator(".share").all_inner_texts()]
     assert sum(shares) == pytest.approx(100, abs=0.2)
@@ -167,7 +171,7 @@ def test_a_file_comes_back_with_predictions(mixed_address, open_page, tmp_path) 
     assert download.value.suggested_filename == "新 rows-predictions.csv"
     text = Path(download.value.path()).read_text(encoding="utf-8")
     assert len(text.splitlines()) == 31
-    assert text.splitlines()[0].startswith(f"{header},predicted_price,predicted_sold")
+    assert text.splitlines()[0].startswith(f"{header},predicted_price,lower_price,upper_price,predicted_sold")
     file.write_text(f"{header}\n{line.replace('30', 'old')}\n", encoding="utf-8")
     page.set_input_files("#file", [])
     page.set_input_files("#file", file)

@@ -6,6 +6,7 @@ let token = null;
 let about = null;
 let row = null;
 let record = null;
+let level = null;
 const fields = new Map();
 
 function make(tag, settings = {}, ...content) {
@@ -48,6 +49,8 @@ async function ask(path, options = {}) {
   error.status = response.status;
   throw error;
 }
+
+function address() { return level === null ? "predict" : `predict?interval=${level}`; }
 
 function sentence(error) {
   if (error instanceof TypeError) return "the server does not answer: is it still running?";
@@ -145,7 +148,7 @@ async function predictSoon() {
     changed = false;
     const values = Object.fromEntries([...fields].map(([name, field]) => [name, field.read()]));
     try {
-      const response = await ask("predict", {
+      const response = await ask(address(), {
         method: "POST",
         headers: { "Content-Type": "application/json" },
         body: JSON.stringify(values),
@@ -175,10 +178,10 @@ function showPrediction(prediction) {
     const value = prediction[name];
     const children = [make("p", { class: "name", textContent: target }), make("p", { class: "big", textContent: written(value) })];
     if (schema["x-training-range"] && typeof value === "number") {
-      const low = prediction[schema["x-lower"]];
-      const high = prediction[schema["x-upper"]];
+      const low = prediction[`lower_${target}`];
+      const high = prediction[`upper_${target}`];
       const ends = typeof low === "number" && typeof high === "number" ? [low, high] : null;
-      if (ends) children.push(make("p", { class: "interval", textContent: `${written(low)} to ${written(high)}, ${Math.round(100 * schema["x-level"])} % interval` }));
+      if (ends) children.push(make("p", { class: "interval", textContent: `${written(low)} to ${written(high)}, ${Math.round(100 * level)} % interval` }));
       children.push(scale(value, ends, schema["x-training-range"]));
     }
     if (schema["x-probabilities"]) children.push(shares(schema["x-probabilities"], prediction));
@@ -225,7 +228,7 @@ async function sendFile() {
   find("state").textContent = `predicting ${file.name} …`;
   try {
     if (!kind) throw new Error(`${file.name}: this page sends ${find("file").accept}`);
-    const response = await ask("predict", { method: "POST", headers: { "Content-Type": kind }, body: file });
+    const response = await ask(address(), { method: "POST", headers: { "Content-Type": kind }, body: file });
     const json = response.headers.get("content-type").startsWith("application/json");
     const text = json ? csvOf((await response.json()).predictions) : await response.text();
     showFile(file, text);
@@ -300,6 +303,7 @@ async function start() {
   find("work").hidden = false;
   if (about !== null) { predictSoon(); return; }
   about = document_["x-about"];
+  level = document_["x-level"] ?? null;
   row = document_.components.schemas.Row;
   record = document_.components.schemas.Predictions.properties.predictions.items;
   find("about").textContent = [about.run, ...(about.score || [])].join(" · ");
