@@ -171,7 +171,9 @@ def test_a_file_comes_back_with_predictions(mixed_address, open_page, tmp_path) 
     assert download.value.suggested_filename == "新 rows-predictions.csv"
     text = Path(download.value.path()).read_text(encoding="utf-8")
     assert len(text.splitlines()) == 31
-    assert text.splitlines()[0].startswith(f"{header},predicted_price,lower_price,upper_price,predicted_sold")
+    assert text.splitlines()[0].startswith(
+        f"{header},predicted_price,lower_price,upper_price,predicted_sold"
+    )
     file.write_text(f"{header}\n{line.replace('30', 'old')}\n", encoding="utf-8")
     page.set_input_files("#file", [])
     page.set_input_files("#file", file)
