@@ -36,6 +36,10 @@ class OutputReading:
     thresholds: dict[str, float] = field(default_factory=dict)
     """The probability from which the second class is predicted, by target; 0.5 without it."""
 
+    def threshold_of(self, target: str) -> float:
+        """Return the probability from which the second class of a target is predicted."""
+        return self.thresholds.get(target, EVEN)
+
     def to_json(self) -> dict[str, Any]:
         """Return the state as JSON values."""
         state = asdict(self)
@@ -104,7 +108,7 @@ def read_outputs(
                     target=name,
                     probabilities=soften(probabilities, reading.temperature),
                     classes=infos[name].classes,
-                    threshold=reading.thresholds.get(name, EVEN),
+                    threshold=reading.threshold_of(name),
                 )
     return read
 

@@ -81,6 +81,16 @@ def test_a_run_predicts_frames_of_every_kind_alike(flowers: dlcli.Run, iris: pd.
     np.testing.assert_array_equal(np.array(flowers.classes)[shares.argmax(axis=1)], expected)
 
 
+def test_the_index_of_a_frame_is_no_column(
+    flowers: dlcli.Run, iris: pd.DataFrame, tmp_path: Path
+) -> None:
+    shuffled = iris.sample(frac=1, random_state=1)
+    run = dlcli.train(CONFIG, shuffled, overrides={"epochs": 1}, out=tmp_path / "run")
+    assert run.predict(iris).shape == (len(iris),)
+    expected = flowers.predict(iris)[shuffled.index]
+    np.testing.assert_array_equal(flowers.predict(shuffled), expected)
+
+
 def test_numbers_come_in_the_unit_of_the_target(concrete: dlcli.Run) -> None:
     frame = pd.read_csv(REPOSITORY / "datasets" / "concrete.csv")
     predicted = concrete.predict(frame)

@@ -42,6 +42,7 @@ TYPES = {
     "tensor(float)": np.float32,
     "tensor(int32)": np.int32,
     "tensor(int64)": np.int64,
+    "tensor(string)": np.object_,
     "tensor(uint8)": np.uint8,
 }
 

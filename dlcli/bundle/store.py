@@ -117,10 +117,15 @@ def open_intervals(run: RunFolder, bundle: Bundle, level: float) -> Intervals:
     )
 
 
-def load_own_classes(run: RunFolder, manifest: dict[str, Any]) -> None:
-    """Load Keras, and the classes that a run was made with, if running them was allowed."""
+def load_own_classes(
+    run: RunFolder, manifest: dict[str, Any], *, backend: str | None = None
+) -> None:
+    """Load Keras, and the classes that a run was made with, if running them was allowed.
+
+    The backend is the run's own without one.
+    """
     files = tuple(str(run.path / name) for name in manifest.get("imports", ()))
     check_allowed(files, str(run.path))
     run.check_files(*map(Path, files))
-    importlib.import_module("dlcli.model.keras_import").load_keras(manifest["backend"])
+    importlib.import_module("dlcli.model.keras_import").load_keras(backend or manifest["backend"])
     importlib.import_module("dlcli.model.imports").load_imports(files, str(run.path))

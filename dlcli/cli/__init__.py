@@ -16,6 +16,7 @@ from dlcli.cli.diff import diff
 from dlcli.cli.doctor import doctor
 from dlcli.cli.evaluate import evaluate
 from dlcli.cli.explain import explain
+from dlcli.cli.export import export
 from dlcli.cli.find_lr import find_lr
 from dlcli.cli.importance import importance
 from dlcli.cli.init import init
@@ -55,6 +56,7 @@ COMMANDS = (
     find_lr,
     reproduce,
     diff,
+    export,
     pack,
     unpack,
     card,

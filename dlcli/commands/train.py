@@ -12,7 +12,7 @@ from dlcli.commands.manifest import build_manifest
 from dlcli.commands.recording import write_outcome
 from dlcli.commands.resuming import asked_by, check_same_config, check_same_data
 from dlcli.commands.starting import kept_preprocessing, start_of, with_exact_start
-from dlcli.data.dataset import prepare_dataset
+from dlcli.data.dataset import Dataset, prepare_dataset
 from dlcli.data.network_inputs import check_network
 from dlcli.data.table import Table
 from dlcli.engines import load_engine
@@ -201,27 +201,15 @@ def _train_staged(
     table: Table | None,
 ) -> TrainedRun:
     start = start_of(spec)
-    display.on_stage("reading the data")
-    dataset = prepare_dataset(
-        spec.data,
-        folder=Path(),
-        seed=spec.seed,
-        class_targets=targets_as_classes(spec),
-        given=table,
-        keep=kept_preprocessing(spec),
+    job = prepare_job(
+        spec,
+        staged.path,
+        table=table,
         on_stage=display.on_stage,
+        on_dataset=lambda dataset: check_same_data(staged, dataset),
     )
-    check_same_data(staged, dataset)
-    targets = {info.name: info.classes for info in dataset.preprocessing.targets}
-    objectives = resolve_objectives(spec, targets)
-    check_network(spec, dataset)
-    warnings = (*dataset.warnings, *training_warnings(spec, dataset))
-    dataset = replace(dataset, warnings=warnings)
-    job = TrainingJob(
-        spec=spec,
-        dataset=dataset,
-        objectives=objectives,
-        folder=staged.path,
+    job = replace(
+        job,
         threads=options.threads,
         memory_budget_bytes=options.memory_budget_bytes,
         state=staged.state,
@@ -231,6 +219,37 @@ def _train_staged(
     )
     outcome = load_engine("local")(job, display)
     return _write(job, outcome, staged, options)
+
+
+def prepare_job(
+    spec: RunSpec,
+    folder: Path,
+    *,
+    table: Table | None,
+    on_stage: Callable[[str], None] = lambda text: None,
+    on_dataset: Callable[[Dataset], None] = lambda dataset: None,
+) -> TrainingJob:
+    """Read and check the data of a config, or `table` in their place, for a training in `folder`.
+
+    `on_dataset` is shown the data before anything is checked against them.
+    """
+    on_stage("reading the data")
+    dataset = prepare_dataset(
+        spec.data,
+        folder=Path(),
+        seed=spec.seed,
+        class_targets=targets_as_classes(spec),
+        given=table,
+        keep=kept_preprocessing(spec),
+        on_stage=on_stage,
+    )
+    on_dataset(dataset)
+    targets = {info.name: info.classes for info in dataset.preprocessing.targets}
+    objectives = resolve_objectives(spec, targets)
+    check_network(spec, dataset)
+    warnings = (*dataset.warnings, *training_warnings(spec, dataset))
+    dataset = replace(dataset, warnings=warnings)
+    return TrainingJob(spec=spec, dataset=dataset, objectives=objectives, folder=folder)
 
 
 def _write(

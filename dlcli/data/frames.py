@@ -68,6 +68,9 @@ def _arrow_of(frame: Any) -> pa.Table:
     try:
         if isinstance(frame, Mapping):
             return pa.table({str(name): pa.array(column) for name, column in frame.items()})
+        if hasattr(frame, "reset_index"):
+            # The index of a pandas frame is no column, though its Arrow stream makes it one.
+            frame = frame.reset_index(drop=True)
         if hasattr(frame, "__arrow_c_stream__"):
             return pa.RecordBatchReader.from_stream(frame).read_all()
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:

@@ -33,6 +33,7 @@ from dlcli.data.counting import CellCounts, count_cells, count_table
 from dlcli.data.gathering import gather_ahead, gather_inputs
 from dlcli.data.readers import ReadOptions
 from dlcli.data.roles import unknown_column
+from dlcli.data.scaling import Scaler
 from dlcli.data.table import IMAGE_UNIT, Table
 from dlcli.data.whitening import Whitening
 from dlcli.data.window_checks import check_cells, check_gaps, check_order
@@ -119,7 +120,7 @@ class Preprocessing:
 
     def _columns_sharing(self, tensor: str) -> tuple[str, ...]:
         """Return the column of every entry of a shared tensor."""
-        columns = [each for each in self.input_columns if self._shared_by(each) == tensor]
+        columns = [each for each in self.input_columns if self.shared_by(each) == tensor]
         return tuple(each.settings.name for each in columns for _ in each.feature_names)
 
     @cached_property
@@ -130,7 +131,7 @@ class Preprocessing:
         """
         entries: dict[str, list[str]] = {WINDOW: [], FEATURES: []}
         for column in self.input_columns:
-            entries[self._shared_by(column)] += column.feature_names
+            entries[self.shared_by(column)] += column.feature_names
         return {name: tuple(names) for name, names in entries.items() if names}
 
     @cached_property
@@ -288,9 +289,13 @@ class Preprocessing:
 
     def restore_target(self, name: str, values: NDArray[Any]) -> NDArray[np.float64]:
         """Undo the scaling of the regression target `name`; any shape."""
+        return self.target_scaler(name).restore(values)
+
+    def target_scaler(self, name: str) -> Scaler:
+        """Return how the regression target `name` is scaled."""
         for target in self.target_columns:
             if target.settings.name == name and isinstance(target, NumberTarget):
-                return target.scaler.restore(values)
+                return target.scaler
         raise KeyError(name)
 
     def to_json(self) -> dict[str, Any]:
@@ -392,12 +397,12 @@ class Preprocessing:
                 tensors[name] = encoded
                 continue
             _check_finite(cells, rows, name, encoded, setting="scale")
-            shared, width = self._shared_by(column), encoded.shape[1]
+            shared, width = self.shared_by(column), encoded.shape[1]
             tensors[shared][:, filled[shared] : filled[shared] + width] = encoded
             filled[shared] += width
         return tensors
 
-    def _shared_by(self, column: InputColumn) -> str:
+    def shared_by(self, column: InputColumn) -> str:
         """Return the tensor that the column's features stand in."""
         is_moving = self.window is not None and column.settings.name not in self.static
         return WINDOW if is_moving else FEATURES

@@ -142,7 +142,7 @@ def _normal_probability(values: Floats) -> Floats:
 
 # M. J. Wichura, Algorithm AS 241 (PPND16), Applied Statistics 37, 1988: numerator and denominator,
 # highest power first, for the centre and for the two stretches of each tail.
-_CENTRE = (
+CENTRE = (
     (
         2.5090809287301226727e3, 3.3430575583588128105e4, 6.7265770927008700853e4,
         4.5921953931549871457e4, 1.3731693765509461125e4, 1.9715909503065514427e3,
@@ -154,7 +154,7 @@ _CENTRE = (
         4.2313330701600911252e1, 1.0,
     ),
 )  # fmt: skip
-_NEAR_TAIL = (
+NEAR_TAIL = (
     (
         7.74545014278341407640e-4, 2.27238449892691845833e-2, 2.41780725177450611770e-1,
         1.27045825245236838258e0, 3.64784832476320460504e0, 5.76949722146069140550e0,
@@ -166,7 +166,7 @@ _NEAR_TAIL = (
         2.05319162663775882187e0, 1.0,
     ),
 )  # fmt: skip
-_FAR_TAIL = (
+FAR_TAIL = (
     (
         2.01033439929228813265e-7, 2.71155556874348757815e-5, 1.24266094738807843860e-3,
         2.65321895265761230930e-2, 2.96560571828504891230e-1, 1.78482653991729133580e0,
@@ -186,10 +186,10 @@ def normal_quantile(probabilities: Floats) -> Floats:
     centre = np.abs(distance) <= 0.425
     quantiles = np.empty_like(probabilities)
     near_half = distance[centre]
-    quantiles[centre] = near_half * _ratio(_CENTRE, 0.180625 - near_half * near_half)
+    quantiles[centre] = near_half * _ratio(CENTRE, 0.180625 - near_half * near_half)
     outer = probabilities[~centre]
     depth = np.sqrt(-np.log(np.minimum(outer, 1 - outer)))
-    tails = np.where(depth <= 5, _ratio(_NEAR_TAIL, depth - 1.6), _ratio(_FAR_TAIL, depth - 5))
+    tails = np.where(depth <= 5, _ratio(NEAR_TAIL, depth - 1.6), _ratio(FAR_TAIL, depth - 5))
     quantiles[~centre] = np.copysign(tails, distance[~centre])
     return quantiles
 

@@ -32,6 +32,9 @@ STREAMED_LOOPS = {
     "jax": "dlcli.training.epochs_jax:StreamedJaxLoop",
 }
 
+KEPT_LOOPS: dict[int, dict[Any, Any]] = {}
+"""By id of model: the loops of one that will be trained again, by plan and shapes of data."""
+
 BATCH_HOOKS = (
     "on_batch_begin",
     "on_batch_end",
@@ -239,6 +242,13 @@ def _compile_plan(
     """Return what runs the epochs of this plan, or what keeps them from being compiled."""
     loops = LOOPS if plan.streams_within_bytes is None else STREAMED_LOOPS
     module, _, name = loops[keras.backend.backend()].partition(":")
+    kept = KEPT_LOOPS.get(id(model)) if plan.streams_within_bytes is None else None
+    key = (plan, _shapes(train), _shapes(validation))
+    if kept is not None:
+        name = f"Kept{name}"
+        if key in kept:
+            kept[key].take_over(train, validation)
+            return _Conductor(model, kept[key], plan, (), callbacks, epochs=epochs, seed=seed), None
     backend: Any = importlib.import_module(module)
     may_watch = plan.streams_within_bytes is None and all(map(_may_wait, callbacks))
     try:
@@ -256,7 +266,18 @@ def _compile_plan(
         loop.compile(watchers)
     except backend.COMPILE_ERRORS as error:
         return None, _first_line(error)
+    if kept is not None:
+        kept[key] = loop
     return _Conductor(model, loop, plan, watchers, callbacks, epochs=epochs, seed=seed), None
+
+
+def _shapes(arrays: tuple[Any, ...] | None) -> str:
+    """Return the structure, the shapes and the types of arrays as one text."""
+
+    def shape_of(array: Any) -> Any:
+        return None if array is None else (array.shape, str(array.dtype))
+
+    return repr(keras.tree.map_structure(shape_of, arrays))
 
 
 class _Conductor:

@@ -61,13 +61,16 @@ class TensorFlowLoop(TensorFlowSteps):
         plan: LoopPlan,
     ) -> None:
         super().__init__(model, train, validation, plan)
-        self._train = keras.tree.map_structure(to_device, train)
+        self._train = keras.tree.map_structure(self._hold, train)
         self._validation = (
-            None if validation is None else keras.tree.map_structure(to_device, validation)
+            None if validation is None else keras.tree.map_structure(self._hold, validation)
         )
         self._watchers: Sequence[Watcher] = ()
         self._kept: dict[int, list[tf.Variable]] = {}
         self._call: Any = None
+
+    def _hold(self, array: NDArray[Any]) -> Any:
+        return to_device(array)
 
     def compile(self, watchers: Sequence[Watcher]) -> None:
         self._watchers = watchers
@@ -209,7 +212,7 @@ class TensorFlowLoop(TensorFlowSteps):
 
     def _validate(self) -> None:
         size = self._plan.batch_size
-        full, rest = divmod(len(keras.tree.flatten(self._validation)[0]), size)
+        full, rest = divmod(int(keras.tree.flatten(self._validation)[0].shape[0]), size)
 
         def test(done: Any) -> Any:
             self._test_step(rows_of(self._validation, done * size, size))
@@ -229,6 +232,21 @@ class TensorFlowLoop(TensorFlowSteps):
             return tf.constant(0)
 
         tf.cond(best, keep, lambda: tf.constant(0))
+
+
+class KeptTensorFlowLoop(TensorFlowLoop):
+    """Keeps the data in variables, so that others of the same shapes can take their place."""
+
+    def _hold(self, array: NDArray[Any]) -> Any:
+        return tf.Variable(array, trainable=False)
+
+    def take_over(self, train: tuple[Any, ...], validation: tuple[Any, ...] | None) -> None:
+        """Train on other arrays from now on."""
+        for held, given in ((self._train, train), (self._validation, validation)):
+            pairs = zip(keras.tree.flatten(held), keras.tree.flatten(given), strict=True)
+            for variable, array in pairs:
+                if variable is not None:
+                    variable.assign(array)
 
 
 class StreamedTensorFlowLoop(TensorFlowSteps, StreamedLoop):

@@ -27,6 +27,7 @@ from dlcli.spec.run import RunSpec, metrics_by_output, resolve_network
 from dlcli.training.batches import count_batches
 from dlcli.training.epochs import Arrays, EpochsResult, train_epochs
 from dlcli.training.job import OnnxRecord, TrainingJob, TrainingOutcome, Watcher
+from dlcli.training.kept import kept_model, may_keep
 from dlcli.training.labels import labels_of, row_weights
 from dlcli.training.state import Keeper
 from dlcli.training.stopping import StopRequest
@@ -48,8 +49,7 @@ def fit(job: TrainingJob, watcher: Watcher) -> TrainingOutcome:
     """
     clock = _Clock()
     watcher.on_stage("building the network")
-    start_afresh(job.spec.seed, backend=job.spec.backend)
-    model = compile_model(job)
+    model = kept_model(job, _fresh_model) if may_keep(job) else _fresh_model(job)
     started_from = start_from(model, job)
     parts = _parts(job, model)
     clock.lap("build")
@@ -114,6 +114,11 @@ def start_afresh(seed: int, *, backend: str) -> None:
         import tensorflow  # noqa: PLC0415 - only where it is the backend
 
         tensorflow.config.experimental.enable_op_determinism()
+
+
+def _fresh_model(job: TrainingJob) -> Any:
+    start_afresh(job.spec.seed, backend=job.spec.backend)
+    return compile_model(job)
 
 
 def compile_model(job: TrainingJob) -> Any:

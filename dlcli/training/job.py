@@ -41,6 +41,8 @@ class TrainingJob:
     init_model: Path | None = None
     """The `model.keras` of the run that `init_from` names."""
     debug: bool = False
+    keeps: bool = False
+    """Whether the compiled network stays in this process, for the next training of its shape."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -81,3 +81,97 @@ def classes_run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     (folder / "classes.yaml").write_text(CLASSES, encoding="utf-8")
     options = TrainOptions(out=folder / "run")
     return train(folder / "classes.yaml", options, QuietDisplay()).run
+
+
+PEOPLE = """
+data:
+  source: people.csv
+  target: [income, buys]
+  split: {test: 60, validation: 40}
+  scale: standard
+  missing: drop
+  columns:
+    age: {missing: mean, missing_indicator: true}
+    worth: {scale: quantile}
+    score: {scale: robust, missing_values: ["-1"], missing: median}
+    job: {unseen: ignore, missing: {constant: none}}
+    zone: {type: category}
+    kind: {encode: ordinal, unseen: ignore}
+    income: {scale: quantile}
+layers:
+  - Embedding: {input_dim: 4, output_dim: 2, inputs: kind, name: kinds}
+  - Concatenate: {inputs: [features, kinds]}
+  - Dense: {units: 8, activation: gelu}
+  - LayerNormalization: {name: trunk}
+  - Dense: {units: 1, name: income}
+  - Dense: {units: 1, activation: sigmoid, name: buys, inputs: trunk}
+threshold: {buys: 0.4}
+calibrate: temperature
+epochs: 3
+"""
+
+
+@pytest.fixture(scope="session")
+def people_run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """Columns of every plain kind with gaps, and two targets: a number and a class."""
+    folder: Path = tmp_path_factory.mktemp("people")
+    random = np.random.default_rng(3)
+    lines = ["age,net worth,score,job,zone,kind,smokes,income,buys"]
+    for row in range(260):
+        job = random.choice(["cook", "pilot", "n\u00e9e, x", ""])
+        cells = [
+            "" if row % 20 == 3 else f"{random.normal(40, 9):.1f}",
+            f"{np.exp(random.normal(0, 2)):.4f}",
+            -1 if row % 9 == 0 else int(random.integers(0, 50)),
+            f'"{job}"' if job else "",
+            random.integers(1, 4),
+            random.choice(["a", "b", "c"]),
+            "" if row % 30 == 7 else random.choice(["Yes", "no"]),
+            f"{np.exp(random.normal(3, 1)):.2f}",
+            random.choice(["never", "often"]),
+        ]
+        lines.append(",".join(map(str, cells)))
+    (folder / "people.csv").write_text("\n".join(lines), encoding="utf-8")
+    text = PEOPLE.replace("worth:", "net worth:")
+    (folder / "people.yaml").write_text(text, encoding="utf-8")
+    options = TrainOptions(out=folder / "run")
+    return train(folder / "people.yaml", options, QuietDisplay()).run
+
+
+TEXTS = """
+data:
+  source: texts.csv
+  target: good
+  split: {test: 20}
+  columns: {review: {type: text, length: 6, padding: pre, missing: {constant: nothing said}}}
+layers:
+  - Embedding: {input_dim: 40, output_dim: 3}
+  - Flatten
+  - Dense: {units: 1, activation: sigmoid}
+epochs: 1
+"""
+
+
+@pytest.fixture(scope="session")
+def texts_run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """Reviews with apostrophes, umlauts and gaps."""
+    folder: Path = tmp_path_factory.mktemp("texts")
+    random = np.random.default_rng(4)
+    words = [
+        "Don't",
+        "'quoted'",
+        "L\u2019EAU",
+        "sch\u00f6n",
+        "a''b",
+        "x-ray",
+        "42",
+        "snake_case",
+        "\u4e2d\u6587",
+    ]
+    lines = ["review,good"]
+    for row in range(80):
+        text = " ".join(random.choice(words, random.integers(1, 9)))
+        lines.append(f"{'' if row % 11 == 0 else text},{random.choice(['yes', 'no'])}")
+    (folder / "texts.csv").write_text("\n".join(lines), encoding="utf-8")
+    (folder / "texts.yaml").write_text(TEXTS, encoding="utf-8")
+    return train(folder / "texts.yaml", TrainOptions(out=folder / "run"), QuietDisplay()).run

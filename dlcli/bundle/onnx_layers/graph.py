@@ -4,7 +4,6 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
-import keras
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
@@ -71,7 +70,7 @@ class Graph:
 
     def constant(self, value: Any, label: str = "const") -> str:
         """Store an array (or a Keras variable) and return its name."""
-        array = value if isinstance(value, np.ndarray) else keras.ops.convert_to_numpy(value)
+        array = np.asarray(value)
         name = self.new_name(label)
         self.initializers.append(numpy_helper.from_array(array.copy(order="C"), name))
         return name

@@ -1,0 +1,207 @@
+"""Networks as scikit-learn estimators."""
+
+import pickle
+import re
+import runpy
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.datasets import load_iris, make_regression
+from sklearn.metrics import r2_score
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
+
+import dlcli
+import dlcli.sklearn
+from dlcli.errors import RunError
+from dlcli.sklearn import EstimatorError, NetworkClassifier, NetworkRegressor
+
+REPOSITORY = Path(__file__).parents[1]
+PAGE = (REPOSITORY / "docs" / "scikit-learn.md").read_text(encoding="utf-8")
+
+SMALL = {
+    "layers": None,
+    "optimizer": {"Adam": {"learning_rate": 0.05}},
+    "batch_size": 512,
+    "epochs": 40,
+}
+
+
+@pytest.fixture(scope="module")
+def iris() -> tuple[pd.DataFrame, pd.Series]:
+    frame = load_iris(as_frame=True)
+    return frame.data, pd.Series(frame.target_names[frame.target], name="species")
+
+
+@pytest.fixture(scope="module")
+def flowers(iris) -> NetworkClassifier:
+    return NetworkClassifier(**SMALL).fit(*iris)
+
+
+def test_frames_give_names_and_classes_their_own(flowers, iris) -> None:
+    data, species = iris
+    assert flowers.feature_names_in_.tolist() == list(data.columns)
+    assert flowers.classes_.tolist() == ["setosa", "versicolor", "virginica"]
+    assert flowers.score(data, species) > 0.9
+    assert flowers.n_iter_ == 40 and len(flowers.history_["loss"]) == 40
+    np.testing.assert_array_equal(flowers.predict(pl.from_pandas(data)), flowers.predict(data))
+    with pytest.raises(ValueError, match="feature names should match"):
+        flowers.predict(data.rename(columns={data.columns[0]: "other"}))
+
+
+def test_it_works_where_estimators_do(iris) -> None:
+    data, species = iris
+    pipeline = make_pipeline(MinMaxScaler(), NetworkClassifier(**SMALL))
+    assert cross_val_score(pipeline, data, species, cv=3).mean() > 0.85
+    grid = GridSearchCV(
+        NetworkClassifier(**SMALL), {"optimizer": ["Adam", {"Adam": 0.05}]}, cv=2
+    ).fit(data, species)
+    assert grid.best_params_ == {"optimizer": {"Adam": 0.05}}
+    calibrated = CalibratedClassifierCV(NetworkClassifier(**SMALL), cv=2).fit(data, species)
+    assert calibrated.predict_proba(data).shape == (len(data), 3)
+
+
+def test_pickles_hold_the_run_and_predict_the_same(flowers, iris, tmp_path: Path) -> None:
+    data, species = iris
+    content = pickle.dumps(flowers)
+    assert flowers._run.content in content
+    again = pickle.loads(content)
+    np.testing.assert_array_equal(again.predict_proba(data), flowers.predict_proba(data))
+    flowers.save(tmp_path / "flowers.zip")
+    opened = dlcli.sklearn.load(tmp_path / "flowers.zip")
+    np.testing.assert_array_equal(opened.predict(data), flowers.predict(data))
+    assert opened.get_params()["epochs"] == 40 and opened.get_params()["batch_size"] == 512
+    run = flowers.to_run(tmp_path / "run")
+    assert isinstance(run, dlcli.Run)
+    np.testing.assert_array_equal(run.predict(data), flowers.predict(data))
+    refitted = clone(opened).fit(data, species)
+    np.testing.assert_allclose(refitted.predict_proba(data), flowers.predict_proba(data), atol=1e-6)
+
+
+def test_a_run_of_the_command_line_becomes_an_estimator(
+    trained_run, tmp_path: Path, concrete_csv: Path
+) -> None:
+    estimator = dlcli.sklearn.load(trained_run.path)
+    assert isinstance(estimator, NetworkRegressor)
+    frame = pd.read_csv(concrete_csv)
+    inputs = frame[estimator.feature_names_in_]
+    run = dlcli.load(trained_run.path)
+    np.testing.assert_allclose(estimator.predict(inputs), run.predict(frame), rtol=1e-6)
+    assert estimator.score(inputs, frame["compressive_strength"]) == pytest.approx(
+        r2_score(frame["compressive_strength"], run.predict(frame))
+    )
+    with pytest.raises(RunError, match="there is no such run"):
+        dlcli.sklearn.load(tmp_path / "nothing")
+
+
+def test_a_second_training_of_a_shape_is_the_first_one_again() -> None:
+    first = make_regression(60, 3, random_state=1)
+    other = make_regression(60, 3, random_state=2)
+    small = {
+        **SMALL,
+        "epochs": 5,
+        "seed": 3,
+        "layers": ["Dropout: 0.1", {"Dense": 4}, {"Dense": 1}],
+    }
+    small["layers"] = [{"Dropout": 0.1}, {"Dense": 4}, {"Dense": 1}]
+    before = NetworkRegressor(**small).fit(*first).predict(first[0])
+    between = NetworkRegressor(**small).fit(*other).predict(first[0])
+    after = NetworkRegressor(**small).fit(*first).predict(first[0])
+    np.testing.assert_array_equal(before, after)
+    assert not np.allclose(before, between)
+
+
+def test_weights_decide_what_is_learnt() -> None:
+    data = np.linspace(0, 1, 40).reshape(-1, 1)
+    y = np.where(np.arange(40) % 2, 10.0, 0.0)
+    for favoured, expected in ((0, 0.0), (1, 10.0)):
+        weights = np.where(np.arange(40) % 2 == favoured, 1.0, 1e-3)
+        fitted = NetworkRegressor(**SMALL).fit(data, y, sample_weight=weights)
+        assert fitted.predict(data).mean() == pytest.approx(expected, abs=1.5)
+    weights = (np.arange(40) % 2).astype(float)
+    weighted = NetworkRegressor(**SMALL).fit(data, y + data[:, 0], sample_weight=weights)
+    alone = NetworkRegressor(**SMALL).fit(data[1::2], (y + data[:, 0])[1::2])
+    np.testing.assert_allclose(weighted.predict(data), alone.predict(data), rtol=1e-4)
+
+
+def test_tables_of_every_kind_of_column_go_in() -> None:
+    frame = pd.DataFrame(
+        {"size": [1.0, 2.0, None, 4.0] * 6, "colour": ["red", "blue", "blue", "red"] * 6}
+    )
+    y = np.where(frame["colour"] == "red", 5.0, 1.0)
+    with pytest.raises(ValueError, match="column 'size' has 6 missing cells"):
+        NetworkRegressor(**SMALL).fit(frame, y)
+    fitted = NetworkRegressor(**SMALL, data={"missing": "median"}).fit(frame, y)
+    assert fitted.score(frame, y) > 0.9
+    dropping = NetworkRegressor(**SMALL, data={"missing": "drop"}).fit(frame, y)
+    with pytest.raises(EstimatorError, match="row 2 has no prediction"):
+        dropping.predict(frame)
+
+
+def test_callbacks_and_validation_are_those_of_a_config() -> None:
+    data, y = make_regression(80, 3, random_state=0)
+    early = {"EarlyStopping": {"patience": 2, "min_delta": 1e6}}
+    fitted = NetworkRegressor(**{**SMALL, "callbacks": [early]}, validation=0.2).fit(data, y)
+    assert fitted.n_iter_ == 3 and "val_loss" in fitted.history_
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"optimizer": "Adamm"}, "optimizer: unknown optimizer 'Adamm'.*did you mean 'Adam'"),
+        ({"layers": [{"Dense": {"unit": 3}}]}, "Dense has no argument 'unit'"),
+        ({"data": {"target": "y"}}, "'target' is what fit"),
+        ({"data": 5}, "expected a mapping of keys, got int"),
+        ({"layers": [{"Dense": 2}]}, "units"),
+    ],
+)
+def test_mistakes_in_settings_are_told_with_their_key(settings, message) -> None:
+    data, y = make_regression(20, 2, random_state=0)
+    with pytest.raises(EstimatorError, match=f"(?s){message}"):
+        NetworkRegressor(**{**SMALL, **settings}).fit(data, y)
+
+
+def test_texts_are_no_numbers_to_predict() -> None:
+    with pytest.raises(EstimatorError, match="predicts numbers, and y holds the text 'low'"):
+        NetworkRegressor().fit([[1.0], [2.0]], ["low", "high"])
+
+
+def test_class_weights_go_by_the_classes_own_values() -> None:
+    data = np.arange(40.0).reshape(-1, 1) % 2
+    y = np.array([3] * 30 + [7] * 10)
+    heavy = NetworkClassifier(**SMALL, class_weight={3: 1, 7: 30}).fit(data, y)
+    assert heavy.classes_.tolist() == [3, 7]
+    assert (heavy.predict(data) == 7).all()
+
+
+def test_without_scikit_learn_one_line_says_what_to_install(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.modules['sklearn'] = None\n"
+        "from dlcli.errors import UsageError\n"
+        "try:\n    import dlcli.sklearn\n"
+        "except UsageError as error:\n    print(error, '|', error.hint)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=REPOSITORY
+    )
+    expected = "dlcli.sklearn needs scikit-learn 1.6 or newer | pip install 'dlcli[sklearn]'\n"
+    assert done.stdout == expected
+
+
+@pytest.mark.slow
+def test_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder in ("configs", "datasets"):
+        shutil.copytree(REPOSITORY / folder, tmp_path / folder)
+    monkeypatch.chdir(tmp_path)
+    code = "\n".join(re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL))
+    (tmp_path / "page.py").write_text(code, encoding="utf-8")
+    runpy.run_path(str(tmp_path / "page.py"))
