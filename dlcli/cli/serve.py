@@ -50,4 +50,4 @@ def serve(
         threads=threads,
         allow_code=allow_code,
     )
-    command.serve(run, options, (lambda text: None) if quiet else console.say)
+    command.serve(run, options, say=(lambda text: None) if quiet else console.say, warn=console.say)

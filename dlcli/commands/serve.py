@@ -50,17 +50,20 @@ class _Opening:
         )
 
 
-def serve(run: str, options: ServeOptions, say: Say) -> None:
-    """Serve a run until the process is asked to stop; raises UsageError or RunError."""
+def serve(run: str, options: ServeOptions, *, say: Say, warn: Say) -> None:
+    """Serve a run until the process is asked to stop; raises UsageError or RunError.
+
+    `say` is told how it goes, `warn` what the user should know in any case.
+    """
     _check_packages()
     access: Any = importlib.import_module("dlcli.serving.access")
     counting: Any = importlib.import_module("dlcli.serving.counters")
     server: Any = importlib.import_module("dlcli.serving.server")
     token = access.read_token(options.token_file)
     folder = open_run(run)
-    _tell_of_keras(folder, say)
+    _tell_of_keras(folder, warn)
     with server.listen(options.host, options.port) as listening:
-        _tell_of_others(server.is_loopback(listening), options.host, token, say)
+        _tell_of_others(server.is_loopback(listening), options.host, token, warn)
         counters = counting.Counters(shared=options.workers > 1)
         opening = _Opening(run=folder, options=options, token=token, counters=counters)
         # A run that cannot be served is told before any worker starts.
@@ -78,7 +81,7 @@ def serve(run: str, options: ServeOptions, say: Say) -> None:
                 listening,
                 workers=options.workers,
                 on_ready=tell_ready,
-                on_restart=lambda: say("a worker has ended unexpectedly; another one takes over"),
+                on_restart=lambda: warn("a worker has ended unexpectedly; another one takes over"),
             )
     say(f"stopped after {counters.requests:,} requests")
 
@@ -93,22 +96,22 @@ def _check_packages() -> None:
         )
 
 
-def _tell_of_keras(run: RunFolder, say: Say) -> None:
+def _tell_of_keras(run: RunFolder, warn: Say) -> None:
     onnx = run.load_manifest()["onnx"]
     if not onnx["written"]:
         reason = onnx.get("reason") or "it does not export"
-        say(
+        warn(
             f"this network has no ONNX file ({reason}): Keras predicts instead, which takes "
             "seconds to load and more memory for each worker"
         )
 
 
-def _tell_of_others(is_loopback: bool, host: str, token: str | None, say: Say) -> None:
+def _tell_of_others(is_loopback: bool, host: str, token: str | None, warn: Say) -> None:
     if is_loopback:
         return
     who = "whoever has the token" if token else "everybody, since no token is asked for"
     hint = "" if token else "; --token-file asks for one"
-    say(
+    warn(
         f"warning: --host {host} is open to other machines: {who} may ask, and nothing is "
         f"encrypted{hint}"
     )

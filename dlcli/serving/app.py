@@ -85,6 +85,7 @@ class Service(FastAPI):
             version=__version__,
             docs_url=None,
             redoc_url=None,
+            redirect_slashes=False,
         )
         self._served = served
         self._has_token = has_token
@@ -180,8 +181,14 @@ class _Predictions:
         """Predict the body of a request; raises DlcliError."""
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         self._check_kind(kind)
+        self._check_encoding(request.headers.get("content-encoding", "identity"))
         level = self._level(request.query_params.get("interval"))
-        body = await self._bodies.read(request)
+        async with self._bodies.held(request) as body:
+            return await self._answer(request, kind, level, body)
+
+    async def _answer(
+        self, request: Request, kind: str, level: float | None, body: bytes
+    ) -> Response:
         if kind == JSON and self._served.reads == "rows" and len(body) <= SMALL_BYTES:
             rows = parse_rows(body)
             if len(rows) <= SMALL_ROWS:
@@ -204,6 +211,12 @@ class _Predictions:
             f"the content type is {kind!r}{why}" if kind else f"the content type is missing{why}",
             hint=f"send one of {', '.join(known)}",
         )
+
+    def _check_encoding(self, encoding: str) -> None:
+        if encoding.strip().lower() != "identity":
+            raise Refused(
+                415, f"the body is encoded as {encoding!r}", hint="send it as it is, not compressed"
+            )
 
     def _level(self, text: str | None) -> float | None:
         """Return the level that a request asks intervals of."""

@@ -3,6 +3,8 @@
 import asyncio
 import hmac
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from starlette.requests import Request
@@ -57,14 +59,23 @@ class Bodies:
         self._most_held = 4 * most_bytes
         self._held = 0
 
-    async def read(self, request: Request) -> bytes:
-        """Return the body; raises Refused before more than the bound is read."""
+    @asynccontextmanager
+    async def held(self, request: Request) -> AsyncIterator[bytes]:
+        """Give the body for as long as it is worked on; raises Refused as `_read` does."""
+        pieces: list[bytes] = []
+        try:
+            await self._read(request, pieces)
+            yield b"".join(pieces)
+        finally:
+            self._held -= sum(map(len, pieces))
+
+    async def _read(self, request: Request, pieces: list[bytes]) -> None:
+        """Read the body piece by piece; raises Refused before more than the bound is read."""
         announced = request.headers.get("content-length", "")
         if announced.isdigit() and int(announced) > self._most_bytes:
             raise self._too_large(
                 f"{int(announced):,} bytes; this server takes up to {self._most_bytes:,}"
             )
-        pieces: list[bytes] = []
         size = 0
         try:
             async with asyncio.timeout(BODY_SECONDS):
@@ -82,9 +93,6 @@ class Bodies:
                         )
         except TimeoutError:
             raise Refused(408, f"the request was not whole after {BODY_SECONDS:.0f} s") from None
-        finally:
-            self._held -= size
-        return b"".join(pieces)
 
     def _too_large(self, found: str) -> Refused:
         return Refused(

@@ -33,7 +33,7 @@ def no_server(monkeypatch):
 
 def refuse(run, options=None, **rest):
     with pytest.raises((RunError, UsageError)) as caught:
-        serve(str(run.path), options or ServeOptions(port=0), print, **rest)
+        serve(str(run.path), options or ServeOptions(port=0), say=print, warn=print, **rest)
     return caught.value
 
 
@@ -74,7 +74,7 @@ def test_a_run_that_is_not_there_or_changed_is_told(copied, tmp_path):
 
 def test_the_server_says_where_it_is_and_what_it_did(copied, no_server):
     told = []
-    serve(str(copied.path), ServeOptions(port=0), told.append)
+    serve(str(copied.path), ServeOptions(port=0), say=told.append, warn=told.append)
     assert len(no_server) == 1
     assert told[0].startswith(f"serving {copied.path} at http://127.0.0.1:")
     assert told[1] == "stopped after 0 requests"
@@ -86,7 +86,7 @@ def test_a_network_without_onnx_is_predicted_by_keras_and_says_so(copied, no_ser
     write_json(copied.manifest, manifest)
     copied.onnx.unlink()
     told = []
-    serve(str(copied.path), ServeOptions(port=0), told.append)
+    serve(str(copied.path), ServeOptions(port=0), say=told.append, warn=told.append)
     assert "no ONNX file (a Lambda layer has no ONNX operator): Keras predicts instead" in told[0]
     assert len(no_server) == 1
 
@@ -99,10 +99,10 @@ def test_options_have_bounds(arguments, copied):
 
 def test_the_warning_of_a_wider_address_names_who_may_ask(copied, no_server, monkeypatch):
     told = []
-    serve(str(copied.path), ServeOptions(port=0, host="0.0.0.0"), told.append)
+    serve(str(copied.path), ServeOptions(port=0, host="0.0.0.0"), say=print, warn=told.append)
     assert "everybody, since no token is asked for" in told[0]
     monkeypatch.setenv("DLCLI_SERVE_TOKEN", "correct-horse-battery")
     told.clear()
-    serve(str(copied.path), ServeOptions(port=0, host="0.0.0.0"), told.append)
+    serve(str(copied.path), ServeOptions(port=0, host="0.0.0.0"), say=print, warn=told.append)
     assert "whoever has the token may ask" in told[0]
     assert "correct-horse" not in " ".join(told)

@@ -186,6 +186,8 @@ def test_other_content_types_are_refused(mixed):
     assert "'text/plain'" in error["message"]
     assert "application/json, text/csv" in error["hint"]
     assert "missing" in error_of(mixed.post(content=b"{}"), 415)["message"]
+    zipped = mixed.post_text(b"x", "text/csv", **{"content-encoding": "gzip"})
+    assert "encoded as 'gzip'" in error_of(zipped, 415)["message"]
     assert "is empty" in error_of(mixed.post_text(""), 422)["message"]
 
 
