@@ -15,7 +15,7 @@ config's own callbacks."""
 
 def measure_shipped(*, pairs: int, name: str | None = None) -> Section:
     """Compare the loops of every shipped config whose name contains `name`."""
-    configs = sorted((REPOSITORY / "configs").glob(f"*{name or ''}*.yaml"))
+    configs = find_configs(name)
     with TemporaryDirectory() as scratch:
         measured = {
             config.stem: _measure(config, pairs=pairs, folder=Path(scratch)) for config in configs
@@ -25,6 +25,12 @@ def measure_shipped(*, pairs: int, name: str | None = None) -> Section:
         bars=_bars(measured),
         samples=measured,
     )
+
+
+def find_configs(name: str | None) -> list[Path]:
+    """Return the shipped configs whose name contains `name`, all of them without one."""
+    configs = sorted((REPOSITORY / "configs").glob("*.yaml"))
+    return [config for config in configs if name is None or name in config.stem]
 
 
 def _measure(config: Path, *, pairs: int, folder: Path) -> dict[str, Any]:

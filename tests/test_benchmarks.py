@@ -21,6 +21,7 @@ from benchmarks.figures import (
 )
 from benchmarks.problems import PROBLEMS, Layer, Problem, find_problems
 from benchmarks.processes import ProcessError, run_peer, run_python
+from benchmarks.shipped import find_configs
 from benchmarks.streaming import NUM_COLUMNS, WRITERS, Case, Load, format_loads, write_table
 from benchmarks.training import (
     DLCLI,
@@ -281,3 +282,8 @@ def test_the_plain_service_predicts_what_dlcli_serve_does(tmp_path, monkeypatch)
     with serving.start(serving.PLAIN, tmp_path) as server, pytest.raises(ProcessError):
         answer = serving.ask(server, {**row, "age": 1.0})
         serving.check_answer(serving.PLAIN, answer, tmp_path)
+
+
+def test_shipped_configs_are_found_by_name_and_all_of_them_without() -> None:
+    assert [path.stem for path in find_configs("brazing")] == ["brazing"]
+    assert len(find_configs(None)) > 25
