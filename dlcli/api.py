@@ -11,7 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dlcli.bundle.store import AnyScorer, Bundle, open_intervals, open_scorer
+from dlcli.bundle.store import (
+    AnyScorer,
+    Bundle,
+    check_has_members,
+    open_intervals,
+    open_scorer,
+)
 from dlcli.commands.evaluate import Evaluation, stored_evaluation
 from dlcli.data.frames import CALLED, table_of
 from dlcli.data.readers import type_frame
@@ -120,6 +126,18 @@ class Run:
         (prediction,) = predictions.values()
         assert prediction.probabilities is not None
         return _spread(prediction.probabilities, kept, rows, gap=np.nan)
+
+    def predict_spread(self, data: Any) -> NDArray[np.float64]:
+        """Return how far apart the members of an ensemble are in every row, shaped like `predict`.
+
+        The standard deviation of their predictions in the target's unit, of classes that of the
+        predicted class's probability.
+        """
+        check_has_members(self._bundle, self._folder)
+        predictions, kept, rows = self._predict(data)
+        spreads = [prediction.member_spread for prediction in predictions.values()]
+        columns = [_spread(each, kept, rows, gap=np.nan) for each in spreads if each is not None]
+        return columns[0] if len(columns) == 1 else np.stack(columns, axis=1)
 
     @property
     def classes(self) -> tuple[str, ...]:

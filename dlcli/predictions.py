@@ -35,6 +35,8 @@ class OutputReading:
     """What logits are divided by, so that probabilities are as sure as they are right."""
     thresholds: dict[str, float] = field(default_factory=dict)
     """The probability from which the second class is predicted, by target; 0.5 without it."""
+    members: int | None = None
+    """How many networks it gives the answers of; their mean is the prediction."""
 
     def threshold_of(self, target: str) -> float:
         """Return the probability from which the second class of a target is predicted."""
@@ -45,6 +47,8 @@ class OutputReading:
         state = asdict(self)
         if self.temperature == 1:
             del state["temperature"]
+        if self.members is None:
+            del state["members"]
         return state
 
     @classmethod
@@ -63,13 +67,14 @@ class TargetPrediction:
     target: str
     values: NDArray[np.float64] | None = None
     """[rows], of several steps [rows, steps], in the target's unit; regression only."""
-    spread: NDArray[np.float64] | None = None
-    """The standard deviation of the members' values, shaped like them; None for one network."""
     probabilities: NDArray[np.float64] | None = None
     """[rows, classes]; classes only."""
     classes: tuple[str, ...] | None = None
     threshold: float = EVEN
     """The probability from which the second of two classes is predicted."""
+    spread: NDArray[np.float64] | None = None
+    """The standard deviation between the members of an ensemble, of `values` or `probabilities` and
+    shaped like them; None for other networks."""
 
     @property
     def codes(self) -> NDArray[np.int64]:
@@ -79,6 +84,13 @@ class TargetPrediction:
             return np.asarray(self.probabilities[:, 1] >= self.threshold, np.int64)
         return np.asarray(np.argmax(self.probabilities, axis=1), np.int64)
 
+    @property
+    def member_spread(self) -> NDArray[np.float64] | None:
+        """`spread` as one number for each prediction: of classes, that of the one predicted."""
+        if self.spread is None or self.probabilities is None:
+            return self.spread
+        return np.take_along_axis(self.spread, self.codes[:, None], axis=1)[:, 0]
+
 
 def read_outputs(
     raw: Mapping[str, NDArray[Any]],
@@ -87,28 +99,28 @@ def read_outputs(
 ) -> dict[str, TargetPrediction]:
     """Turn raw outputs by tensor name, [rows, units] each, into one prediction per target.
 
-    Those of several steps are [rows, steps] or [rows, steps, targets].
+    Those of several steps are [rows, steps] or [rows, steps, targets]; those of an ensemble have
+    their members second, and their mean is the prediction: of numbers in the target's unit, of
+    probabilities for classes. Raises RunError for outputs of other members.
     """
     infos = {info.name: info for info in preprocessing.targets}
     read: dict[str, TargetPrediction] = {}
     for reading in readings:
-        output = np.asarray(raw[tensor_name(reading.output)], np.float64)
-        if reading.steps > 1:
-            output = output.reshape(len(output), reading.steps, len(reading.targets))
-        else:
-            output = output.reshape(len(output), output.shape[-1] if output.ndim > 1 else 1)
+        output = _laid_out(np.asarray(raw[tensor_name(reading.output)], np.float64), reading)
         for index, name in enumerate(reading.targets):
             if reading.task == "regression":
-                values = preprocessing.restore_target(name, output[..., index])
-                read[name] = TargetPrediction(target=name, values=values)
+                restored = preprocessing.restore_target(name, output[..., index])
+                values, spread = _over_members(restored, reading)
+                read[name] = TargetPrediction(target=name, values=values, spread=spread)
             else:
-                shares = output[:, index] if reading.task == "binary" else output
-                probabilities = _probabilities(shares, reading.link)
+                shares = output[..., index] if reading.task == "binary" else output
+                probabilities, spread = _over_members(_each_probability(shares, reading), reading)
                 read[name] = TargetPrediction(
                     target=name,
                     probabilities=soften(probabilities, reading.temperature),
                     classes=infos[name].classes,
                     threshold=reading.threshold_of(name),
+                    spread=spread,
                 )
     return read
 
@@ -120,6 +132,37 @@ def soften(probabilities: NDArray[np.float64], temperature: float) -> NDArray[np
     logits = np.log(np.clip(probabilities, _SMALLEST, 1.0)) / temperature
     shares = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(shares / shares.sum(axis=1, keepdims=True))
+
+
+def _laid_out(output: NDArray[np.float64], reading: OutputReading) -> NDArray[np.float64]:
+    """Return an output as [rows, units] or [rows, steps, targets], members second if it has any."""
+    lead = output.shape[:1] if reading.members is None else output.shape[:2]
+    if reading.members is not None and lead[1:] != (reading.members,):
+        raise RunError(
+            f"the output {reading.output!r} has the shape {list(output.shape)}, and "
+            f"preprocessing.json says that it has {reading.members} members",
+            hint="preprocessing and network belong to different runs",
+        )
+    if reading.steps > 1:
+        return output.reshape(*lead, reading.steps, len(reading.targets))
+    return output.reshape(*lead, output.shape[-1] if output.ndim > len(lead) else 1)
+
+
+def _over_members(
+    answers: NDArray[np.float64], reading: OutputReading
+) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    """Return the mean and the standard deviation over the members, where there are any."""
+    if reading.members is None:
+        return answers, None
+    return np.asarray(answers.mean(axis=1)), np.asarray(answers.std(axis=1))
+
+
+def _each_probability(shares: NDArray[np.float64], reading: OutputReading) -> NDArray[np.float64]:
+    """Return the probabilities [rows, classes], or [rows, members, classes]."""
+    if reading.members is None:
+        return _probabilities(shares, reading.link)
+    flat = _probabilities(shares.reshape(-1, *shares.shape[2:]), reading.link)
+    return flat.reshape(*shares.shape[:2], flat.shape[1])
 
 
 def _probabilities(output: NDArray[np.float64], link: Link) -> NDArray[np.float64]:

@@ -44,6 +44,8 @@ MANIFEST: Mapping[str, Shape] = {
         "counts?": {"rows?": {"*": int}, "columns?": {"*": dict}},
         "warnings?": [str],
     },
+    "refit?": (dict, _MAYBE),
+    "members?": (int, _MAYBE),
     "onnx?": {"written": bool, "reason?": (str, _MAYBE)},
     "num_parameters?": int,
     "layers?": [_LAYER],
@@ -81,6 +83,7 @@ OUTPUT: Mapping[str, Shape] = {
     "steps?": int,
     "thresholds?": {"*": _NUMBER},
     "temperature?": _NUMBER,
+    "members?": int,
 }
 """How an output is read, in `preprocessing.json`."""
 

@@ -62,6 +62,11 @@ class RunFolder:
         return self.path / "history.csv"
 
     @property
+    def selection(self) -> Path:
+        """The epochs of the training that chose how many a refit takes."""
+        return self.path / "selection.csv"
+
+    @property
     def predictions(self) -> Path:
         return self.path / "predictions.csv"
 
@@ -87,7 +92,7 @@ class RunFolder:
         """What is written into a run when its training has ended."""
         networks = (self.model, self.onnx, self.preprocessing, self.calibration)
         figures = (self.metrics, self.history, self.predictions, self.profile, self.report)
-        return (self.config, *networks, *figures, self.manifest)
+        return (self.config, *networks, *figures, self.selection, self.manifest)
 
     def load_manifest(self) -> dict[str, Any]:
         """Read the manifest; raises RunError where this is no run or one of a newer dlcli."""

@@ -65,6 +65,21 @@ RULES: dict[str, Rule] = {
     "layer.FeatureScale.initializer": Rule("initializer", "Where the factors start."),
     "layer.FeatureScale.regularizer": Rule("regularizer | null", "Penalty on the factors."),
     "layer.FeatureScale.constraint": Rule("constraint | null", "Bound on the factors."),
+    # Layers: ensembles
+    "members": Rule("integer >=1 | null", "Networks with weights of their own; null has one."),
+    "layer.EnsembleDense.members": Rule(
+        "integer >=1 | null", "Networks that train as one; null has as many as its input."
+    ),
+    "shared": Rule(FLAG, "One kernel for all members, with factors that tell them apart."),
+    "factor_initializer": Rule(
+        "", "How the factors of shared kernels start; null is random signs first, then ones."
+    ),
+    # Layers: categories
+    "vocabulary_sizes": Rule(
+        "list[integer] >=1 | null",
+        "How many whole numbers each input holds; null takes those of the data.",
+    ),
+    "layer.CategoryEmbedding.units": Rule("integer >=1", "Numbers that stand for each category."),
     # Layers: sizes and shapes
     "units": Rule("integer >=1", "Number of outputs.", 64),
     "filters": Rule(

@@ -32,20 +32,25 @@ class Source:
     kind: str
     module: str
     base: str | None = None
-    own: str | None = None
-    """The module of those that we register beside Keras's."""
+    own: tuple[str, ...] = ()
+    """The modules of those that we register beside Keras's."""
 
+
+OWN_LAYERS = ("dlcli.custom.layers", "dlcli.custom.ensembles", "dlcli.custom.categories")
 
 SOURCES = (
-    Source("layer", "keras.layers", "Layer", "dlcli.custom.layers"),
-    Source("loss", "keras.losses", "Loss"),
+    Source("layer", "keras.layers", "Layer", OWN_LAYERS),
+    Source("loss", "keras.losses", "Loss", ("dlcli.custom.losses",)),
     Source("metric", "keras.metrics", "Metric"),
-    Source("optimizer", "keras.optimizers", "Optimizer", "dlcli.custom.optimizers"),
+    Source("optimizer", "keras.optimizers", "Optimizer", ("dlcli.custom.optimizers",)),
     Source(
-        "schedule", "keras.optimizers.schedules", "LearningRateSchedule", "dlcli.custom.schedules"
+        "schedule",
+        "keras.optimizers.schedules",
+        "LearningRateSchedule",
+        ("dlcli.custom.schedules",),
     ),
     Source("callback", "keras.callbacks", "Callback"),
-    Source("initializer", "keras.initializers", "Initializer"),
+    Source("initializer", "keras.initializers", "Initializer", ("dlcli.custom.initializers",)),
     Source("regularizer", "keras.regularizers", "Regularizer"),
     Source("constraint", "keras.constraints", "Constraint"),
     Source("activation", "keras.activations"),
@@ -116,7 +121,7 @@ def build_entry(source: Source, name: str, thing: Callable[..., object]) -> Json
     # An activation is written by its name, so that a saved model can be read back.
     takes_arguments = inspect.isclass(thing) and not refused
     entry: Json = {
-        "path": f"{source.own if is_own(thing) else source.module}.{name}",
+        "path": f"{thing.__module__ if is_own(thing) else source.module}.{name}",
         "description": DESCRIPTIONS.get(source.kind, {}).get(name, ""),
         "arguments": build_arguments(source.kind, name, thing) if takes_arguments else [],
     }
@@ -144,11 +149,11 @@ def public_members(source: Source) -> Iterator[tuple[str, Callable[..., object]]
                 yield name, thing
         elif inspect.isclass(thing) and issubclass(thing, base):
             yield name, thing
-    if source.own:
+    for own in source.own:
         yield from (
             (name, thing)
-            for name, thing in sorted(vars(importlib.import_module(source.own)).items())
-            if is_own(thing)
+            for name, thing in sorted(vars(importlib.import_module(own)).items())
+            if is_own(thing) and thing.__module__ == own
         )
 
 

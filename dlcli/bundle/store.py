@@ -54,11 +54,25 @@ class Bundle:
             readings=tuple(OutputReading.from_json(item) for item in state["outputs"]),
         )
 
+    @property
+    def has_members(self) -> bool:
+        """Tell whether an output gives the answers of several networks."""
+        return any(reading.members is not None for reading in self.readings)
+
     def predict(self, applied: Applied, scorer: AnyScorer) -> dict[str, TargetPrediction]:
         """Predict the rows that preprocessing kept."""
         taken = self.preprocessing.network_inputs(applied.inputs)
         inputs = {tensor_name(name): array for name, array in taken.items()}
         return read_outputs(scorer.predict(inputs), self.readings, self.preprocessing)
+
+
+def check_has_members(bundle: Bundle, run: RunFolder) -> None:
+    """Raise UsageError for a run whose predictions have no spread."""
+    if not bundle.has_members:
+        raise UsageError(
+            f"{run.path} has no members whose predictions could be apart: it is one network",
+            hint="EnsembleDense layers train several as one",
+        )
 
 
 def open_scorer(run: RunFolder, *, threads: int | None = None) -> AnyScorer:

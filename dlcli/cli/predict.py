@@ -49,6 +49,12 @@ def predict(
             help="Of numbers: the ends between which this share of new values lies, as in 0.9.",
         ),
     ] = None,
+    spread: Annotated[
+        bool,
+        typer.Option(
+            "--spread", help="Of an ensemble: add how far apart its members' predictions are."
+        ),
+    ] = False,
     threads: Threads = None,
     quiet: Quiet = False,
     allow_code: AllowCode = False,
@@ -67,6 +73,7 @@ def predict(
         force=force,
         latest=latest,
         interval=interval,
+        spread=spread,
         threads=threads,
         on_rows=progress.show,
     )

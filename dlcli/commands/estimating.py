@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from dlcli.bundle.store import AnyScorer, Bundle, open_scorer
 from dlcli.commands.manifest import build_manifest
 from dlcli.commands.recording import write_outcome
+from dlcli.commands.refitting import fit_and_refit
 from dlcli.commands.train import prepare_job
 from dlcli.data.readers import type_frame
 from dlcli.data.table import Table
@@ -104,7 +105,7 @@ def train_in_memory(
             job = prepare_job(spec, staged.path, table=table)
             # A run that others get has no cells of the training table in it.
             job = replace(job, threads=threads, keeps=True, dataset=replace(job.dataset, tables={}))
-            outcome = load_engine("local")(job, _Silent())
+            job, outcome = fit_and_refit(job, staged, load_engine("local"), _Silent())
             if outcome.interrupted:
                 raise Interrupted("interrupted; nothing is left of this training")
             write_outcome(RunFolder(staged.path), job, outcome, final=out)

@@ -101,6 +101,8 @@ def forecast_blocks(
     scorer: AnyScorer,
     ids: tuple[str, ...],
     intervals: Intervals | None = None,
+    *,
+    spread: bool = False,
 ) -> Iterator[pa.Table]:
     """Yield the predictions of `CHUNK_WINDOWS` windows at a time, a row for each predicted step."""
     bundle, windows = forecast.bundle, forecast.windows
@@ -116,7 +118,8 @@ def forecast_blocks(
             counts={},
         )
         predictions = bundle.predict(applied, scorer)
-        yield _as_table(forecast, chunk, prediction_columns(predictions, intervals), ids)
+        columns = prediction_columns(predictions, intervals, spread=spread)
+        yield _as_table(forecast, chunk, columns, ids)
 
 
 def _as_table(

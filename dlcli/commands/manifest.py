@@ -58,6 +58,8 @@ def build_manifest(
             "warnings": list(dataset.warnings),
             **({} if dataset.window_record is None else {"windows": dataset.window_record}),
         },
+        "refit": _refit_record(job),
+        "members": next((e.members for e in job.objectives if e.members is not None), None),
         "init_from": _start_record(spec, outcome),
         "frozen": list(outcome.frozen),
         "onnx": asdict(outcome.onnx),
@@ -71,6 +73,18 @@ def build_manifest(
             "processor": _processor(),
             "cores": os.cpu_count(),
         },
+    }
+
+
+def _refit_record(job: TrainingJob) -> dict[str, Any] | None:
+    """Return how many epochs were chosen for the training on all rows, and of how many."""
+    if job.selection is None:
+        return None
+    assert job.dataset.validation is not None
+    return {
+        "epochs": job.selection.epochs,
+        "chosen_of": len(job.selection.history),
+        "rows": job.dataset.train.num_rows + job.dataset.validation.num_rows,
     }
 
 

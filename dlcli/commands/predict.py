@@ -9,9 +9,15 @@ from typing import Any, Self, cast
 
 import pyarrow as pa
 
-from dlcli.bundle.store import AnyScorer, Bundle, open_intervals, open_scorer
+from dlcli.bundle.store import (
+    AnyScorer,
+    Bundle,
+    check_has_members,
+    open_intervals,
+    open_scorer,
+)
 from dlcli.commands.forecast import Forecast, forecast_blocks, open_forecast, read_history
-from dlcli.commands.prediction_columns import prediction_columns, spread
+from dlcli.commands.prediction_columns import prediction_columns
 from dlcli.conformal import Intervals
 from dlcli.data.arrays import is_array_column
 from dlcli.data.readers import STDIN, read_blocks, suffix_of
@@ -58,6 +64,7 @@ def predict(
     force: bool = False,
     latest: bool = False,
     interval: float | None = None,
+    spread: bool = False,
     threads: int | None = None,
     on_rows: OnRows = lambda rows, share: None,
 ) -> Predicted:
@@ -67,13 +74,16 @@ def predict(
     is there is replaced only with `force`, and never the one that is read. A network that reads
     sequences gives a row for every step that a window predicts, series by series; with `latest`,
     those of the last window of each series. `interval` puts the ends beside each predicted number
-    between which that share of what is measured later should lie.
+    between which that share of what is measured later should lie; `spread` adds how far the
+    members of an ensemble are apart.
     """
     file = _one_file(data)
     check_writable(out, force=force, inputs=[file])
     folder = open_run(run)
     bundle = Bundle.load(folder)
     intervals = None if interval is None else open_intervals(folder, bundle, interval)
+    if spread:
+        check_has_members(bundle, folder)
     scorer = open_scorer(folder, threads=threads)
     # A text file gets the input's cells as they were written, others their types.
     options = replace(bundle.preprocessing.read_options, as_written=suffix_of(out) in TEXT_SUFFIXES)
@@ -81,7 +91,8 @@ def predict(
         table = read_history(file, options)
         _check_ids(ids, table)
         forecast = open_forecast(bundle, table, latest=latest)
-        return _write(out, forecast, forecast_blocks(forecast, scorer, ids, intervals), on_rows)
+        blocks_ahead = forecast_blocks(forecast, scorer, ids, intervals, spread=spread)
+        return _write(out, forecast, blocks_ahead, on_rows)
     if latest:
         raise UsageError(
             "--latest is for networks that read sequences, and this one reads single rows",
@@ -94,7 +105,7 @@ def predict(
     # Closed at once where a row is refused, and not when the error is forgotten.
     with closing(cast(Any, blocks)), _Output(out) as output:
         for block in blocks:
-            predicted, kept = _predict_block(block, bundle, scorer, ids, intervals)
+            predicted, kept = _predict_block(block, bundle, scorer, ids, intervals, spread=spread)
             output.write(predicted)
             rows += block.num_rows
             skipped += block.num_rows - kept
@@ -174,6 +185,8 @@ def _predict_block(
     scorer: AnyScorer,
     ids: tuple[str, ...],
     intervals: Intervals | None,
+    *,
+    spread: bool,
 ) -> tuple[pa.Table, int]:
     _check_ids(ids, block)
     applied = bundle.preprocessing.apply(block, with_targets=False)
@@ -181,7 +194,7 @@ def _predict_block(
     shown = [name for name in block.names if not is_array_column(block.arrow.column(name))]
     arrow = block.arrow.select(ids or shown)
     columns = dict(zip(arrow.column_names, arrow.columns, strict=True))
-    for name, values in prediction_columns(predictions, intervals):
+    for name, values in prediction_columns(predictions, intervals, spread=spread):
         if name in columns:
             raise UsageError(
                 f"the table has a column {name!r} already, where the predictions would go",

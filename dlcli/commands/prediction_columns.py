@@ -14,10 +14,13 @@ from dlcli.predictions import TargetPrediction
 def prediction_columns(
     predictions: dict[str, TargetPrediction],
     intervals: Intervals | None = None,
+    *,
+    spread: bool = False,
 ) -> Iterator[tuple[str, NDArray[Any] | pa.Array]]:
     """Yield the columns of a predictions table: the prediction, and each class's probability.
 
-    With `intervals` a predicted number has the ends of its interval beside it.
+    With `intervals` a predicted number has the ends of its interval beside it; with `spread` a
+    prediction has the standard deviation between the members of an ensemble.
     """
     for target, prediction in predictions.items():
         if prediction.values is not None:
@@ -25,6 +28,7 @@ def prediction_columns(
             ends = None if intervals is None else intervals.ends(prediction)
             if ends is not None:
                 yield from zip((f"lower_{target}", f"upper_{target}"), ends, strict=True)
+            yield from spread_column(prediction) if spread else ()
             continue
         assert prediction.probabilities is not None
         assert prediction.classes is not None
@@ -33,6 +37,13 @@ def prediction_columns(
         prefix = f"{target}_" if len(predictions) > 1 else ""
         for index, label in enumerate(prediction.classes):
             yield f"probability_{prefix}{label}", prediction.probabilities[:, index]
+        yield from spread_column(prediction) if spread else ()
+
+
+def spread_column(prediction: TargetPrediction) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Yield how far members are apart: in the target's unit, of classes in the one predicted."""
+    if prediction.member_spread is not None:
+        yield f"spread_{prediction.target}", prediction.member_spread
 
 
 def as_arrow(values: NDArray[Any]) -> pa.Array:

@@ -7,7 +7,7 @@ from typing import Any
 
 from dlcli.bundle.store import Bundle
 from dlcli.conformal import Calibration, calibrate, measure_coverage
-from dlcli.data.dataset import Dataset, Part
+from dlcli.data.dataset import Dataset, Part, join_parts
 from dlcli.data.windows import predicted_rows
 from dlcli.predictions import TargetPrediction, read_outputs
 from dlcli.report.run_profile import profile_run
@@ -43,6 +43,8 @@ def write_outcome(
         metrics["coverage"] = _coverage(job.dataset, outcome, bundle, calibration)
     write_json(run.metrics, metrics)
     _write_history(run.history, outcome.history)
+    if job.selection is not None:
+        _write_history(run.selection, job.selection.history)
     _write_predictions(run.predictions, job.dataset, outcome, bundle)
     _write_profile(run, job.dataset)
     resolved = with_losses(job.spec, job.objectives)
@@ -142,8 +144,7 @@ def _metrics(
             for name, value in reading.thresholds.items()
         },
         **score_baselines(
-            job.dataset.train,
-            {name: part for name, part in parts.items() if name != "train"},
+            *_baseline_parts(job),
             read,
             bundle.preprocessing,
             names=job.spec.baselines,
@@ -183,6 +184,16 @@ def _coverage(
         "calibration": calibration.describe(),
         "targets": targets,
     }
+
+
+def _baseline_parts(job: TrainingJob) -> tuple[Part, dict[str, Part]]:
+    """Return the rows that baselines are fitted on, and the parts that judge them."""
+    train, parts = job.dataset.train, _parts(job.dataset)
+    judged = {name: part for name, part in parts.items() if name != "train"}
+    if job.selection is None or "test" not in judged:
+        return train, judged
+    # As many rows as the network, which leaves none of the validation part to judge by.
+    return join_parts(train, judged["validation"]), {"test": judged["test"]}
 
 
 def _write_history(path: Path, history: list[dict[str, float]]) -> None:

@@ -20,6 +20,7 @@ from dlcli.report import (
     format_scores,
     format_temperatures,
     format_thresholds,
+    refit_text,
 )
 from dlcli.runs import RUNS, RunFolder, open_run
 from dlcli.terminal_text import counted
@@ -113,6 +114,11 @@ def _names_run(what: str) -> bool:
     return False
 
 
+def _members_text(manifest: dict[str, Any]) -> str:
+    members = manifest.get("members")
+    return f" of {members} members" if members else ""
+
+
 def run_text(run: RunFolder) -> str:
     """Describe a finished run in a screen of text."""
     manifest = run.load_manifest()
@@ -123,9 +129,11 @@ def run_text(run: RunFolder) -> str:
     lines = [
         f"run         {run.path}" + ("  (interrupted)" if manifest["status"] != "complete" else ""),
         f"data        {rows} {unit}s",
-        f"network     {manifest['num_parameters']:,} parameters",
+        f"network     {manifest['num_parameters']:,} parameters{_members_text(manifest)}",
         f"training    {done}, {_path_text(manifest)}",
     ]
+    if manifest.get("refit"):
+        lines.append(f"refit       {refit_text(manifest['refit'])}")
     if "windows" in manifest["data"]:
         lines.insert(2, f"windows     {_windows_text(manifest['data']['windows'])}")
     if manifest.get("imports"):

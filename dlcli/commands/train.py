@@ -10,6 +10,7 @@ from dlcli.baselines.learners import check_installed
 from dlcli.checks.judging import Figures, Verdict, figures_of, judge_checks, newest_complete
 from dlcli.commands.manifest import build_manifest
 from dlcli.commands.recording import write_outcome
+from dlcli.commands.refitting import fit_and_refit
 from dlcli.commands.resuming import asked_by, check_same_config, check_same_data
 from dlcli.commands.starting import kept_preprocessing, start_of, with_exact_start
 from dlcli.data.dataset import Dataset, prepare_dataset
@@ -217,7 +218,7 @@ def _train_staged(
         init_model=None if start is None else start.model,
         debug=options.debug,
     )
-    outcome = load_engine("local")(job, display)
+    job, outcome = fit_and_refit(job, staged, load_engine("local"), display)
     return _write(job, outcome, staged, options)
 
 

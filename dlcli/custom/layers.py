@@ -7,6 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from dlcli.custom.members import check_count, count_members, for_each_member, penalty_of_a_member
+
 PACKAGE = "dlcli"
 
 
@@ -15,7 +17,9 @@ class FeatureScale(keras.layers.Layer):  # type: ignore[misc]
     """Multiplies every feature by a learned number that starts at 1.
 
     Input and output: [..., features]. With a high learning rate of its own it selects features, as
-    in RealMLP (Holzmüller, Grinsztajn, Steinwart 2024, arXiv:2407.04491).
+    in RealMLP (Holzmüller, Grinsztajn, Steinwart 2024, arXiv:2407.04491). With `members` each
+    member of an ensemble has its own numbers: [rows, features] or [rows, members, features] becomes
+    [rows, members, features].
     """
 
     def __init__(
@@ -23,31 +27,39 @@ class FeatureScale(keras.layers.Layer):  # type: ignore[misc]
         initializer: Any = "ones",
         regularizer: Any = None,
         constraint: Any = None,
+        members: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        check_count(members)
+        self.members = members
         self.initializer = keras.initializers.get(initializer)
         self.regularizer = keras.regularizers.get(regularizer)
         self.constraint = keras.constraints.get(constraint)
 
     def build(self, input_shape: Any) -> None:
+        _check_members(self, self.members, input_shape)
+        own = () if self.members is None else (self.members,)
         self.scale = self.add_weight(
             name="scale",
-            shape=(input_shape[-1],),
+            shape=(*own, input_shape[-1]),
             initializer=self.initializer,
             regularizer=self.regularizer,
             constraint=self.constraint,
         )
 
     def call(self, inputs: Any) -> Any:
+        if self.members is not None and len(inputs.shape) == 2:
+            inputs = ops.expand_dims(inputs, 1)
         return inputs * ops.cast(self.scale, inputs.dtype)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        return input_shape
+        return _with_members(self.members, input_shape)
 
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
+            "members": self.members,
             "initializer": keras.initializers.serialize(self.initializer),
             "regularizer": keras.regularizers.serialize(self.regularizer),
             "constraint": keras.constraints.serialize(self.constraint),
@@ -60,7 +72,9 @@ class NumberEmbedding(keras.layers.Layer):  # type: ignore[misc]
     A subclass encodes the numbers as [rows, features, codes]; a linear map per feature to `units`
     follows, and an activation; without `units` the codes are the output. `keep_numbers` puts the
     numbers themselves beside, which makes the embedding densely connected. Output: [rows,
-    features * size], or [rows, features, size] with `flatten=False`.
+    features * size], or [rows, features, size] with `flatten=False`. With `members` each member of
+    an ensemble has its own weights: [rows, features] or [rows, members, features] becomes [rows,
+    members, features * size].
     """
 
     def __init__(
@@ -73,11 +87,14 @@ class NumberEmbedding(keras.layers.Layer):  # type: ignore[misc]
         kernel_initializer: Any,
         bias_initializer: Any,
         kernel_regularizer: Any,
+        members: int | None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         if units is not None and units < 1:
             raise ValueError(f"units must be 1 or more. Received: units={units}")
+        check_count(members)
+        self.members = members
         self.units = units
         self.activation = keras.activations.get(activation)
         self.keep_numbers = keep_numbers
@@ -92,37 +109,58 @@ class NumberEmbedding(keras.layers.Layer):  # type: ignore[misc]
         raise NotImplementedError
 
     def encode(self, inputs: Any) -> Any:
-        """Return [rows, features, codes] for [rows, features]."""
+        """Return [rows, features, codes] for [rows, features], with the members between."""
         raise NotImplementedError
 
     def build(self, input_shape: Any) -> None:
-        if len(input_shape) != 2 or input_shape[-1] is None:
+        if (self.members is None and len(input_shape) != 2) or input_shape[-1] is None:
             raise ValueError(
                 f"{type(self).__name__} takes a tensor of shape (rows, features). "
                 f"Received: shape={tuple(input_shape)}"
             )
-        features = input_shape[-1]
+        _check_members(self, self.members, input_shape)
         if self.units is not None:
-            self.kernel = self.add_weight(
-                name="kernel",
-                shape=(features, self.num_codes, self.units),
-                initializer=self.kernel_initializer,
-                regularizer=self.kernel_regularizer,
-            )
-            self.bias = self.add_weight(
-                name="bias", shape=(features, self.units), initializer=self.bias_initializer
-            )
+            self._build_map(input_shape[-1], self.num_codes, self.units)
+
+    def _build_map(self, features: int, codes: int, units: int) -> None:
+        initializers = [self.kernel_initializer, self.bias_initializer]
+        regularizer = self.kernel_regularizer
+        own: tuple[int, ...] = ()
+        if self.members is not None:
+            own = (self.members,)
+            initializers = [for_each_member(each) for each in initializers]
+            regularizer = penalty_of_a_member(regularizer, self.members)
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(*own, features, codes, units),
+            initializer=initializers[0],
+            regularizer=regularizer,
+        )
+        self.bias = self.add_weight(
+            name="bias", shape=(*own, features, units), initializer=initializers[1]
+        )
 
     def call(self, inputs: Any) -> Any:
+        if self.members is not None and len(inputs.shape) == 2:
+            inputs = ops.repeat(ops.expand_dims(inputs, 1), self.members, axis=1)
         embedded = self.encode(inputs)
         if self.units is not None:
-            embedded = ops.einsum("rfc,fcu->rfu", embedded, self.kernel) + self.bias
+            embedded = ops.einsum(self.equation, embedded, self.kernel) + self.bias
             embedded = self.activation(embedded)
         if self.keep_numbers:
             embedded = ops.concatenate([ops.expand_dims(inputs, -1), embedded], axis=-1)
         if self.flatten:
-            embedded = ops.reshape(embedded, (-1, embedded.shape[1] * embedded.shape[2]))
+            embedded = ops.reshape(embedded, (-1, *self._flat(embedded.shape)[1:]))
         return embedded
+
+    @property
+    def equation(self) -> str:
+        """The linear map of each feature's codes: rows, members, features, codes to units."""
+        return "rfc,fcu->rfu" if self.members is None else "rmfc,mfcu->rmfu"
+
+    @staticmethod
+    def _flat(shape: Any) -> Any:
+        return (*shape[:-2], shape[-2] * shape[-1])
 
     @property
     def size(self) -> int:
@@ -130,8 +168,8 @@ class NumberEmbedding(keras.layers.Layer):  # type: ignore[misc]
         return (self.num_codes if self.units is None else self.units) + int(self.keep_numbers)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        rows, features = input_shape
-        return (rows, features * self.size) if self.flatten else (rows, features, self.size)
+        shape = (*_with_members(self.members, input_shape), self.size)
+        return self._flat(shape) if self.flatten else shape
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -143,7 +181,24 @@ class NumberEmbedding(keras.layers.Layer):  # type: ignore[misc]
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
             "bias_initializer": keras.initializers.serialize(self.bias_initializer),
             "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
+            "members": self.members,
         }
+
+
+def _check_members(layer: keras.layers.Layer, members: int | None, shape: Any) -> None:
+    if members is None:
+        return
+    if len(shape) not in (2, 3):
+        raise ValueError(
+            f"{type(layer).__name__} with members takes a tensor of shape (rows, features) or "
+            f"(rows, members, features). Received: shape={tuple(shape)}"
+        )
+    count_members(layer, members, shape)
+
+
+def _with_members(members: int | None, shape: Any) -> Any:
+    """Return the shape with the member axis that a layer of `members` puts in."""
+    return shape if members is None or len(shape) != 2 else (shape[0], members, shape[1])
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
@@ -168,6 +223,7 @@ class PeriodicEmbedding(NumberEmbedding):
         kernel_initializer: Any = "glorot_uniform",
         bias_initializer: Any = "zeros",
         kernel_regularizer: Any = None,
+        members: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -178,6 +234,7 @@ class PeriodicEmbedding(NumberEmbedding):
             kernel_initializer=kernel_initializer,
             bias_initializer=bias_initializer,
             kernel_regularizer=kernel_regularizer,
+            members=members,
             **kwargs,
         )
         if frequencies < 1 or sigma <= 0:
@@ -195,7 +252,8 @@ class PeriodicEmbedding(NumberEmbedding):
 
     def build(self, input_shape: Any) -> None:
         super().build(input_shape)
-        shape = (input_shape[-1], self.num_frequencies)
+        own = () if self.members is None else (self.members,)
+        shape = (*own, input_shape[-1], self.num_frequencies)
         self.frequencies = self.add_weight(
             name="frequencies",
             shape=shape,
@@ -243,6 +301,7 @@ class PiecewiseLinearEncoding(NumberEmbedding):
         kernel_initializer: Any = "glorot_uniform",
         bias_initializer: Any = "zeros",
         kernel_regularizer: Any = None,
+        members: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -253,6 +312,7 @@ class PiecewiseLinearEncoding(NumberEmbedding):
             kernel_initializer=kernel_initializer,
             bias_initializer=bias_initializer,
             kernel_regularizer=kernel_regularizer,
+            members=members,
             **kwargs,
         )
         if bins < 1:

@@ -78,6 +78,25 @@ class Part:
         return len(self.rows)
 
 
+def join_parts(one: Part, other: Part) -> Part:
+    """Return the rows of one part and then those of another, as a network trains on them.
+
+    What only judging needs, windows and the baselines that repeat the past, is left out.
+    """
+
+    def join(first: dict[str, NDArray[Any]], second: dict[str, NDArray[Any]]) -> dict[str, Any]:
+        return {name: np.concatenate([first[name], second[name]]) for name in first}
+
+    weights = [part.sample_weight for part in (one, other) if part.sample_weight is not None]
+    return Part(
+        inputs=join(one.inputs, other.inputs),
+        targets=join(one.targets, other.targets),
+        scaled_targets=join(one.scaled_targets, other.scaled_targets),
+        sample_weight=np.concatenate(weights) if len(weights) == 2 else None,
+        rows=np.concatenate([one.rows, other.rows]),
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
     """What a training needs of the data, and what its record says about it."""

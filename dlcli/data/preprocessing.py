@@ -33,7 +33,6 @@ from dlcli.data.counting import CellCounts, count_cells, count_table
 from dlcli.data.gathering import gather_ahead, gather_inputs
 from dlcli.data.readers import ReadOptions
 from dlcli.data.roles import unknown_column
-from dlcli.data.scaling import Scaler
 from dlcli.data.table import IMAGE_UNIT, Table
 from dlcli.data.whitening import Whitening
 from dlcli.data.window_checks import check_cells, check_gaps, check_order
@@ -288,14 +287,14 @@ class Preprocessing:
         return count_cells(columns, cells, rows)
 
     def restore_target(self, name: str, values: NDArray[Any]) -> NDArray[np.float64]:
-        """Undo the scaling of the regression target `name`; any shape."""
-        return self.target_scaler(name).restore(values)
+        """Undo the scaling of the regression target `name`, and clip it if asked; any shape."""
+        return self.number_target(name).restore(values)
 
-    def target_scaler(self, name: str) -> Scaler:
-        """Return how the regression target `name` is scaled."""
+    def number_target(self, name: str) -> NumberTarget:
+        """Return how the regression target `name` is scaled and clipped."""
         for target in self.target_columns:
             if target.settings.name == name and isinstance(target, NumberTarget):
-                return target.scaler
+                return target
         raise KeyError(name)
 
     def to_json(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from dlcli.data.readers import looks_headerless
 from dlcli.data.table import Table, repeated
 from dlcli.data.types import check_not_in_doubt, column_type
 from dlcli.errors import DataError
-from dlcli.spec.data import ColumnSpec, DataSpec, as_names
+from dlcli.spec.data import ColumnSpec, DataSpec, RobustScale, as_names
 from dlcli.spec.problems import join_names, suggest
 
 
@@ -181,9 +181,15 @@ def _plan_target(spec: DataSpec, table: Table, name: str, is_classes: bool) -> P
 def _plan_lag(spec: DataSpec, target: PlannedColumn) -> PlannedColumn:
     """Plan a target's own past, which is scaled as an input is."""
     own = spec.columns.get(target.name, ColumnSpec())
-    scale, _ = name_scale(own.scale or spec.scale)
+    written = own.scale or spec.scale
+    scale, _ = name_scale(written)
     is_scaled = target.settings.type == "number" and scale != "zca"
-    settings = replace(target.settings, scale=scale if is_scaled else "none")
+    settings = replace(
+        target.settings,
+        scale=scale if is_scaled else "none",
+        bound=written.robust if is_scaled and isinstance(written, RobustScale) else None,
+        clip=False,
+    )
     return PlannedColumn(settings=settings, role="input")
 
 

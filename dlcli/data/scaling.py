@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,8 @@ class Scaler:
     scale: float = 1.0
     quantiles: tuple[float, ...] | None = None
     """The training quantiles at evenly spaced probabilities, for kind quantile."""
+    bound: float | None = None
+    """How far from 0 scaled values come at most: x becomes x / sqrt(1 + (x / bound)^2)."""
 
     def apply(self, values: NDArray[Any]) -> Floats:
         """Return the scaled `values`; any shape."""
@@ -35,7 +37,8 @@ class Scaler:
         if self.quantiles is not None:
             return _to_normal(floats, np.array(self.quantiles))
         with np.errstate(over="ignore", invalid="ignore"):
-            return (floats - self.offset) / self.scale
+            scaled = (floats - self.offset) / self.scale
+            return scaled if self.bound is None else scaled / np.hypot(1, scaled / self.bound)
 
     def restore(self, scaled: NDArray[Any]) -> Floats:
         """Undo `apply`; any shape."""
@@ -44,6 +47,9 @@ class Scaler:
             return floats
         if self.quantiles is not None:
             return _from_normal(floats, np.array(self.quantiles))
+        if self.bound is not None:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                floats = floats / np.sqrt(1 - (floats / self.bound) ** 2)
         return floats * self.scale + self.offset
 
     def to_json(self) -> dict[str, Any]:
@@ -52,7 +58,8 @@ class Scaler:
             return {"kind": "none"}
         if self.quantiles is not None:
             return {"kind": self.kind, "quantiles": list(self.quantiles)}
-        return {"kind": self.kind, "offset": self.offset, "scale": self.scale}
+        state = {"kind": self.kind, "offset": self.offset, "scale": self.scale}
+        return state if self.bound is None else {**state, "bound": self.bound}
 
     @classmethod
     def from_json(cls, state: dict[str, Any]) -> "Scaler":
@@ -63,15 +70,20 @@ class Scaler:
             offset=state.get("offset", 0.0),
             scale=state.get("scale", 1.0),
             quantiles=None if quantiles is None else tuple(quantiles),
+            bound=state.get("bound"),
         )
 
 
-def fit_scaler(kind: ScaleName, values: Floats) -> Scaler:
-    """Fit on `values` [rows], finite and not empty; a constant column is only shifted to 0."""
+def fit_scaler(kind: ScaleName, values: Floats, *, bound: float | None = None) -> Scaler:
+    """Fit on `values` [rows], finite and not empty; a constant column is only shifted to 0.
+
+    `bound` is how far from 0 those of a robust scaler come at most.
+    """
     assert values.ndim == 1 and values.size, "a scaler needs values"
     # Numbers near the end of float64 overflow here; what comes of them is refused when encoded.
     with np.errstate(over="ignore", invalid="ignore"):
-        return SCALERS[kind](values)
+        fitted = SCALERS[kind](values)
+        return fitted if bound is None else _bounded(fitted, values, bound)
 
 
 def _fit_none(values: Floats) -> Scaler:
@@ -111,6 +123,16 @@ SCALERS: dict[str, Callable[[Floats], Scaler]] = {
     "robust": _fit_robust,
     "quantile": _fit_quantile,
 }
+
+
+def _bounded(fitted: Scaler, values: Floats, bound: float) -> Scaler:
+    """Return a robust scaler that bends; where half of the values are one, by half their range.
+
+    Else a few values beside a constant, which its quartiles do not see, would all be outliers.
+    """
+    low, high = np.percentile(values, (25, 75))
+    scale = fitted.scale if high > low else _usable(float(np.ptp(values)) / 2)
+    return replace(fitted, scale=scale, bound=bound)
 
 
 def _usable(scale: float) -> float:

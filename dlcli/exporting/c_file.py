@@ -105,6 +105,10 @@ def _check_columns(bundle: Bundle) -> None:
             )
     if bundle.preprocessing.whitening is not None:
         raise NotInFormatError("the run whitens its features, which C files do not", INSTEAD)
+    if bundle.has_members:
+        raise NotInFormatError(
+            "the run is an ensemble, whose members C files do not average", INSTEAD
+        )
 
 
 def _write_inputs(file: _File, bundle: Bundle, taken: dict[str, Vector]) -> None:
@@ -138,6 +142,9 @@ def _write_number(file: _File, column: NumberInput, index: int, target: str) -> 
         scaled = f"{file.prefix}_to_normal(x, {name}, {size})"
     elif column.scaler.kind != "none":
         scaled = f"(x - {_signed(column.scaler.offset)}) / {real(column.scaler.scale)}"
+        if column.scaler.bound is not None:
+            file.statements += [f"x = {scaled};"]
+            scaled = f"x / hypot(1.0, x / {real(column.scaler.bound)})"
     file.statements += [f"{target} = (float)({scaled});"]
     file.statements += [f"if (!isfinite({target}))", f"    return {index + 1};"]
 
@@ -216,8 +223,11 @@ def _write_outputs(file: _File, bundle: Bundle, network: Network) -> None:
             place = places[target]
             file.statements += ["", f"/* {comment(target)} */"]
             if reading.task == "regression":
-                scaler = bundle.preprocessing.target_scaler(target)
-                value = _restored(file, scaler, f"(double){given}[{index}]")
+                column = bundle.preprocessing.number_target(target)
+                value = _restored(file, column.scaler, f"(double){given}[{index}]")
+                if column.settings.clip:
+                    least, most = real(column.minimum), real(column.maximum)
+                    value = f"fmin(fmax({value}, {least}), {most})"
                 file.statements += [f"outputs[{place}] = {value};"]
             elif reading.task == "binary":
                 share = _SHARES[reading.link].format(x=f"(double){given}[{index}]")

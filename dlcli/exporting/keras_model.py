@@ -49,7 +49,9 @@ def build_raw_keras(scorer: KerasScorer, bundle: Bundle) -> keras.Model:
     packed = keras.tree.pack_sequence_as(structure, list(given.values()))
     raw = dict(zip(output_names(network), keras.tree.flatten(network(packed)), strict=True))
     outputs = {
-        tensor_name(each.output): _read(raw[tensor_name(each.output)], each, preprocessing)
+        tensor_name(each.output): _averaged(
+            _read(raw[tensor_name(each.output)], each, preprocessing), each
+        )
         for each in bundle.readings
     }
     return keras.Model(inputs=_lone(taken), outputs=_lone(outputs), name="run")
@@ -103,6 +105,10 @@ def _check_expressible(preprocessing: Preprocessing) -> None:
             raise NotInFormatError(
                 f"the column {name!r} has quantile scaling, which no Keras layer does", INSTEAD
             )
+        if any(scaler.bound is not None for scaler in scalers):
+            raise NotInFormatError(
+                f"the column {name!r} has outliers bent, which no Keras layer does", INSTEAD
+            )
     images = [column for column in preprocessing.image_columns if column.whitening is not None]
     if preprocessing.whitening is not None or images:
         raise NotInFormatError("the run whitens images, which no Keras layer does", INSTEAD)
@@ -148,7 +154,11 @@ def _read(tensor: Any, reading: OutputReading, preprocessing: Preprocessing) -> 
             return keras.layers.ReLU(max_value=1.0)(keras.layers.Rescaling(0.5, 0.5)(tensor))
         link = LINKS.get(reading.link)
         return tensor if link is None else keras.layers.Activation(link)(tensor)
-    scalers = [preprocessing.target_scaler(name) for name in reading.targets]
+    targets = [preprocessing.number_target(name) for name in reading.targets]
+    if any(target.settings.clip for target in targets):
+        names = ", ".join(map(repr, reading.targets))
+        raise NotInFormatError(f"the target {names} is clipped, which no Keras layer does", INSTEAD)
+    scalers = [target.scaler for target in targets]
     if any(scaler.quantiles is not None for scaler in scalers):
         names = ", ".join(map(repr, reading.targets))
         raise NotInFormatError(f"the target {names} has quantile scaling", INSTEAD)
@@ -161,8 +171,17 @@ def _read(tensor: Any, reading: OutputReading, preprocessing: Preprocessing) -> 
     )(tensor)
 
 
+def _averaged(tensor: Any, reading: OutputReading) -> Any:
+    """Return the mean of the members of an ensemble, the second axis of what it gives."""
+    return tensor if reading.members is None else keras.layers.GlobalAveragePooling1D()(tensor)
+
+
 def _softened(tensor: Any, reading: OutputReading) -> Any:
     """Divide the logits of a head whose activation gives them: a network with logits."""
+    if reading.members is not None:
+        raise NotInFormatError(
+            "the run calibrates the mean of its members, which no Keras layer does", INSTEAD
+        )
     link = LINKS.get(reading.link)
     if link not in ("sigmoid", "softmax"):
         raise NotInFormatError(

@@ -15,6 +15,7 @@ from dlcli.data.columns.inputs import InputColumn
 from dlcli.data.columns.number import NumberInput
 from dlcli.data.columns.reading import FALSE_WORDS, TRUE_WORDS
 from dlcli.data.columns.settings import ColumnSettings
+from dlcli.data.columns.targets import NumberTarget
 from dlcli.data.columns.tensor import FEATURES
 from dlcli.data.columns.text import TextInput
 from dlcli.data.preprocessing import Preprocessing
@@ -127,17 +128,23 @@ def write_outputs(
     infos = {info.name: info for info in preprocessing.targets}
     made: dict[str, Value] = {}
     for reading in readings:
-        output = steps.cast(given[tensor_name(reading.output)], steps.real)
+        whole = steps.cast(given[tensor_name(reading.output)], steps.real)
+        count = reading.members
+        # The answers [rows, units] of each member of an ensemble.
+        each = [whole] if count is None else [steps.pick(whole, at) for at in range(count)]
         for index, name in enumerate(reading.targets):
+            is_row = reading.task == "multiclass"
+            picked = each if is_row else [steps.pick(output, index) for output in each]
             if reading.task == "regression":
-                scaler = preprocessing.target_scaler(name)
-                values = write_restored(steps, scaler, steps.pick(output, index))
+                target = preprocessing.number_target(name)
+                values = _mean(steps, [write_target(steps, target, item) for item in picked])
                 made[value_name(name)] = _or_nothing(steps, values, rows)
                 continue
             classes = infos[name].classes
             assert classes is not None
-            shares = steps.pick(output, index) if reading.task == "binary" else output
-            probabilities = _probabilities(steps, shares, reading, len(classes))
+            probabilities = _mean(
+                steps, [_probabilities(steps, item, reading, len(classes)) for item in picked]
+            )
             probabilities = _softened(steps, probabilities, reading.temperature)
             codes = _codes(steps, probabilities, len(classes), reading.threshold_of(name))
             if rows.valid is not None:
@@ -147,12 +154,34 @@ def write_outputs(
     return made
 
 
+def write_target(steps: Steps, target: NumberTarget, values: Value) -> Value:
+    """Undo the scaling of a target [rows], and clip it, as `NumberTarget.restore` does."""
+    restored = write_restored(steps, target.scaler, values)
+    if not target.settings.clip:
+        return restored
+    least, most = target.minimum, target.maximum
+    raised = steps.op("where", steps.op("less_equal", restored, least), least, restored)
+    return steps.op("where", steps.op("less_equal", most, raised), most, raised)
+
+
+def _mean(steps: Steps, values: Sequence[Value]) -> Value:
+    """Return the mean of values of one shape."""
+    total = values[0]
+    for value in values[1:]:
+        total = steps.op("add", total, value)
+    return total if len(values) == 1 else steps.op("div", total, float(len(values)))
+
+
 def write_scaled(steps: Steps, scaler: Scaler, values: Value) -> Value:
     """Scale [rows] as `Scaler.apply` does."""
     if scaler.kind == "none":
         return values
     if scaler.quantiles is None:
-        return steps.op("div", steps.op("sub", values, scaler.offset), scaler.scale)
+        scaled = steps.op("div", steps.op("sub", values, scaler.offset), scaler.scale)
+        if scaler.bound is None:
+            return scaled
+        share = steps.op("div", scaled, scaler.bound)
+        return steps.op("div", scaled, _root_of_one_more(steps, share))
     quantiles = np.array(scaler.quantiles)
     shares = np.linspace(0, 1, len(quantiles))
     upward = _interpolated(steps, values, quantiles, shares)
@@ -162,6 +191,15 @@ def write_scaled(steps: Steps, scaler: Scaler, values: Value) -> Value:
     bottom = steps.op("less_equal", values, float(quantiles[0]))
     ranks = steps.op("where", bottom, 0.0, steps.op("where", top, 1.0, ranks))
     return _normal_quantile(steps, ranks)
+
+
+def _root_of_one_more(steps: Steps, value: Value) -> Value:
+    """Return sqrt(1 + value^2), also where its square is too large for a number."""
+    size = steps.op("abs", value)
+    is_small = steps.op("less_equal", size, 1e8)
+    modest = steps.op("where", is_small, size, 0.0)
+    root = steps.op("sqrt", steps.op("add", steps.op("mul", modest, modest), 1.0))
+    return steps.op("where", is_small, root, size)
 
 
 def write_restored(steps: Steps, scaler: Scaler, values: Value) -> Value:

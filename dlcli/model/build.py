@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 import keras
 
+from dlcli.custom.models import EnsembleModel
 from dlcli.data.network_inputs import input_tensors
 from dlcli.data.preprocessing import InputSpec
 from dlcli.model.imports import find_class, load_imports
@@ -37,7 +38,8 @@ def build_model(spec: RunSpec, inputs: Mapping[str, InputSpec]) -> keras.Model:
     """Build the network of `spec`; raises SpecError at the layer that does not fit its input.
 
     With several inputs the model takes a dictionary by input name, with one a plain tensor;
-    outputs likewise. A block becomes a model inside the model.
+    outputs likewise. A block becomes a model inside the model. Outputs with members make it an
+    EnsembleModel.
     """
     load_imports(spec.imports, spec.name)
     check_shapes(spec, input_tensors(inputs))
@@ -53,6 +55,9 @@ def build_model(spec: RunSpec, inputs: Mapping[str, InputSpec]) -> keras.Model:
         graph=network.graph,
         tensors=given_inputs,
         columns={name: item.columns for name, item in inputs.items() if item.columns},
+        vocabularies={
+            name: item.vocabulary_size for name, item in inputs.items() if item.vocabulary_size
+        },
     )
     names = builder.names()
     tensors = {name: _scaled(tensor, inputs[name], names) for name, tensor in given_inputs.items()}
@@ -61,7 +66,9 @@ def build_model(spec: RunSpec, inputs: Mapping[str, InputSpec]) -> keras.Model:
     _check_output_shapes(spec, network, outputs)
     given = {tensor_name(name): tensor for name, tensor in outputs.items()}
     taken = {tensor_name(name): tensor for name, tensor in given_inputs.items()}
-    return keras.Model(inputs=_lone(taken), outputs=_lone(given), name="network")
+    has_members = any(head.members is not None for head in network.heads)
+    kind = EnsembleModel if has_members else keras.Model
+    return kind(inputs=_lone(taken), outputs=_lone(given), name="network")
 
 
 def _scaled(tensor: Any, item: InputSpec, taken: list[str]) -> Any:
@@ -150,6 +157,8 @@ class _Builder:
     graph: Graph
     tensors: Mapping[str, Any]
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    vocabularies: Mapping[str, int] = field(default_factory=dict)
+    """How many whole numbers each data input holds, where it holds such."""
     inside: KeyPath = ("layers",)
 
     def build(self) -> list[Any]:
@@ -201,9 +210,19 @@ class _Builder:
         if component.name in self.network.blocks:
             layer = self._make_block(component.name, name, taken.shape, taken.dtype)
         else:
+            component = self._with_vocabularies(component, index)
             layer = make_component(component, make_inner=self._inner_maker(component, taken))
             layer.name = name
         return layer, _call(layer, component.name, taken)
+
+    def _with_vocabularies(self, component: ComponentSpec, index: int) -> ComponentSpec:
+        """Return a CategoryEmbedding with the sizes of its tables, which the data tells."""
+        sources = self.graph.sources[index] or tuple(self.tensors)
+        sizes = [self.vocabularies.get(str(source)) for source in sources]
+        is_written = component.arguments.get("vocabulary_sizes") is not None
+        if component.name != "CategoryEmbedding" or is_written or None in sizes:
+            return component
+        return replace(component, arguments={**component.arguments, "vocabulary_sizes": sizes})
 
     def _inner_maker(self, component: ComponentSpec, taken: Any) -> Make:
         """Return what makes the layers that `component` holds: blocks by the shape of a step."""
@@ -225,6 +244,7 @@ class _Builder:
             graph=found.graph,
             tensors={INPUT: taken},
             columns={},
+            vocabularies={},
             inside=("blocks", block),
         )
         model = keras.Model(inputs=taken, outputs=builder.build()[-1], name=name)
@@ -255,7 +275,7 @@ def _check_output_shapes(spec: RunSpec, network: Network, outputs: dict[str, Any
         shape = tuple(outputs[head.output].shape)
         if head.steps > 1:
             _check_steps(spec, head, shape)
-        elif len(shape) != 2:
+        elif len(shape) != (2 if head.members is None else 3):
             hint = "a Flatten or pooling layer before the last Dense makes one row of numbers"
             if spec.data.window is not None:
                 hint += ", and so does a recurrent layer without return_sequences"
@@ -269,12 +289,9 @@ def _check_output_shapes(spec: RunSpec, network: Network, outputs: dict[str, Any
 
 def _check_steps(spec: RunSpec, head: Head, shape: tuple[int | None, ...]) -> None:
     steps, count = head.steps, len(head.targets)
-    fits: list[tuple[int | None, ...]] = [(None, steps, count)]
-    if count == 1:
-        fits.insert(0, (None, steps))
-    if shape in fits:
+    if shape in head.shapes:
         return
-    wanted = " or ".join(map(_shown, fits))
+    wanted = " or ".join(map(_shown, head.shapes)) or "an output for each target"
     targets = f"{count} targets" if count > 1 else f"the target {head.targets[0]!r}"
     _raise_at(
         spec,

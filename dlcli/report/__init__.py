@@ -9,6 +9,7 @@ from dlcli.report.text import (
     format_temperatures,
     format_thresholds,
     markdown_table,
+    refit_text,
 )
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "format_temperatures",
     "format_thresholds",
     "markdown_table",
+    "refit_text",
 ]

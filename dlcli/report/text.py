@@ -47,6 +47,14 @@ def format_figure(value: Any) -> str:
     return f"{value:.5g}"
 
 
+def refit_text(refit: dict[str, Any]) -> str:
+    """Say how a network was trained anew, from a manifest's record of it."""
+    return (
+        f"on all {refit['rows']:,} training and validation rows, for the {refit['epochs']:,} epochs "
+        f"that were best of {refit['chosen_of']:,} on the validation part"
+    )
+
+
 def format_scores(targets: dict[str, Any], baselines: dict[str, Any]) -> str:
     """Lay out every target's figures, the network's beside its baselines'."""
     return "\n\n".join(

@@ -31,6 +31,7 @@ _OWN_FILES = {
         "report.html",
         "profile.json",
         "calibration.json",
+        "selection.csv",
         "resume",
     ),
 }

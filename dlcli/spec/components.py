@@ -54,6 +54,11 @@ _HABITS = {
     "constraint": "kernel_constraint",
 }
 """Argument names from elsewhere, for hints."""
+_ELSEWHERE = {
+    ("SparseCategoricalCrossentropy", "label_smoothing"): "SmoothedSparseCategoricalCrossentropy: "
+    "0.1 smooths labels that are whole numbers",
+}
+"""Arguments that another component has, for hints."""
 _DTYPES = (
     *("float16", "bfloat16", "float32", "float64", "mixed_float16", "mixed_bfloat16"),
     *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool", "string"),
@@ -242,6 +247,7 @@ def _report_unknown(name: str, entry: Entry, path: KeyPath, problems: Problems) 
     habit = _HABITS.get(name)
     near = habit if habit in names else closest(name, names)
     hint = did_you_mean(name, near) if near else f"{entry.name} takes {join_names(names) or 'none'}"
+    hint = _ELSEWHERE.get((entry.name, name), hint)
     message = f"{entry.name} has no argument {name!r}"
     problems.add((*path, name), message, hint=hint, on_key=True)
     return near

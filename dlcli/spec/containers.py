@@ -16,6 +16,7 @@ from dlcli.spec.fields import (
     report_unexpected,
 )
 from dlcli.spec.problems import KeyPath, Problems, closest, did_you_mean
+from dlcli.spec.sections import Section
 
 
 @dataclass(frozen=True)
@@ -102,9 +103,9 @@ class OneOf:
 
     def check(self, value: object, path: KeyPath, problems: Problems) -> Any:
         if not self._is_number_in_quotes(value):
-            for kind in self.kinds:
-                if kind.accepts(value):
-                    return kind.check(value, path, problems)
+            accepting = [kind for kind in self.kinds if kind.accepts(value)]
+            if accepting:
+                return _meant(accepting, value).check(value, path, problems)
         return report_unexpected(self, value, path, problems, hint=self._hint(value))
 
     def _is_number_in_quotes(self, value: object) -> bool:
@@ -129,6 +130,14 @@ class OneOf:
 
     def schema(self) -> JsonSchema:
         return {"anyOf": [kind.schema() for kind in self.kinds]}
+
+
+def _meant(kinds: list[Field], value: object) -> Field:
+    """Return the section whose key a mapping has, or nearly has; else the first kind."""
+    owners = {key: each for each in kinds if isinstance(each, Section) for key in each.settings()}
+    keys = [str(key) for key in value] if isinstance(value, dict) else []
+    near = next((found for key in keys if (found := closest(key, owners))), None)
+    return kinds[0] if near is None else owners[near]
 
 
 def _is_float(value: object) -> TypeGuard[float]:

@@ -43,7 +43,19 @@ class ZcaScale:
     )
 
 
-Scale = ScaleName | ZcaScale
+@dataclass(frozen=True, kw_only=True)
+class RobustScale:
+    """Scale robustly, and bend what lies far out towards a bound."""
+
+    robust: float = setting(
+        Number(exclusive_minimum=0),
+        "How far from 0 the scaled numbers of an input come at most, e.g. 3: x becomes "
+        "x / sqrt(1 + (x / 3)^2), which changes little near 0 and tells outliers apart all the "
+        "same.",
+    )
+
+
+Scale = ScaleName | ZcaScale | RobustScale
 Missing = Literal["error", "drop", "mean", "median", "mode"] | ConstantPolicy
 MISSING = OneOf(
     (Choice(("error", "drop", "mean", "median", "mode")), Section(ConstantPolicy)),
@@ -53,6 +65,7 @@ SCALE = OneOf(
     (
         Choice(("none", "standard", "minmax", "robust", "quantile", "zca")),
         Section(ZcaScale),
+        Section(RobustScale),
     )
 )
 TARGET_SCALE = Choice(("none", "standard", "minmax", "robust", "quantile"))
@@ -106,8 +119,13 @@ class ColumnSpec:
     )
     scale: Scale | None = setting(
         SCALE,
-        "How the numbers of this column are scaled; images also by zca, or {zca: 0.1} with an "
-        "epsilon.",
+        "How the numbers of this column are scaled; of inputs also by {robust: 3}, which bends "
+        "outliers towards 3; images also by zca, or {zca: 0.1} with an epsilon.",
+        default=None,
+    )
+    clip: bool | None = setting(
+        Boolean(),
+        "For a target: whether its predictions stay within what the training part holds.",
         default=None,
     )
     format: str | None = setting(
@@ -300,14 +318,20 @@ class DataSpec:
     )
     scale: Scale = setting(
         SCALE,
-        "How numeric inputs and images are scaled; images also by zca, or {zca: 0.1} with an "
-        "epsilon.",
+        "How numeric inputs and images are scaled; numbers also by {robust: 3}, which bends "
+        "outliers towards 3; images also by zca, or {zca: 0.1} with an epsilon.",
         default="none",
     )
     target_scale: ScaleName = setting(
         TARGET_SCALE,
         "How numeric targets are scaled for training; always undone in what is reported.",
         default="none",
+    )
+    target_clip: bool = setting(
+        Boolean(),
+        "Whether predictions of numeric targets stay within what the training part holds: what "
+        "lies beyond becomes its smallest or largest value.",
+        default=False,
     )
     sample_weight: str | None = setting(
         Text("a column name"), "A column of row weights for the loss; it is no input.", default=None

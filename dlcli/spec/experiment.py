@@ -124,6 +124,12 @@ class RunSpec:
     )
     batch_size: int = setting(Integer(minimum=1), "Rows per weight update.", default=32)
     epochs: int = setting(Integer(minimum=1), "Passes over the training part, e.g. epochs: 100.")
+    refit: bool = setting(
+        Boolean(),
+        "Whether to train once more, on training and validation rows together, for as many epochs "
+        "as were best on the validation part.",
+        default=False,
+    )
     shuffle: bool = setting(
         Boolean(), "Whether every epoch sees the rows in a new order.", default=True
     )

@@ -20,12 +20,16 @@ _SAME_UNITS = {
     "UnitNormalization", "ActivityRegularization", "Identity", "Rescaling",
 }  # fmt: skip
 
+_DENSE = {"Dense", "EnsembleDense"}
 _RECURRENT = {"LSTM", "GRU", "SimpleRNN"}
 _ENDS_SEQUENCE = {"Flatten", "GlobalAveragePooling1D", "GlobalMaxPooling1D"}
 
 BINARY_LOSSES = {"BinaryCrossentropy", "BinaryFocalCrossentropy", "Hinge", "SquaredHinge"}
 ONEHOT_LOSSES = {"CategoricalCrossentropy", "CategoricalFocalCrossentropy", "CategoricalHinge"}
-INDEX_LOSSES = {"SparseCategoricalCrossentropy", "CategoricalGeneralizedCrossEntropy"}
+INDEX_LOSSES = {
+    *("SparseCategoricalCrossentropy", "SmoothedSparseCategoricalCrossentropy"),
+    "CategoricalGeneralizedCrossEntropy",
+}
 ANY_CROSSENTROPY = "crossentropy"
 """The word for which Keras itself picks the crossentropy that fits the classes."""
 CLASS_LOSSES = BINARY_LOSSES | ONEHOT_LOSSES | INDEX_LOSSES | {ANY_CROSSENTROPY}
@@ -52,6 +56,16 @@ class Head:
     """How many values of each target it gives at once."""
     ends_sequence: bool = False
     """Whether a layer before it surely ends the sequence, so that its units are all it gives."""
+    members: int | None = None
+    """How many networks it gives the answers of; None where it is one."""
+
+    @property
+    def shapes(self) -> tuple[tuple[int | None, ...], ...]:
+        """The shapes that it may have where it gives several steps, the rows first."""
+        if self.members is not None:
+            return ((None, self.members, self.steps),) if len(self.targets) == 1 else ()
+        whole = (None, self.steps, len(self.targets))
+        return ((None, self.steps), whole) if len(self.targets) == 1 else (whole,)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +79,8 @@ class Objective:
     loss: ComponentSpec
     steps: int = 1
     """How many values of each target a row of it holds."""
+    members: int | None = None
+    """How many networks a row of it holds the answers of; None where it is one."""
 
     @property
     def from_logits(self) -> bool:
@@ -93,14 +109,20 @@ def find_heads(
     ]
 
 
-def with_units(heads: list[Head], shapes: Sequence[Sequence[int | None] | None]) -> list[Head]:
-    """Return the heads with the units that shapes tell where no Dense layer does."""
+def with_units(
+    heads: list[Head],
+    shapes: Sequence[Sequence[int | None] | None],
+    members: Sequence[int | None],
+) -> list[Head]:
+    """Return the heads with their members, and the units that shapes tell where no layer does."""
     found = []
     for head in heads:
-        shape = shapes[head.layer]
-        is_flat = shape is not None and len(shape) == 2 and head.steps == 1
+        shape, count = shapes[head.layer], members[head.layer]
+        rank = 2 if count is None else 3
+        is_flat = shape is not None and len(shape) == rank and head.steps == 1
         units = shape[-1] if shape is not None and is_flat else None
-        found.append(replace(head, units=units) if head.units is None else head)
+        units = units if head.units is None else head.units
+        found.append(replace(head, units=units, members=count))
     return found
 
 
@@ -151,7 +173,7 @@ def _ends_sequence(index: int, layers: tuple[LayerSpec, ...], graph: Graph) -> b
         layer = layers[index]
         if layer.component.name in _RECURRENT:
             return not layer.argument("return_sequences")
-        if layer.component.name not in _SAME_UNITS | {"Dense"}:
+        if layer.component.name not in _SAME_UNITS | _DENSE:
             return layer.component.name in _ENDS_SEQUENCE
 
 
@@ -161,7 +183,7 @@ def _activation_of(layer: LayerSpec) -> str | None:
     written = layer.argument("activation")
     if isinstance(written, ComponentSpec):
         return written.name
-    known = layer.component.name in {"Dense", "EinsumDense", "Activation", *_SAME_UNITS}
+    known = layer.component.name in {"EinsumDense", "Activation", *_DENSE, *_SAME_UNITS}
     return "linear" if known and layer.component.name not in {"ReLU", "LeakyReLU"} else None
 
 
@@ -172,7 +194,7 @@ def _activation_path(index: int, layer: LayerSpec) -> KeyPath:
 
 
 def _units_of(layer: LayerSpec) -> int | None:
-    units = layer.argument("units") if layer.component.name == "Dense" else None
+    units = layer.argument("units") if layer.component.name in _DENSE else None
     return units if isinstance(units, int) else None
 
 
@@ -224,6 +246,8 @@ def steps_hint(head: Head) -> str:
     steps, count = head.steps, len(head.targets)
     if count == 1:
         return f"units: {steps}, one for each step of data.window.horizon"
+    if head.members is not None:
+        return f"give each target an output layer named like it, with {steps} units"
     return (
         f"Dense: {steps * count} and then Reshape: [{steps}, {count}] give {steps} steps of "
         f"{count} targets; or give each target an output layer named like it, with {steps} units"

@@ -41,6 +41,7 @@ def objective_for(
             labels="numbers",
             loss=chosen,
             steps=head.steps,
+            members=head.members,
         )
     if len(with_classes) < len(head.targets):
         problems.add(
@@ -148,7 +149,12 @@ class _ClassMatch:
 
     def _match(self, loss: ComponentSpec, task: Task, labels: Labels) -> Objective:
         return Objective(
-            output=self.head.output, targets=self.head.targets, task=task, labels=labels, loss=loss
+            output=self.head.output,
+            targets=self.head.targets,
+            task=task,
+            labels=labels,
+            loss=loss,
+            members=self.head.members,
         )
 
 

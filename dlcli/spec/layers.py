@@ -26,7 +26,7 @@ MERGING = {
 }
 _MAY_TAKE_SEVERAL = MERGING | {
     *("RNN", "SimpleRNN", "GRU", "LSTM", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"),
-    *("Bidirectional", "HashedCrossing"),
+    *("Bidirectional", "CategoryEmbedding", "HashedCrossing"),
 }
 # Layers that only work inside RNN.
 CELLS = {"GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"}

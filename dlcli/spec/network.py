@@ -53,8 +53,9 @@ def resolve_network(spec: RunSpec, problems: Problems | None = None) -> Network:
             sizes=Sizes(),
         )
         tensors = tracer.trace()
-        check_outputs(heads, spec, [tensor.shape for tensor in tensors], graph, problems)
-        heads = with_units(heads, [tensor.shape for tensor in tensors])
+        shapes = [tensor.shape for tensor in tensors]
+        heads = with_units(heads, shapes, [tensor.members for tensor in tensors])
+        check_outputs(heads, spec, shapes, graph, problems)
     return Network(graph=graph, blocks=blocks, heads=tuple(heads))
 
 

@@ -20,6 +20,7 @@ from dlcli.spec.network import (
     resolve_network,
 )
 from dlcli.spec.problems import KeyPath, Problems, closest, suggest
+from dlcli.spec.refitting import check_refit
 from dlcli.spec.starting import check_freeze
 from dlcli.spec.thresholds import check_thresholds
 from dlcli.spec.training import check_metric, metric_log_name
@@ -52,6 +53,8 @@ def check_rules(spec: RunSpec, wrong: Collection[str], problems: Problems) -> No
         _check_calibrate(spec, problems)
     if "baselines" not in wrong:
         _check_baselines(spec.baselines, problems)
+    if not {"callbacks", "data", "refit"} & set(wrong):
+        check_refit(spec, problems)
     if "callbacks" not in wrong:
         _check_callbacks(spec, network, wrong, problems)
 

@@ -21,7 +21,14 @@ _SCALES = {
 }
 """Layers that bring numbers to one scale themselves."""
 _TAKES_CODES = {
-    *("Embedding", "ReversibleEmbedding", "CategoryEncoding", "IntegerLookup", "Masking"),
+    *(
+        "CategoryEmbedding",
+        "Embedding",
+        "ReversibleEmbedding",
+        "CategoryEncoding",
+        "IntegerLookup",
+        "Masking",
+    ),
     *("Lambda", "Reshape"),
 }
 """Layers that words may enter as whole numbers."""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from dlcli.bundle.export import export_onnx
 from dlcli.bundle.keras_score import KerasScorer
 from dlcli.bundle.score import Scorer
+from dlcli.custom.models import EnsembleModel
 from dlcli.data.dataset import Part
 from dlcli.errors import Interrupted, TrainingError
 from dlcli.model.build import backend_errors, build_model, make_at
@@ -29,6 +30,7 @@ from dlcli.training.epochs import Arrays, EpochsResult, train_epochs
 from dlcli.training.job import OnnxRecord, TrainingJob, TrainingOutcome, Watcher
 from dlcli.training.kept import kept_model, may_keep
 from dlcli.training.labels import labels_of, row_weights
+from dlcli.training.readings import means_of
 from dlcli.training.state import Keeper
 from dlcli.training.stopping import StopRequest
 from dlcli.training.warm_start import freeze_layers, names_of_frozen, start_from
@@ -54,7 +56,8 @@ def fit(job: TrainingJob, watcher: Watcher) -> TrainingOutcome:
     parts = _parts(job, model)
     clock.lap("build")
     keeper = Keeper(job.state, resumes=job.resumes)
-    result = _train(job, model, parts, watcher, keeper)
+    callbacks = _callbacks(job.spec, watcher, job.folder)
+    result = _train(job, model, parts, watcher, keeper, callbacks)
     clock.lap("train")
     _check_finite(result, job, keeper)
     watcher.on_stage("saving and scoring")
@@ -87,6 +90,7 @@ def fit(job: TrainingJob, watcher: Watcher) -> TrainingOutcome:
         went_on_after=None if keeper.progress is None else keeper.progress.epoch,
         started_from=started_from,
         frozen=names_of_frozen(model, job.spec.freeze),
+        best_epoch=_best_epoch(result, callbacks),
         saves=keeper.saves,
         onnx=onnx,
         versions=_versions(job.spec.backend),
@@ -133,6 +137,8 @@ def compile_model(job: TrainingJob) -> Any:
         named = {tensor_name(name): value for name, value in values.items()}
         return next(iter(named.values())) if single else named
 
+    if isinstance(model, EnsembleModel):
+        model.means = means_of(spec, job.objectives)
     weights = spec.loss_weights
     steps = count_batches(job.dataset.train.num_rows, spec.batch_size)
     optimizer = in_steps(spec.optimizer, steps_per_epoch=steps)
@@ -177,7 +183,11 @@ def part_arrays(job: TrainingJob, part: Part, model: Any) -> Arrays:
     """Return the arrays of a part, under the names of the network's tensors."""
     # Keras lists the outputs of a dictionary by their sorted names.
     names = sorted(tensor_name(each.output) for each in job.objectives)
-    ranks = {name: len(out.shape) for name, out in zip(names, model.outputs, strict=True)}
+    members = {tensor_name(e.output) for e in job.objectives if e.members is not None}
+    ranks = {
+        name: len(out.shape) - (name in members)
+        for name, out in zip(names, model.outputs, strict=True)
+    }
     infos = {info.name: info for info in job.dataset.preprocessing.targets}
     first = infos[job.objectives[0].targets[0]]
     taken = job.dataset.preprocessing.network_inputs(part.inputs)
@@ -194,7 +204,12 @@ def part_arrays(job: TrainingJob, part: Part, model: Any) -> Arrays:
 
 
 def _train(
-    job: TrainingJob, model: Any, parts: dict[str, Arrays], watcher: Watcher, keeper: Keeper
+    job: TrainingJob,
+    model: Any,
+    parts: dict[str, Arrays],
+    watcher: Watcher,
+    keeper: Keeper,
+    callbacks: list[Any],
 ) -> EpochsResult:
     spec = job.spec
     if keeper.progress is not None:
@@ -210,7 +225,7 @@ def _train(
                 epochs=spec.epochs,
                 seed=spec.seed,
                 shuffle=spec.shuffle,
-                callbacks=_callbacks(spec, watcher, job.folder),
+                callbacks=callbacks,
                 stop_on_nan=True,
                 memory_budget_bytes=job.memory_budget_bytes,
                 should_stop=lambda: stop.is_requested() or watcher.should_stop(),
@@ -249,6 +264,14 @@ class _Progress(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self._watcher.on_epoch(epoch, logs or {})
+
+
+def _best_epoch(result: EpochsResult, callbacks: list[Any]) -> int | None:
+    for callback in callbacks:
+        if isinstance(callback, keras.callbacks.EarlyStopping) and callback.best is not None:
+            return int(callback.best_epoch) + 1
+    watched = [logs["val_loss"] for logs in result.history if "val_loss" in logs]
+    return int(np.argmin(watched)) + 1 if watched else None
 
 
 def _with_rates(result: EpochsResult) -> list[dict[str, float]]:

@@ -24,6 +24,20 @@ class StartRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Selection:
+    """A training that chose the number of epochs on the validation part, for one on all rows."""
+
+    epochs: int
+    """The best one, counted from 1."""
+    history: list[dict[str, float]]
+    predictions: dict[str, NDArray[Any]]
+    """Its raw outputs on the validation part."""
+    evaluation: dict[str, float]
+    """Keras's own figures there."""
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainingJob:
     """One training: the checked config, the arrays, and the folder for what it writes."""
 
@@ -43,6 +57,8 @@ class TrainingJob:
     debug: bool = False
     keeps: bool = False
     """Whether the compiled network stays in this process, for the next training of its shape."""
+    selection: Selection | None = None
+    """What came before a training on all rows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +96,9 @@ class TrainingOutcome:
     started_from: StartRecord | None
     frozen: tuple[str, ...]
     """Layers that were not trained."""
+    best_epoch: int | None
+    """The best one on the validation part, counted from 1: by EarlyStopping's figure, else by the
+    loss; None without such a part."""
     saves: int
     """How often the state was saved; `seconds` tells for how long."""
     onnx: OnnxRecord

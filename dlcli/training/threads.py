@@ -23,9 +23,11 @@ def largest_product(spec: RunSpec, dataset: Dataset) -> int | None:
     # Flatten may lay the rows of a window side by side.
     shared = [inputs[name].shape for name in dataset.preprocessing.shared_tensors]
     widths = [1, *(math.prod(shape) for shape in shared)]
+    members = 1
     for layer in every_layer(spec.layers, spec.blocks):
-        if layer.component.name == "Dense":
+        if layer.component.name in ("Dense", "EnsembleDense"):
             widths.append(int(layer.argument("units")))
+            members = max(members, layer.argument("members") or 1)
         elif layer.component.name not in _LIGHT:
             return None
-    return int(spec.batch_size * max(widths) ** 2)
+    return int(spec.batch_size * members * max(widths) ** 2)

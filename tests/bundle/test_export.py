@@ -19,7 +19,13 @@ from dlcli.bundle.keras_score import KerasScorer
 from dlcli.bundle.onnx_layers.activations import ACTIVATIONS
 from dlcli.bundle.onnx_layers.dense import UNCHANGING_LAYERS
 from dlcli.bundle.onnx_layers.network import LAYERS
-from dlcli.custom import FeatureScale, PeriodicEmbedding, PiecewiseLinearEncoding
+from dlcli.custom import (
+    CategoryEmbedding,
+    EnsembleDense,
+    FeatureScale,
+    PeriodicEmbedding,
+    PiecewiseLinearEncoding,
+)
 
 L = keras.layers
 Build = Callable[[Any], Any]
@@ -108,6 +114,22 @@ SINGLE: dict[str, tuple[tuple[int | None, ...], Build]] = {
         lambda x: PeriodicEmbedding(3, None, phase=True, keep_numbers=True, flatten=False)(x),
     ),
     "piecewise linear encoding": (VECTOR, lambda x: PiecewiseLinearEncoding(4, 3)(x)),
+    "ensemble": (
+        VECTOR,
+        lambda x: EnsembleDense(2)(L.Dropout(0.1)(EnsembleDense(3, 4, activation="silu")(x))),
+    ),
+    "ensemble of one kernel": (
+        VECTOR,
+        lambda x: EnsembleDense(1)(EnsembleDense(3, shared=True)(FeatureScale(members=2)(x))),
+    ),
+    "waves of each member": (
+        VECTOR,
+        lambda x: PeriodicEmbedding(2, 3, members=2)(FeatureScale(members=2)(x)),
+    ),
+    "bins of each member": (
+        VECTOR,
+        lambda x: PiecewiseLinearEncoding(4, 3, members=2, keep_numbers=True)(x),
+    ),
     "elu": (VECTOR, lambda x: L.ELU(alpha=0.7)(x)),
     "leaky relu": (VECTOR, lambda x: L.LeakyReLU(negative_slope=0.3)(x)),
     "prelu": (STEPS, lambda x: L.PReLU(shared_axes=[1])(x)),
@@ -253,6 +275,12 @@ def test_one_code_per_row_is_looked_up(tmp_path: Path) -> None:
     features = keras.Input((3,), name="features")
     joined = L.Concatenate()([features, L.Embedding(7, 2)(city)])
     check(keras.Model([features, city], L.Dense(1)(joined)), tmp_path / "model.onnx")
+
+
+def test_categories_are_looked_up_beside_each_other(tmp_path: Path) -> None:
+    taken = [keras.Input((), name=name, dtype="int32") for name in ("city", "month")]
+    embedded = CategoryEmbedding(2, [7, 12])(taken)
+    check(keras.Model(taken, L.Dense(1)(embedded)), tmp_path / "model.onnx")
 
 
 READERS: dict[str, Build] = {

@@ -9,7 +9,12 @@ import onnxruntime
 import pytest
 
 from dlcli.bundle.onnx_layers.network import build_onnx
-from dlcli.custom import FeatureScale, PeriodicEmbedding, PiecewiseLinearEncoding
+from dlcli.custom import (
+    EnsembleDense,
+    FeatureScale,
+    PeriodicEmbedding,
+    PiecewiseLinearEncoding,
+)
 
 ROWS, FEATURES = 7, 3
 LAYERS = [
@@ -21,6 +26,12 @@ LAYERS = [
     PiecewiseLinearEncoding(bins=5),
     PiecewiseLinearEncoding(bins=1),
     PiecewiseLinearEncoding(bins=4, units=2, keep_numbers=True),
+    EnsembleDense(4, members=2, activation="tanh"),
+    EnsembleDense(4, members=2, shared=True, use_bias=False),
+    FeatureScale(members=2, initializer="random_normal"),
+    PeriodicEmbedding(frequencies=2, units=3, phase=True, members=2),
+    PeriodicEmbedding(frequencies=2, units=None, members=2, flatten=False),
+    PiecewiseLinearEncoding(bins=3, units=2, keep_numbers=True, members=2),
 ]
 
 
@@ -102,6 +113,9 @@ def test_a_sequence_is_refused_with_its_shape(layer: type[keras.Layer]) -> None:
         (PeriodicEmbedding, {"sigma": 0}),
         (PeriodicEmbedding, {"units": 0}),
         (PiecewiseLinearEncoding, {"bins": 0}),
+        (PiecewiseLinearEncoding, {"members": 0}),
+        (EnsembleDense, {"units": 0}),
+        (EnsembleDense, {"units": 1, "members": 0}),
     ],
 )
 def test_arguments_out_of_range_are_refused(layer: Any, arguments: dict[str, Any]) -> None:

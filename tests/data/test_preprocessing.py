@@ -14,7 +14,7 @@ from dlcli.data.fitting import fit_preprocessing
 from dlcli.data.preprocessing import FORMAT, Preprocessing
 from dlcli.data.table import Origin, Table
 from dlcli.errors import DataError, RunError
-from dlcli.spec.data import ColumnSpec, ConstantPolicy, DataSpec
+from dlcli.spec.data import ColumnSpec, ConstantPolicy, DataSpec, RobustScale
 
 
 def table(**columns):
@@ -344,3 +344,58 @@ def test_a_table_without_types_gives_the_same_arrays():
     as_types = preprocessing.apply(table(**typed), with_targets=False)
     for name, array in as_text.inputs.items():
         np.testing.assert_array_equal(array, as_types.inputs[name])
+
+
+SKEWED = {"size": [1.0, 2.0, 3.0, 4.0, 900.0], "y": [10.0, 20.0, 30.0, 40.0, 50.0]}
+
+
+def test_outliers_of_inputs_are_bent_the_same_after_json():
+    preprocessing = fit(spec_of(scale=RobustScale(robust=3.0)), SKEWED)
+    again = Preprocessing.from_json(json.loads(json.dumps(preprocessing.to_json())))
+    rows = table(size=[3.0, 4.0, 1e9])
+    for each in (preprocessing, again):
+        features = each.apply(rows, with_targets=False).inputs["features"][:, 0]
+        half = 0.5 / np.sqrt(1 + (0.5 / 3) ** 2)
+        np.testing.assert_allclose(features, [0, half, 3], rtol=1e-6)
+
+
+@pytest.mark.parametrize("scale", ["none", "standard", "quantile"])
+def test_predictions_stay_within_the_training_range_where_asked(scale):
+    spec = spec_of(target_clip=True, target_scale=scale)
+    preprocessing = fit(spec, SKEWED, rows=[0, 1, 2, 3])
+    again = Preprocessing.from_json(json.loads(json.dumps(preprocessing.to_json())))
+    beyond = np.array([-1e3, 1e3])
+    for each in (preprocessing, again):
+        assert each.restore_target("y", beyond).tolist() == [10, 40]
+    applied = preprocessing.apply(table(**SKEWED), with_targets=True)
+    assert applied.targets["y"].tolist() == [10, 20, 30, 40, 50], "what is measured stays"
+
+
+def test_a_target_clips_for_itself():
+    columns = {**SKEWED, "z": [1.0, 2.0, 3.0, 4.0, 5.0]}
+    spec = spec_of(target=("y", "z"), columns={"z": ColumnSpec(clip=True)})
+    preprocessing = fit(spec, columns)
+    assert preprocessing.restore_target("y", np.array([99.0])) == 99
+    assert preprocessing.restore_target("z", np.array([99.0])) == 5
+
+
+@pytest.mark.parametrize(
+    ("own", "told"),
+    [
+        (
+            {"size": ColumnSpec(clip=True)},
+            "column 'size' is no target: 'clip' is a setting of targets",
+        ),
+        (
+            {"y": ColumnSpec(clip=True, type="category")},
+            "column 'y' is a target of classes: 'clip' is a setting of numbers",
+        ),
+        (
+            {"y": ColumnSpec(scale=RobustScale(robust=3.0))},
+            r"column 'y' is a target: \{robust: 3\} bends inputs alone",
+        ),
+    ],
+)
+def test_settings_of_the_other_kind_of_column(own, told):
+    with pytest.raises(DataError, match=told):
+        fit(spec_of(columns=own), SKEWED)

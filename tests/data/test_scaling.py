@@ -106,3 +106,38 @@ def test_normal_quantile_is_exact():
     probabilities = np.concatenate([np.linspace(0.001, 0.999, 500), edges, 1 - edges[:6]])
     mine = normal_quantile(probabilities)
     np.testing.assert_allclose(mine, stats.norm.ppf(probabilities), rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("sample", ["normal", "many rows", "few"])
+def test_a_bound_bends_what_a_robust_scaler_gives(sample):
+    train = SAMPLES[sample]
+    values = np.linspace(train.min() - 50, train.max() + 50, 77)
+    plain = fit_scaler("robust", train).apply(values)
+    scaler = fit_scaler("robust", train, bound=3.0)
+    bent = scaler.apply(values)
+    np.testing.assert_allclose(bent, plain / np.sqrt(1 + (plain / 3) ** 2), rtol=1e-12)
+    assert np.abs(bent).max() < 3
+    assert np.all(np.diff(bent) > 0)
+    np.testing.assert_allclose(scaler.restore(scaler.apply(train)), train, rtol=1e-6)
+    assert Scaler.from_json(json.loads(json.dumps(scaler.to_json()))) == scaler
+
+
+def test_a_bound_keeps_few_values_beside_a_constant_apart():
+    train = np.array([0.0] * 90 + [1000.0, 1500.0, 2000.0, 4000.0])
+    scaled = fit_scaler("robust", train, bound=3.0).apply(train)
+    assert scaled[0] == 0
+    # By quartiles of 0 and 0 all four would lie within a millionth of 3.
+    assert np.all(np.diff(scaled[-4:]) > 0.1)
+
+
+def test_huge_numbers_stay_within_the_bound():
+    scaler = fit_scaler("robust", SAMPLES["normal"], bound=3.0)
+    np.testing.assert_allclose(scaler.apply(np.array([1e300, -1e300])), [3, -3])
+
+
+def test_ties_have_one_place_in_a_normal_without_noise():
+    """Equal numbers come out equal, in the middle of the probabilities that they take."""
+    train = np.repeat([1.0, 2.0, 3.0], [30, 40, 30])
+    low, middle, high = fit_scaler("quantile", train).apply(np.array([1.0, 2.0, 3.0]))
+    assert middle == pytest.approx(0, abs=0.02)
+    assert low == -high < -5  # the ends stay the ends, as they do in scikit-learn

@@ -62,6 +62,16 @@ def test_scaling_and_its_undoing_are_those_of_the_scaler(kind, seed):
     np.testing.assert_allclose(found["restored"], scaler.restore(feed["z"]), atol=2e-6 * high)
 
 
+def test_a_bound_bends_as_the_scaler_does():
+    values = np.random.default_rng(1).normal(size=50)
+    scaler = fit_scaler("robust", values, bound=3.0)
+    graph = Graph()
+    given = {"scaled": write_scaled(OnnxSteps(graph), scaler, "x")}
+    feed = {"x": np.array([*values, 1e3, -1e300, 1e300])}
+    found = run_graph(graph, {"x": "float64"}, given, feed)
+    np.testing.assert_allclose(found["scaled"], scaler.apply(feed["x"]), rtol=1e-9)
+
+
 def test_a_scaler_of_a_constant_column_only_shifts():
     scaler = fit_scaler("quantile", np.full(5, 3.0))
     graph = Graph()

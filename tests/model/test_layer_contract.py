@@ -56,11 +56,13 @@ SHAPES = {
 # Layers whose example does not suit these inputs, or that mean nothing without an argument.
 ARGUMENTS = {
     "CategoryEncoding": {"num_tokens": 10, "output_mode": "multi_hot"},
+    "CategoryEmbedding": {"units": 3, "vocabulary_sizes": [10]},
     "CenterCrop": {"height": 4, "width": 4},
     "Cropping2D": 1,
     "Cropping3D": 1,
     "Discretization": {"bin_boundaries": [0.0, 1.0]},
     "EinsumDense": {"equation": "ab,bc->ac", "output_shape": 8},
+    "EnsembleDense": {"units": 3, "members": 2},
     "GroupNormalization": {"groups": 2},
     "Normalization": {"mean": 0.5, "variance": 2.0},
     "RandomCrop": {"height": 4, "width": 4},

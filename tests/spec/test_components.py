@@ -75,6 +75,12 @@ def test_plain_accuracy_is_the_one_that_fits_the_labels(written: object) -> None
     ("kind", "value", "message", "hint"),
     [
         ("layer", {"Dense": {"unit": 3}}, "Dense has no argument 'unit'", "did you mean 'units'?"),
+        (
+            "loss",
+            {"SparseCategoricalCrossentropy": {"label_smoothing": 0.1}},
+            "SparseCategoricalCrossentropy has no argument 'label_smoothing'",
+            "SmoothedSparseCategoricalCrossentropy: 0.1 smooths labels that are whole numbers",
+        ),
         ("optimizer", {"Adam": {"lr": 1}}, "Adam has no argument 'lr'",
          "did you mean 'learning_rate'?"),
         ("layer", "Conv2D", "Conv2D needs filters and kernel_size",

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from dlcli.spec.data import ConstantPolicy
+from dlcli.spec.data import ConstantPolicy, RobustScale, ZcaScale
 
 
 def data(**settings: Any) -> dict[str, Any]:
@@ -32,6 +32,26 @@ def test_constant_policy_keeps_numbers_as_written(build) -> None:
     policy = build(**data(missing={"constant": 0})).data.missing
     assert policy == ConstantPolicy(constant=0)
     assert isinstance(policy.constant, int)
+
+
+def test_a_scale_with_a_number_of_its_own(build) -> None:
+    spec = build(**data(scale={"robust": 3}, columns={"photo": {"scale": {"zca": 0.1}}}))
+    assert spec.data.scale == RobustScale(robust=3)
+    assert spec.data.columns["photo"].scale == ZcaScale(zca=0.1)
+
+
+@pytest.mark.parametrize(
+    ("scale", "message"),
+    [
+        ({"robust": 0}, "robust: expected a number above 0, got 0"),
+        ({"robst": 3}, "unknown key 'robst' in scale"),
+        ({"zcaa": 3}, "unknown key 'zcaa' in scale"),
+    ],
+)
+def test_mistakes_in_a_scale_are_told_of_the_one_that_was_meant(
+    complaints, scale: dict[str, Any], message: str
+) -> None:
+    assert complaints(**data(scale=scale)) == [message]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,14 @@ keras: Any = load_keras(BACKEND)
 
 from keras import layers, optimizers
 
-from dlcli.custom import FeatureScale, FlatCosineDecay, GroupedAdamW, PeriodicEmbedding
+from dlcli.custom import (
+    EnsembleDense,
+    EnsembleModel,
+    FeatureScale,
+    FlatCosineDecay,
+    GroupedAdamW,
+    PeriodicEmbedding,
+)
 from dlcli.training import epochs as epochs_module
 from dlcli.training.batches import arrange, permutation
 from dlcli.training.epochs import Arrays, EpochsResult, train_epochs
@@ -117,6 +124,19 @@ def several_inputs() -> Any:
     embedded = layers.Flatten()(layers.Embedding(12, 3)(words))
     joined = layers.Concatenate()([layers.Dense(5, activation="tanh")(numbers), embedded])
     return keras.Model({"numbers": numbers, "words": words}, layers.Dense(1, name="y")(joined))
+
+
+MEMBERS = 3
+
+
+def ensemble() -> Any:
+    inputs = keras.Input((4,), name="x")
+    trunk = EnsembleDense(6, MEMBERS, activation="tanh")(inputs)
+    trunk = EnsembleDense(5, shared=True, factor_initializer="random_normal")(trunk)
+    outputs = {"a": EnsembleDense(1, name="a")(trunk), "b": EnsembleDense(3, name="b")(trunk)}
+    model = EnsembleModel(inputs, outputs)
+    model.means = {"a": "values", "b": "softmax"}
+    return model
 
 
 CLASSES: dict[str, Any] = {
@@ -246,6 +266,17 @@ NETWORKS = {
             learning_rate_factors={"scale": 6.0, "frequencies": 0.1},
         ),
     ),
+    "ensemble": Network(
+        thorough=True,
+        build=ensemble,
+        loss={
+            "a": keras.losses.MeanSquaredError(),
+            "b": keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        },
+        metrics={"a": ["mae"], "b": ["accuracy"]},
+        targets={"a": "number", "b": "classes"},
+        weighted=True,
+    ),
     "momentum": Network(
         build=lambda: stack(layers.Dense(8, activation="selu")),
         optimizer=lambda: optimizers.SGD(1e-2, momentum=0.9, nesterov=True),
@@ -353,6 +384,50 @@ def test_augmentation_changes_images_while_training_alone() -> None:
     first, second = (model(images, training=True) for _ in range(2))
     assert np.abs(np.asarray(first) - np.asarray(second)).max() > 1e-3
     np.testing.assert_array_equal(model(images, training=False), model.predict(images, verbose=0))
+
+
+def test_each_member_of_an_ensemble_trains_as_it_would_alone() -> None:
+    def alone(member: int) -> Any:
+        model = stack(layers.Dense(5, activation="tanh"))
+        model.set_weights([weight[member] for weight in weights])
+        return model
+
+    def together() -> Any:
+        inputs = keras.Input((4,), name="x")
+        trunk = EnsembleDense(5, MEMBERS, activation="tanh")(inputs)
+        model = EnsembleModel(inputs, EnsembleDense(1, name="y")(trunk))
+        model.means = {"y": "values"}
+        return model
+
+    # A mean over members divides the gradient of each by their number.
+    both = Network(
+        build=together,
+        loss=keras.losses.MeanSquaredError(),
+        optimizer=lambda: optimizers.SGD(0.1 * MEMBERS),
+        weighted=True,
+    )
+    weights = both.compiled().get_weights()
+    parts = (both.part(ROWS + SHORT, 0), both.part(BATCH, 1))
+    model, result = run(both, parts=parts)
+    assert (result.path, result.reason) == ("compiled", None)
+    losses = []
+    for member in range(MEMBERS):
+        network = replace(
+            both,
+            build=lambda member=member: alone(member),
+            optimizer=lambda: optimizers.SGD(0.1),
+        )
+        single, trained = run(network, parts=(parts[0], None))
+        losses.append([epoch["loss"] for epoch in trained.history])
+        for weight, expected in zip(model.get_weights(), single.get_weights(), strict=True):
+            np.testing.assert_allclose(weight[member], expected, **TOLERANCE)
+    trained_loss = [epoch["loss"] for epoch in result.history]
+    np.testing.assert_allclose(trained_loss, np.mean(losses, axis=0), **TOLERANCE)
+    # What is watched is the mean's loss, which is what the run will predict.
+    watched = parts[1]
+    mean = np.asarray(model(watched.inputs["x"])).mean(axis=1)
+    squares = watched.sample_weight[:, None] * (mean - watched.targets["y"]) ** 2
+    np.testing.assert_allclose(result.history[-1]["val_loss"], squares.mean(), **TOLERANCE)
 
 
 @tensorflow_only

@@ -27,6 +27,7 @@ from dlcli.bundle.onnx_layers.graph import (
 from dlcli.bundle.onnx_layers.numbers import NUMBER_LAYERS
 from dlcli.bundle.onnx_layers.recurrent import RECURRENT_LAYERS
 from dlcli.bundle.onnx_layers.windows import WINDOW_LAYERS
+from dlcli.custom.categories import CategoryEmbedding
 
 
 def build_onnx(model: Any, *, inputs: list[str], outputs: list[str]) -> onnx.ModelProto:
@@ -218,7 +219,7 @@ def _graph(model: Any) -> Any:
 
 
 # Layers whose input keeps its own type: codes that are looked up.
-NO_CAST = {layers.Embedding}
+NO_CAST = {layers.Embedding, CategoryEmbedding}
 
 # Layers whose entry takes the mask into account.
 MASK_USERS = {*RECURRENT_LAYERS, layers.GlobalAveragePooling1D}

@@ -1,4 +1,4 @@
-"""Embeddings of single numbers as ONNX operators."""
+"""Our own layers for tables as ONNX operators: embeddings of numbers and categories, ensembles."""
 
 import math
 from typing import Any
@@ -7,6 +7,8 @@ import numpy as np
 
 from dlcli.bundle.onnx_layers.activations import write_activation
 from dlcli.bundle.onnx_layers.graph import Graph, Tensor
+from dlcli.custom.categories import CategoryEmbedding
+from dlcli.custom.ensembles import EnsembleDense
 from dlcli.custom.layers import (
     FeatureScale,
     NumberEmbedding,
@@ -16,11 +18,12 @@ from dlcli.custom.layers import (
 
 
 def feature_scale(graph: Graph, layer: FeatureScale, inputs: list[Tensor]) -> list[str]:
-    return [graph.op("Mul", inputs[0].name, graph.constant(layer.scale, "scale"))]
+    taken = _with_members(graph, layer.members, inputs[0])
+    return [graph.op("Mul", taken, graph.constant(layer.scale, "scale"))]
 
 
 def periodic_embedding(graph: Graph, layer: PeriodicEmbedding, inputs: list[Tensor]) -> list[str]:
-    numbers = graph.op("Unsqueeze", inputs[0].name, graph.integers(-1))
+    numbers = _single_numbers(graph, layer, inputs[0])
     turns = graph.op("Mul", numbers, graph.number(2 * math.pi))
     waves = graph.op("Mul", turns, graph.constant(layer.frequencies, "frequencies"))
     if layer.phase:
@@ -35,7 +38,7 @@ def piecewise_linear_encoding(
 ) -> list[str]:
     edges = np.array(layer.edges, np.float64)
     low, widths = edges[:-1].astype(np.float32), np.diff(edges).astype(np.float32)
-    numbers = graph.op("Unsqueeze", inputs[0].name, graph.integers(-1))
+    numbers = _single_numbers(graph, layer, inputs[0])
     above = graph.op("Sub", numbers, graph.constant(low, "low"))
     codes = graph.op("Div", above, graph.constant(widths, "widths"))
     least, greatest = (np.array(limit, np.float32) for limit in layer.limits)
@@ -45,21 +48,65 @@ def piecewise_linear_encoding(
 
 
 def _embed(graph: Graph, layer: NumberEmbedding, numbers: str, codes: str) -> str:
-    """Write what follows the codes [rows, features, codes] of every embedding."""
+    """Write what follows the codes of every embedding, [rows, (members,) features, codes]."""
     embedded = codes
     if layer.units is not None:
         kernel = graph.constant(layer.kernel, "kernel")
-        embedded = graph.op("Einsum", codes, kernel, equation="rfc,fcu->rfu")
+        embedded = graph.op("Einsum", codes, kernel, equation=layer.equation)
         embedded = graph.op("Add", embedded, graph.constant(layer.bias, "bias"))
         embedded = write_activation(graph, embedded, layer.activation)
     if layer.keep_numbers:
         embedded = graph.op("Concat", numbers, embedded, axis=-1)
     if layer.flatten:
-        embedded = graph.op("Flatten", embedded, axis=1)
+        shape = (0, -1) if layer.members is None else (0, layer.members, -1)
+        embedded = graph.op("Reshape", embedded, graph.integers(*shape))
     return embedded
 
 
+def _single_numbers(graph: Graph, layer: NumberEmbedding, taken: Tensor) -> str:
+    """Write [rows, (members,) features, 1], the numbers repeated for every member."""
+    name = _with_members(graph, layer.members, taken)
+    if layer.members is not None and taken.rank == 2:
+        name = graph.op("Tile", name, graph.integers(1, layer.members, 1))
+    return graph.op("Unsqueeze", name, graph.integers(-1))
+
+
+def _with_members(graph: Graph, members: int | None, taken: Tensor) -> str:
+    """Write a member axis of size 1 into a row that a layer of members takes."""
+    if members is None or taken.rank != 2:
+        return taken.name
+    return graph.op("Unsqueeze", taken.name, graph.integers(1))
+
+
+def ensemble_dense(graph: Graph, layer: EnsembleDense, inputs: list[Tensor]) -> list[str]:
+    kernel = graph.constant(layer.kernel, "kernel")
+    if layer.shared:
+        taken = _with_members(graph, layer.kernel.shape[0], inputs[0])
+        taken = graph.op("Mul", taken, graph.constant(layer.input_factors, "input_factors"))
+        factors = graph.constant(layer.output_factors, "output_factors")
+        name = graph.op("Mul", graph.op("MatMul", taken, kernel), factors)
+    else:
+        equation = "ri,miu->rmu" if inputs[0].rank == 2 else "rmi,miu->rmu"
+        name = graph.op("Einsum", inputs[0].name, kernel, equation=equation)
+    if layer.bias is not None:
+        name = graph.op("Add", name, graph.constant(layer.bias, "bias"))
+    return [write_activation(graph, name, layer.activation)]
+
+
+def category_embedding(graph: Graph, layer: CategoryEmbedding, inputs: list[Tensor]) -> list[str]:
+    axis = graph.integers(-1)
+    listed = [graph.op("Unsqueeze", graph.cast(each, "int32").name, axis) for each in inputs]
+    codes = graph.op("Concat", *listed, axis=-1)
+    offsets = graph.constant(np.array(layer.offsets, np.int32), "offsets")
+    table = graph.constant(layer.embeddings, "embeddings")
+    vectors = graph.op("Gather", table, graph.op("Add", codes, offsets), axis=0)
+    shape = (*[0] * inputs[0].rank, len(inputs) * layer.units)
+    return [graph.op("Reshape", vectors, graph.integers(*shape))]
+
+
 NUMBER_LAYERS: dict[type, Any] = {
+    CategoryEmbedding: category_embedding,
+    EnsembleDense: ensemble_dense,
     FeatureScale: feature_scale,
     PeriodicEmbedding: periodic_embedding,
     PiecewiseLinearEncoding: piecewise_linear_encoding,

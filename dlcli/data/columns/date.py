@@ -67,7 +67,7 @@ class DateInput:
                 f"column {settings.name!r} has no value in the training part",
                 hint="leave it out with `drop`",
             )
-        scalers = tuple(fit_scaler(settings.scale, part) for part in parts.T)
+        scalers = tuple(fit_scaler(settings.scale, part, bound=settings.bound) for part in parts.T)
         told = tells_missing(settings, read)
         return cls(settings=settings, fill=fill, scalers=scalers, has_indicator=told)
 

@@ -45,7 +45,7 @@ class NumberInput:
         return cls(
             settings=settings,
             fill=fill,
-            scaler=fit_scaler(settings.scale, filled),
+            scaler=fit_scaler(settings.scale, filled, bound=settings.bound),
             minimum=float(seen.min()),
             maximum=float(seen.max()),
             has_indicator=tells_missing(settings, read),

@@ -18,6 +18,7 @@ from dlcli.spec.data import (
     DataSpec,
     Interpolation,
     Missing,
+    RobustScale,
     Scale,
     ScaleName,
     ZcaScale,
@@ -62,6 +63,10 @@ class ColumnSettings:
     unseen: Unseen = "error"
     scale: ScaleName = "none"
     epsilon: float = ZCA_EPSILON
+    bound: float | None = None
+    """How far from 0 robustly scaled numbers come at most; None where they are not bent."""
+    clip: bool = False
+    """Whether predictions of a target stay within what its training part holds."""
     encode: Literal["onehot", "ordinal"] = "onehot"
     categories: tuple[str, ...] | None = None
     format: str | None = None
@@ -105,7 +110,8 @@ def resolve_settings(
     own = spec.columns.get(name, _DEFAULTS)
     _check_fit(name, own, column_type, is_target=is_target)
     markers = spec.missing_values if own.missing_values is None else own.missing_values
-    scale, epsilon = name_scale(own.scale or (spec.target_scale if is_target else spec.scale))
+    written = own.scale or (spec.target_scale if is_target else spec.scale)
+    scale, epsilon = name_scale(written)
     if column_type == "image":
         _check_image_scale(name, scale)
     return ColumnSettings(
@@ -120,6 +126,8 @@ def resolve_settings(
         unseen=own.unseen or spec.unseen,
         scale=scale if scale in _SCALES.get(column_type, ()) else "none",
         epsilon=epsilon,
+        bound=written.robust if isinstance(written, RobustScale) else None,
+        clip=is_target and (spec.target_clip if own.clip is None else own.clip),
         encode=own.encode or "onehot",
         categories=_category_names(name, own),
         format=own.format,
@@ -150,7 +158,9 @@ def _tells_missing(
 
 def name_scale(scale: Scale) -> tuple[ScaleName, float]:
     """Return the kind of a scale and the epsilon of ZCA whitening."""
-    return ("zca", scale.zca) if isinstance(scale, ZcaScale) else (scale, ZCA_EPSILON)
+    if isinstance(scale, ZcaScale):
+        return "zca", scale.zca
+    return "robust" if isinstance(scale, RobustScale) else scale, ZCA_EPSILON
 
 
 def implied_type(own: ColumnSpec) -> ColumnType | None:
@@ -210,6 +220,21 @@ def _check_fit(name: str, own: ColumnSpec, column_type: ColumnType, *, is_target
             if column_type != "category"
             else "make missing a category of its "
             f"own: `{column_hint(name, missing={'constant': 'missing'})}`",
+        )
+    if is_target and isinstance(own.scale, RobustScale):
+        raise DataError(
+            f"column {name!r} is a target: {{robust: {own.scale.robust:g}}} bends inputs alone",
+            hint="scale: robust; `clip: true` keeps predictions within what training holds",
+        )
+    if own.clip is not None and not is_target:
+        raise DataError(
+            f"column {name!r} is no target: 'clip' is a setting of targets",
+            hint="leave 'clip' out; `scale: {robust: 3}` bends the outliers of an input",
+        )
+    if own.clip and column_type != "number":
+        raise DataError(
+            f"column {name!r} is a target of classes: 'clip' is a setting of numbers",
+            hint="leave 'clip' out",
         )
     for key in ("encode", "unseen", "missing_indicator") if is_target else ():
         if getattr(own, key) is not None:

@@ -49,6 +49,11 @@ class NumberTarget:
         with np.errstate(over="ignore"):
             return self.scaler.apply(values).astype(np.float32)
 
+    def restore(self, scaled: NDArray[Any]) -> NDArray[np.float64]:
+        """Return predictions in the target's unit, within its training range if asked; any shape."""
+        values = self.scaler.restore(scaled)
+        return np.clip(values, self.minimum, self.maximum) if self.settings.clip else values
+
     def to_json(self) -> dict[str, Any]:
         return {
             "settings": self.settings.to_json(),

@@ -5,6 +5,7 @@ import numpy as np
 from dlcli.report.html.charts import Charts, lines, thin_epochs
 from dlcli.report.html.elements import Markup, chart_grid, section, table
 from dlcli.report.record import RunRecord
+from dlcli.report.text import refit_text
 
 _RATE = "learning_rate"
 _VALIDATION = "val_"
@@ -60,4 +61,6 @@ def _facts(record: RunRecord) -> Markup:
         ["time in epochs", f"{seconds.get('loop', 0.0):.2f} s"],
         ["loop", f"{how} ({manifest.get('backend', '')})" + (f": {reason}" if reason else "")],
     ]
+    if manifest.get("refit"):
+        rows.insert(1, ["refit", refit_text(manifest["refit"])])
     return table(["", ""], rows, class_="facts")

@@ -53,6 +53,22 @@ def embedding(arguments: Arguments, taken: tuple[Shape, ...]) -> Shape:
     return (*taken[0], arguments["output_dim"])
 
 
+def category_embedding(arguments: Arguments, taken: tuple[Shape, ...]) -> Shape:
+    """Whole numbers of one shape; each becomes a vector, side by side with those of the others."""
+    first = taken[0]
+    sizes = arguments["vocabulary_sizes"]
+    if sizes is not None and len(sizes) != len(taken):
+        raise MisfitError(f"{len(sizes)} inputs, one for each of its vocabulary_sizes")
+    if any(len(shape) != len(first) or _differ(shape, first) for shape in taken):
+        raise MisfitError("inputs of one shape")
+    return (*first, len(taken) * arguments["units"])
+
+
+def _differ(one: Shape, other: Shape) -> bool:
+    pairs = zip(one, other, strict=True)
+    return any(left != right for left, right in pairs if None not in (left, right))
+
+
 _EINSUM = re.compile(r"([a-zA-Z]+),([a-zA-Z]+)->([a-zA-Z]+)")
 
 
@@ -92,17 +108,54 @@ def category_encoding(arguments: Arguments, taken: tuple[Shape, ...]) -> Shape |
     return None if len(shape) == 1 or shape[-1] is None else (*shape[:-1], tokens)
 
 
+def feature_scale(arguments: Arguments, taken: tuple[Shape, ...]) -> Shape:
+    """Any shape; with members, the numbers of a row or of each member."""
+    (shape,) = taken
+    if arguments["members"] is None:
+        return shape
+    if len(shape) not in (2, 3):
+        raise MisfitError("(rows, features) or (rows, members, features)", rank=2)
+    return _for_members(shape, arguments["members"])
+
+
 def number_embedding(codes: str, *, per_code: int = 1) -> Rule:
     """Return the rule of a layer that turns each number into several; `codes` says how many."""
 
     def rule(arguments: Arguments, taken: tuple[Shape, ...]) -> Shape:
         (shape,) = taken
-        if len(shape) != 2:
+        members = arguments["members"]
+        if len(shape) != 2 and (members is None or len(shape) != 3):
             raise MisfitError("(rows, features)", rank=2)
         made = arguments[codes] * (1 if arguments["phase"] else per_code)
         size = (arguments["units"] or made) + int(arguments["keep_numbers"])
+        shape = shape if members is None else _for_members(shape, members)
         if not arguments["flatten"]:
             return (*shape, size)
-        return (shape[0], None if shape[1] is None else shape[1] * size)
+        return (*shape[:-1], None if shape[-1] is None else shape[-1] * size)
 
     return rule
+
+
+def ensemble_dense(arguments: Arguments, taken: tuple[Shape, ...]) -> Shape:
+    """The numbers of a row, or of each member of an ensemble; the last axis becomes the units."""
+    (shape,) = taken
+    members = arguments["members"]
+    if len(shape) not in (2, 3):
+        raise MisfitError("(rows, numbers) or (rows, members, numbers)", rank=2)
+    if len(shape) == 2 and members is None:
+        raise MisfitError(
+            "a number of members, or an input that has them", hint="members: 8 on this layer"
+        )
+    return (*_for_members(shape, members)[:-1], arguments["units"])
+
+
+def _for_members(shape: Shape, members: int | None) -> Shape:
+    """Return a shape with its member axis; raises MisfitError where it has another one."""
+    if len(shape) == 2:
+        return (shape[0], members, shape[1])
+    if members is not None and shape[1] not in (None, members):
+        raise MisfitError(
+            f"(rows, numbers) or (rows, {members}, numbers)",
+            hint=f"members: {shape[1]}, or leave it out, if its input is of {shape[1]} members",
+        )
+    return shape if members is None else (shape[0], members, shape[2])

@@ -27,6 +27,8 @@ class Tensor:
     called: str = ""
     """The name of its layer's class."""
     layer: ComponentSpec | None = None
+    members: int | None = None
+    """How many networks its second axis holds the numbers of; None where it has no such axis."""
 
     def __str__(self) -> str:
         assert self.shape is not None

@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 
 from dlcli.spec.blocks import Blocks
 from dlcli.spec.components import ComponentSpec
-from dlcli.spec.layers import INPUT, Columns, Graph, LayerSpec, Source, layer_path
+from dlcli.spec.layers import FEATURES, INPUT, Columns, Graph, LayerSpec, Source, layer_path
 from dlcli.spec.problems import KeyPath, Problems
 from dlcli.spec.shapes.hints import rank_hint
+from dlcli.spec.shapes.members import members_of
 from dlcli.spec.shapes.shape import Arguments, MisfitError, Shape, format_shape
 from dlcli.spec.shapes.table import RULES
 from dlcli.spec.shapes.tensor import Tensor, take_columns
@@ -20,6 +21,7 @@ _SIZED_WEIGHTS = {
     *(
         "Dense",
         "EinsumDense",
+        "EnsembleDense",
         "LSTM",
         "GRU",
         "SimpleRNN",
@@ -91,6 +93,8 @@ class Tracer:
             given = self._follow_block(component.name, taken[0])
             return replace(given, origin=origin, called=component.name)
         self._check_codes(index, layer, component, taken[0])
+        if component.name == "CategoryEmbedding":
+            self._check_categories(index, layer, component, taken)
         keeps = component.name in _KEEP_CODES
         return Tensor(
             shape=self._shape(index, layer, component, taken),
@@ -99,6 +103,7 @@ class Tracer:
             origin=origin,
             called=component.name,
             layer=component,
+            members=members_of(component, taken),
         )
 
     def _follow_block(self, name: str, tensor: Tensor) -> Tensor:
@@ -214,6 +219,38 @@ class Tracer:
                 f"{tensor.codes - 1}",
                 hint=f"{argument}: {tensor.codes}",
             )
+
+    def _check_categories(
+        self, index: int, layer: LayerSpec, component: ComponentSpec, taken: list[Tensor]
+    ) -> None:
+        """Report inputs that hold no codes of categories, and tables that are too small for them."""
+        sizes = component.arguments.get("vocabulary_sizes") or [None] * len(taken)
+        sources = self.graph.sources[index] or [None] * len(taken)
+        for tensor, size, source in zip(taken, sizes, sources, strict=False):
+            # What a layer gives may hold codes all the same; columns that share a tensor do not.
+            is_input = not tensor.called and tensor.shape is not None
+            if isinstance(source, Columns) or (is_input and not tensor.is_codes):
+                column = _own_name(tensor)
+                self.problems.add(
+                    layer_path(index, layer, inside=self.inside),
+                    f"{component.name} looks up categories, and {tensor.origin} holds numbers",
+                    hint=f"columns: {{{column}: {{encode: ordinal}}}} gives a category an input of "
+                    "its own, which holds whole numbers",
+                    on_key=True,
+                )
+            elif size is not None and tensor.codes is not None and size < tensor.codes:
+                self.problems.add(
+                    layer_path(index, layer, "vocabulary_sizes", inside=self.inside),
+                    f"a table of {size} vectors, but {tensor.origin} holds whole numbers from 0 to "
+                    f"{tensor.codes - 1}",
+                    hint="leave vocabulary_sizes out, and they are those of the data",
+                )
+
+
+def _own_name(tensor: Tensor) -> str:
+    """Return the column that a data input is named after, for a hint."""
+    name = tensor.origin.strip("'")
+    return "NAME" if name in (FEATURES, "") or " " in name else name
 
 
 def _may_be_equal(one: Shape, other: Shape) -> bool:

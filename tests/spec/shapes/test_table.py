@@ -45,14 +45,21 @@ GRID: dict[str, tuple[list[dict[str, Any]], list[Any]]] = {
     "Dropout": ([{"rate": 0.1}], ANY),
     "ELU": ([{}], ANY),
     "GaussianDropout": ([{"rate": 0.1}], ANY),
-    "FeatureScale": ([{}], [(6,)]),
+    "EnsembleDense": (
+        every(units=[5], members=[None, 3], shared=[False, True]),
+        [(6,), (3, 6), (2, 6), (3, 6, 4)],
+    ),
+    "FeatureScale": (every(members=[None, 3]), [(6,), (3, 6), (2, 6)]),
     "PeriodicEmbedding": (
-        every(frequencies=[3], units=[None, 2], phase=[False, True], flatten=[False, True]),
-        [(6,), (6, 4)],
+        [
+            *every(frequencies=[3], units=[None, 2], phase=[False, True], flatten=[False, True]),
+            *every(frequencies=[3], units=[2], members=[2], flatten=[False, True]),
+        ],
+        [(6,), (2, 6), (6, 4)],
     ),
     "PiecewiseLinearEncoding": (
-        every(bins=[3], units=[None, 2], keep_numbers=[False, True]),
-        [(6,), (6, 4)],
+        every(bins=[3], units=[None, 2], keep_numbers=[False, True], members=[None, 2]),
+        [(6,), (2, 6), (6, 4)],
     ),
     "GaussianNoise": ([{"stddev": 0.1}], ANY),
     "Identity": ([{}], [*ANY, ()]),
@@ -103,6 +110,10 @@ GRID: dict[str, tuple[list[dict[str, Any]], list[Any]]] = {
     ),
     "Embedding": ([{"input_dim": 9, "output_dim": 3}], [(), (6,), (6, 4)]),
     "ReversibleEmbedding": ([{"input_dim": 9, "output_dim": 3}], [(6,), (6, 4)]),
+    "CategoryEmbedding": (
+        [{"units": 3, "vocabulary_sizes": [4, 5]}, {"units": 1, "vocabulary_sizes": [2]}],
+        [((), ()), ((6,), (6,)), ((6,), (4,)), ((6,),)],
+    ),
     "CategoryEncoding": (
         every(num_tokens=[5], output_mode=["one_hot", "multi_hot", "count"]),
         [(), (1,), (6,)],
@@ -241,6 +252,7 @@ IMAGES = sorted(set(RULES) - set(GRID))
 TAKES_SEVERAL = {
     *("Add", "Average", "Maximum", "Minimum", "Multiply", "Subtract", "Concatenate", "Dot"),
     *("Attention", "AdditiveAttention", "MultiHeadAttention", "GroupQueryAttention"),
+    "CategoryEmbedding",
 }
 COMPUTED_TO_TELL = {"Attention", "Concatenate", "EinsumDense", "Resizing"}
 """Layers to which Keras gives shapes that they then cannot compute."""

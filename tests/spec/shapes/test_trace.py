@@ -117,3 +117,114 @@ def test_a_second_head_that_takes_the_first_one_says_so(build, complaints) -> No
     for meant, source in (("trunk", 0), ("height", 1)):
         spec = build(data=data, layers=[trunk, height, {"Dense": {**width, "inputs": meant}}])
         assert resolve_network(spec).graph.sources[2] == (source,)
+
+
+def ensemble(**arguments: Any) -> dict[str, Any]:
+    return {"EnsembleDense": {"units": 4, **arguments}}
+
+
+def test_members_are_followed_to_the_output(build) -> None:
+    norm = "LayerNormalization"
+    branch = [ensemble(members=8), {"Dropout": 0.1}, norm, ensemble(), {"Dense": 1}]
+    (head,) = resolve_network(build(layers=branch)).heads
+    assert (head.members, head.units) == (8, 1)
+    averaged = [ensemble(members=8), "GlobalAveragePooling1D", {"Dense": 1}]
+    (head,) = resolve_network(build(layers=averaged)).heads
+    assert head.members is None
+
+
+def test_members_are_followed_through_blocks(build) -> None:
+    spec = build(
+        blocks={"body": [ensemble(members=3), ensemble()]}, layers=["body", ensemble(units=1)]
+    )
+    (head,) = resolve_network(spec).heads
+    assert (head.members, head.units) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("layers", "told"),
+    [
+        (
+            [ensemble(), ensemble(units=1)],
+            (
+                "EnsembleDense needs a number of members, or an input that has them, got (rows, ?) from "
+                "'features'"
+            ),
+        ),
+        (
+            [ensemble(members=8), ensemble(units=1, members=4)],
+            (
+                "EnsembleDense needs (rows, numbers) or (rows, 4, numbers), got (rows, 8, 4) from the "
+                "EnsembleDense before it"
+            ),
+        ),
+        (
+            [ensemble(members=8), ensemble(units=2)],
+            "the output has 2 units for the target 'height', expected 1",
+        ),
+        (
+            [{"PeriodicEmbedding": {"members": 2, "flatten": False}}],
+            "the output 'height' needs (rows, 2, units) for its 2 members, got (rows, 2, ?, 8)",
+        ),
+    ],
+)
+def test_members_that_do_not_fit(complaints, layers: list[Any], told: str) -> None:
+    assert complaints(layers=layers) == [told]
+
+
+def test_outputs_of_an_ensemble_have_the_same_members(complaints) -> None:
+    data = {"source": "plants.csv", "target": ["height", "width"]}
+    layers = [
+        {"Dense": {"units": 8, "name": "trunk"}},
+        ensemble(units=1, members=4, name="height", inputs="trunk"),
+        ensemble(units=1, members=2, name="width", inputs="trunk"),
+    ]
+    told = "the output 'width' has 2 members, and 'height' has 4"
+    assert complaints(data=data, layers=layers) == [told]
+
+
+LOOKS = {
+    "source": "plants.csv",
+    "target": "height",
+    "inputs": ["age", "colour", "town"],
+    "columns": {
+        "colour": {"categories": ["red", "green"], "encode": "ordinal"},
+        "town": {"encode": "ordinal"},
+    },
+}
+
+
+def looks(**arguments: Any) -> list[Any]:
+    embedding = {"inputs": ["colour", "town"], "name": "looks", **arguments}
+    joined = {"Concatenate": {"inputs": ["features", "looks"]}}
+    return [{"CategoryEmbedding": embedding}, joined, {"Dense": 1}]
+
+
+def test_categories_are_looked_up_side_by_side(build) -> None:
+    spec = build(data=LOOKS, layers=looks(units=3))
+    columns = {name: Tensor(shape=(None,), is_codes=True, codes=5) for name in ("colour", "town")}
+    assert told(spec, {**features(1), **columns}) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            {"inputs": ["age", "town"]},
+            "CategoryEmbedding looks up categories, and 'age' holds numbers",
+        ),
+        (
+            {"vocabulary_sizes": [1, 9]},
+            "a table of 1 vectors, but 'colour' holds whole numbers from 0 to 1",
+        ),
+        (
+            {"vocabulary_sizes": [2]},
+            (
+                "CategoryEmbedding needs 1 inputs, one for each of its vocabulary_sizes, got (rows) from "
+                "'colour' and (rows) from 'town'"
+            ),
+        ),
+    ],
+)
+def test_categories_that_cannot_be_looked_up(complaints, arguments: Any, message: str) -> None:
+    assert message in complaints(data=LOOKS, layers=looks(**arguments))

@@ -1,0 +1,64 @@
+"""Refitting: what of a config takes part in it, and what does not fit it."""
+
+from dlcli.spec import catalog
+from dlcli.spec.components import ComponentSpec
+from dlcli.spec.experiment import RunSpec
+from dlcli.spec.problems import KeyPath, Problems
+
+CHOOSES = "EarlyStopping"
+"""The callback that says which epoch is the best; its work is done when all rows train."""
+
+VALIDATION = "val_"
+
+
+def callbacks_of_refit(callbacks: tuple[ComponentSpec, ...]) -> tuple[ComponentSpec, ...]:
+    """Return the callbacks of the training on all rows."""
+    return tuple(callback for callback in callbacks if callback.name != CHOOSES)
+
+
+def check_refit(spec: RunSpec, problems: Problems) -> None:
+    """Report a refit without rows to choose epochs on, or with callbacks that would miss them."""
+    if not spec.refit:
+        return
+    if not spec.has_validation:
+        problems.add(
+            ("refit",),
+            "refit chooses the number of epochs on the validation part, and there is none",
+            hint="data: {split: {validation: 0.1}}",
+            on_key=True,
+        )
+    elif spec.data.split.validation == "test":
+        problems.add(
+            ("refit",),
+            "refit would train on the test part, which split.validation watches",
+            hint="data: {split: {validation: 0.1}} takes rows of their own",
+            on_key=True,
+        )
+    for index, callback in enumerate(spec.callbacks):
+        _check_callback(callback, ("callbacks", index), problems)
+
+
+def _check_callback(callback: ComponentSpec, path: KeyPath, problems: Problems) -> None:
+    entry = catalog.find("callback", callback.name)
+    argument = catalog.argument(entry, "monitor") if entry is not None else None
+    is_unused = callback.name == "ModelCheckpoint" and not callback.arguments.get("save_best_only")
+    if argument is None or is_unused:
+        return
+    monitor = str(callback.arguments.get("monitor", argument.default))
+    watches = monitor.startswith(VALIDATION)
+    place = (*path, callback.alias or callback.name)
+    if callback.name == CHOOSES and not watches:
+        problems.add(
+            place,
+            f"refit chooses the epoch that {callback.name} finds best, and it watches {monitor!r}, "
+            "a figure of the rows that train",
+            hint="monitor: val_loss",
+            on_key=True,
+        )
+    elif callback.name != CHOOSES and watches:
+        problems.add(
+            place,
+            f"{callback.name} watches {monitor!r}, which the training on all rows does not have",
+            hint="leave it out, or refit",
+            on_key=True,
+        )

@@ -1,0 +1,49 @@
+"""What does not fit a training on all rows."""
+
+from typing import Any
+
+import pytest
+
+VALIDATION = {"source": "plants.csv", "target": "height", "split": {"validation": 0.2}}
+
+
+def test_a_refit_with_rows_to_choose_on_is_fine(complaints) -> None:
+    callbacks: list[Any] = [
+        {"EarlyStopping": {"patience": 3}},
+        {"ModelCheckpoint": {}},
+        {"ReduceLROnPlateau": {"monitor": "loss"}},
+    ]
+    assert complaints(data=VALIDATION, refit=True, callbacks=callbacks) == []
+
+
+@pytest.mark.parametrize(
+    ("validation", "told"),
+    [
+        (0, "refit chooses the number of epochs on the validation part, and there is none"),
+        ("test", "refit would train on the test part, which split.validation watches"),
+    ],
+)
+def test_rows_to_choose_on_are_needed(complaints, validation: Any, told: str) -> None:
+    data = VALIDATION | {"split": {"validation": validation}}
+    assert complaints(data=data, refit=True) == [told]
+
+
+@pytest.mark.parametrize(
+    ("callback", "told"),
+    [
+        (
+            {"EarlyStopping": {"monitor": "loss"}},
+            "refit chooses the epoch that EarlyStopping finds",
+        ),
+        ({"ReduceLROnPlateau": {}}, "ReduceLROnPlateau watches 'val_loss', which the training on"),
+        (
+            {"ModelCheckpoint": {"save_best_only": True}},
+            "ModelCheckpoint watches 'val_loss', which",
+        ),
+    ],
+)
+def test_callbacks_that_would_miss_the_validation_part(
+    complaints, callback: Any, told: str
+) -> None:
+    (message,) = complaints(data=VALIDATION, refit=True, callbacks=[callback])
+    assert message.startswith(told)
