@@ -17,7 +17,7 @@ from dlcli.bundle.store import (
     open_scorer,
 )
 from dlcli.commands.forecast import Forecast, forecast_blocks, open_forecast, read_history
-from dlcli.commands.prediction_columns import prediction_columns
+from dlcli.commands.prediction_columns import lay_out_rows, prediction_columns
 from dlcli.conformal import Intervals
 from dlcli.data.arrays import is_array_column
 from dlcli.data.readers import STDIN, read_blocks, suffix_of
@@ -200,7 +200,7 @@ def _predict_block(
                 f"the table has a column {name!r} already, where the predictions would go",
                 hint="rename it, or keep only some columns with --id",
             )
-        columns[name] = spread(values, applied.kept, block.num_rows)
+        columns[name] = lay_out_rows(values, applied.kept, block.num_rows)
     return pa.table(columns), len(applied.kept)
 
 

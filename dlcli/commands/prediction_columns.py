@@ -53,7 +53,7 @@ def as_arrow(values: NDArray[Any]) -> pa.Array:
     return pa.Array.from_buffers(pa.float64(), len(numbers), [None, pa.py_buffer(numbers)])
 
 
-def spread(values: NDArray[Any] | pa.Array, kept: NDArray[np.int64], rows: int) -> pa.Array:
+def lay_out_rows(values: NDArray[Any] | pa.Array, kept: NDArray[np.int64], rows: int) -> pa.Array:
     """Lay the predictions of the kept rows out over all rows; the others stay empty."""
     array = values if isinstance(values, pa.Array) else as_arrow(values)
     if len(kept) == rows:

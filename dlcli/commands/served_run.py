@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dlcli.bundle.store import AnyScorer, Bundle, open_intervals, open_scorer
 from dlcli.commands.forecast import forecast_blocks, open_forecast
-from dlcli.commands.prediction_columns import prediction_columns, spread
+from dlcli.commands.prediction_columns import lay_out_rows, prediction_columns
 from dlcli.conformal import LEVELS, Intervals
 from dlcli.data.preprocessing import Applied
 from dlcli.data.table import Table
@@ -63,7 +63,7 @@ class ServedRun:
         predictions = self.bundle.predict(applied, self.scorer)
         return pa.table(
             {
-                name: spread(values, applied.kept, table.num_rows)
+                name: lay_out_rows(values, applied.kept, table.num_rows)
                 for name, values in prediction_columns(predictions, self._intervals(level))
             }
         )
