@@ -146,11 +146,47 @@ def _painted(line: str) -> Text:
     return text
 
 
-def training_display(*, quiet: bool) -> "QuietDisplay | PlainDisplay | LiveDisplay":
-    """Return what shows a training on this stderr."""
+def is_live() -> bool:
+    """Tell whether stderr is a terminal, on which lines can be drawn anew."""
+    return _errors.is_terminal
+
+
+class LiveRows:
+    """A table on a terminal's stderr that is drawn anew as it changes, and stays at its end."""
+
+    def __init__(self) -> None:
+        self._live = Live(console=_errors, refresh_per_second=REDRAWS_PER_SECOND)
+        self._is_live = False
+
+    def update(self, header: Sequence[str], rows: Sequence[Sequence[str]], below: str) -> None:
+        """Draw the table, with a line below it."""
+        if not self._is_live:
+            self._live.start()
+            self._is_live = True
+        table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim")
+        for index, name in enumerate(header):
+            right = is_numeric([row[index] for row in rows])
+            table.add_column(Text(name, overflow="fold"), justify="right" if right else "left")
+        for row in rows:
+            table.add_row(*(Text(_harmless(cell)) for cell in row))
+        self._live.update(Group(table, Text(below, style="dim")))
+
+    def close(self) -> None:
+        """Leave the table as it is."""
+        if self._is_live:
+            self._live.stop()
+            self._is_live = False
+
+
+def training_display(
+    *, quiet: bool, stages_only: bool = False
+) -> "QuietDisplay | PlainDisplay | LiveDisplay":
+    """Return what shows a training on this stderr; in a log perhaps its stages alone."""
     if quiet:
         return QuietDisplay()
-    return LiveDisplay() if _errors.is_terminal else PlainDisplay()
+    if _errors.is_terminal:
+        return LiveDisplay()
+    return StageLines() if stages_only else PlainDisplay()
 
 
 class QuietDisplay:
@@ -208,6 +244,13 @@ class PlainDisplay(QuietDisplay):
             epoch, logs = self._held
             say(f"epoch {epoch + 1}/{self._epochs}  {format_logs(logs)}")
             self._held = None
+
+
+class StageLines(PlainDisplay):
+    """One line per stage, for a training that is one of many."""
+
+    def on_epoch(self, epoch: int, logs: dict[str, float]) -> None:
+        """Take note of an epoch."""
 
 
 class LiveDisplay(QuietDisplay):

@@ -15,6 +15,11 @@ def allow_code(allowed: bool) -> bool:
     return allowed
 
 
+def is_allowed() -> bool:
+    """Tell whether code that a config or a run brings may be run."""
+    return _ALLOWED.get()
+
+
 def check_allowed(files: tuple[str, ...], what: str) -> None:
     """Raise UsageError unless running these files was allowed."""
     if files and not _ALLOWED.get():

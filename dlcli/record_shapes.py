@@ -55,6 +55,8 @@ MANIFEST: Mapping[str, Shape] = {
     "files?": {"*": str},
 }
 
+_TOGETHER = {"*": {"mean": _NUMBER, "deviation": _NUMBER, "low": _NUMBER, "high": _NUMBER}}
+
 METRICS: Mapping[str, Shape] = {
     "parts": {"*": _PART},
     "baselines": {"*": {"*": {"targets?": _SCORES}}},
@@ -72,6 +74,14 @@ METRICS: Mapping[str, Shape] = {
             "rows_needed": int,
         },
         "targets": {"*": {"*": {"covered": _NUMBER, "width": _NUMBER}}},
+    },
+    "folds?": {
+        "n_splits": int,
+        "n_repeats": int,
+        "kind": str,
+        "targets": {"*": _TOGETHER},
+        "keras": _TOGETHER,
+        "folds": [{"repeat": int, "fold": int, "rows": {"*": int}, "targets": dict, "keras": dict}],
     },
 }
 

@@ -18,6 +18,8 @@ MANIFEST_FORMAT = 1
 RUNS = Path("runs")
 """Where runs go, below the working directory."""
 
+BEST = "best"
+"""The run of a sweep's best trial, in the sweep's folder."""
 NUMBER = re.compile(r"\d{3,}")
 PARTIAL = ".partial-"
 """How the name of a folder begins that is a run in the making."""
@@ -71,6 +73,11 @@ class RunFolder:
         return self.path / "predictions.csv"
 
     @property
+    def out_of_fold(self) -> Path:
+        """What networks of other folds predicted, where there were folds."""
+        return self.path / "out_of_fold.csv"
+
+    @property
     def profile(self) -> Path:
         return self.path / "profile.json"
 
@@ -92,7 +99,8 @@ class RunFolder:
         """What is written into a run when its training has ended."""
         networks = (self.model, self.onnx, self.preprocessing, self.calibration)
         figures = (self.metrics, self.history, self.predictions, self.profile, self.report)
-        return (self.config, *networks, *figures, self.selection, self.manifest)
+        tables = (self.selection, self.out_of_fold)
+        return (self.config, *networks, *figures, *tables, self.manifest)
 
     def load_manifest(self) -> dict[str, Any]:
         """Read the manifest; raises RunError where this is no run or one of a newer dlcli."""
@@ -135,8 +143,9 @@ def open_run(text: str | Path) -> RunFolder:
     given = Path(text)
     with reading(given, RunError):
         for path in (given, RUNS / given):
-            if (path / "manifest.json").is_file():
-                return RunFolder(path)
+            for folder in (path, path / BEST):
+                if (folder / "manifest.json").is_file():
+                    return RunFolder(folder)
             numbered = list_runs(path)
             if numbered:
                 return numbered[-1]

@@ -36,6 +36,7 @@ RECORD_FORMAT = 1
 RECORD = "run.json"
 STATE = "state.npz"
 DATA = "data.json"
+FOLDS = "folds"
 
 _NEW = ".new-"
 _REPLACED = ".replaced-"
@@ -66,6 +67,11 @@ class StagedRun:
         return self.resume / STATE
 
     @property
+    def folds(self) -> Path:
+        """The folder that keeps what is done of a cross-validation."""
+        return self.resume / FOLDS
+
+    @property
     def record(self) -> dict[str, Any]:
         """What was asked for when the training began."""
         return load_json(self.resume / RECORD)
@@ -87,13 +93,15 @@ class StagedRun:
     @property
     def has_state(self) -> bool:
         """Tell whether training has saved where it stands."""
-        return self.state.is_file()
+        return _has_state(self.resume)
 
     @property
     def has_progress(self) -> bool:
         """Tell whether a state is here that would be lost with this folder."""
         if not self.has_state or self.replaces is None:
             return self.has_state
+        if not self.state.is_file():
+            return True
         copied = RunFolder(self.replaces).resume / STATE
         same = copied.is_file() and copied.stat().st_mtime_ns == self.state.stat().st_mtime_ns
         return not same
@@ -209,7 +217,7 @@ def resume_run(name: str, out: Path | None = None) -> Iterator[StagedRun]:
 
 def has_unfinished(name: str, out: Path | None = None) -> bool:
     """Tell whether a dead process has left a run of this name whose state can be gone on from."""
-    found = [run for run in _unfinished(name, out) if (run.path / "resume" / STATE).is_file()]
+    found = [run for run in _unfinished(name, out) if _has_state(RunFolder(run.path).resume)]
     for run in found:
         lock = _lock(run.path)
         if lock is not None:
@@ -422,9 +430,13 @@ def _sweep(parent: Path) -> None:
             if lock is None:
                 continue
             run = RunFolder(item)
-            if not (run.resume / STATE).is_file() and not run.manifest.is_file():
+            if not _has_state(run.resume) and not run.manifest.is_file():
                 shutil.rmtree(item, ignore_errors=True)
             os.close(lock)
+
+
+def _has_state(resume: Path) -> bool:
+    return (resume / STATE).is_file() or any((resume / FOLDS).glob("*.npz"))
 
 
 def _remove(item: Path) -> None:

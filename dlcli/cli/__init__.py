@@ -31,6 +31,7 @@ from dlcli.cli.schema import schema
 from dlcli.cli.serve import serve
 from dlcli.cli.streams import prepare_streams, use_utf8_for_names
 from dlcli.cli.summarize import summarize
+from dlcli.cli.sweep import sweep
 from dlcli.cli.train import train
 from dlcli.cli.unpack import unpack
 from dlcli.cli.upgrade import upgrade
@@ -39,6 +40,7 @@ from dlcli.errors import ExitCode
 
 COMMANDS = (
     train,
+    sweep,
     evaluate,
     predict,
     summarize,

@@ -1,7 +1,7 @@
 """What a training leaves in its run folder, apart from the network and the manifest."""
 
 import csv
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,28 +23,46 @@ from dlcli.scores import (
 from dlcli.spec.run import resolve_network, with_losses
 from dlcli.spec.thresholds import thresholds_by_target
 from dlcli.spec.writing import to_yaml
-from dlcli.training.job import TrainingJob, TrainingOutcome
+from dlcli.training.job import JudgedNetwork, TrainingJob, TrainingOutcome
 from dlcli.training.readings import reading_of
 
 
+@dataclass(frozen=True, kw_only=True)
+class Folds:
+    """What came of a cross-validation."""
+
+    record: dict[str, Any]
+    columns: dict[str, Any]
+    """The held-out rows of all folds, for `out_of_fold.csv`."""
+
+
 def write_outcome(
-    run: RunFolder, job: TrainingJob, outcome: TrainingOutcome, *, final: Path
+    run: RunFolder,
+    job: TrainingJob,
+    outcome: TrainingOutcome,
+    *,
+    final: Path,
+    folds: Folds | None = None,
 ) -> dict[str, Any]:
     """Write all that the folder holds beside the network and the manifest; return the figures.
 
-    `final` is the folder that the run will have when it is whole.
+    `final` is the folder that the run will have when it is whole; `folds` is what came of a
+    cross-validation.
     """
-    bundle, chosen_by = _fit_bundle(job, outcome)
+    bundle, chosen_by = fit_bundle(job, outcome)
     bundle.write(run)
     metrics = _metrics(job, outcome, bundle, chosen_by)
     calibration = _calibrate(job.dataset, outcome, bundle)
     if calibration is not None:
         write_json(run.calibration, calibration.to_json())
         metrics["coverage"] = _coverage(job.dataset, outcome, bundle, calibration)
+    if folds is not None:
+        metrics["folds"] = folds.record
+        write_columns(run.out_of_fold, folds.columns)
     write_json(run.metrics, metrics)
-    _write_history(run.history, outcome.history)
+    write_history(run.history, outcome.history)
     if job.selection is not None:
-        _write_history(run.selection, job.selection.history)
+        write_history(run.selection, job.selection.history)
     _write_predictions(run.predictions, job.dataset, outcome, bundle)
     _write_profile(run, job.dataset)
     resolved = with_losses(job.spec, job.objectives)
@@ -55,7 +73,9 @@ def write_outcome(
     return metrics
 
 
-def _fit_bundle(job: TrainingJob, outcome: TrainingOutcome) -> tuple[Bundle, dict[str, str]]:
+def fit_bundle(
+    job: TrainingJob, outcome: TrainingOutcome | JudgedNetwork
+) -> tuple[Bundle, dict[str, str]]:
     """Return what prediction needs, and the figure for which each threshold was chosen, if any."""
     heads = {head.output: head for head in resolve_network(job.spec).heads}
     bundle = Bundle(
@@ -71,7 +91,7 @@ def _fit_bundle(job: TrainingJob, outcome: TrainingOutcome) -> tuple[Bundle, dic
     if chosen_by:
         part = job.dataset.validation
         assert part is not None
-        read = _read(outcome, bundle, "validation")
+        read = read_part(outcome, bundle, "validation")
         thresholds |= {
             name: choose_threshold(figure, read[name], part) for name, figure in chosen_by.items()
         }
@@ -82,11 +102,13 @@ def _fit_bundle(job: TrainingJob, outcome: TrainingOutcome) -> tuple[Bundle, dic
     return replace(bundle, readings=readings), chosen_by
 
 
-def _with_temperatures(dataset: Dataset, outcome: TrainingOutcome, bundle: Bundle) -> Bundle:
+def _with_temperatures(
+    dataset: Dataset, outcome: TrainingOutcome | JudgedNetwork, bundle: Bundle
+) -> Bundle:
     """Give every output of classes the temperature that suits the validation part."""
     part = dataset.validation
     assert part is not None
-    read = _read(outcome, bundle, "validation")
+    read = read_part(outcome, bundle, "validation")
     readings = tuple(
         reading
         if reading.task == "regression"
@@ -109,7 +131,10 @@ def _judged_part(dataset: Dataset) -> str:
     return next((name for name in ("test", "validation") if name in parts), "train")
 
 
-def _read(outcome: TrainingOutcome, bundle: Bundle, part: str) -> dict[str, TargetPrediction]:
+def read_part(
+    outcome: TrainingOutcome | JudgedNetwork, bundle: Bundle, part: str
+) -> dict[str, TargetPrediction]:
+    """Return what a network predicts for a part."""
     return read_outputs(outcome.predictions[part], bundle.readings, bundle.preprocessing)
 
 
@@ -117,7 +142,7 @@ def _metrics(
     job: TrainingJob, outcome: TrainingOutcome, bundle: Bundle, chosen_by: dict[str, str]
 ) -> dict[str, Any]:
     parts, judging = _parts(job.dataset), _judged_part(job.dataset)
-    read = {name: _read(outcome, bundle, name) for name in parts}
+    read = {name: read_part(outcome, bundle, name) for name in parts}
     scored: dict[str, Any] = {
         name: {
             "rows": part.num_rows,
@@ -160,7 +185,7 @@ def _calibrate(dataset: Dataset, outcome: TrainingOutcome, bundle: Bundle) -> Ca
     if part is None:
         return None
     name = "test" if dataset.validation_is_test else "validation"
-    return calibrate(name, _read(outcome, bundle, "validation"), part.targets)
+    return calibrate(name, read_part(outcome, bundle, "validation"), part.targets)
 
 
 def _coverage(
@@ -176,7 +201,7 @@ def _coverage(
     targets = {}
     if is_measured:
         assert test is not None
-        read = _read(outcome, bundle, "test")
+        read = read_part(outcome, bundle, "test")
         targets = measure_coverage(calibration, read, test.targets, test.sample_weight)
     return {
         "part": "test" if is_measured else None,
@@ -196,7 +221,8 @@ def _baseline_parts(job: TrainingJob) -> tuple[Part, dict[str, Part]]:
     return join_parts(train, judged["validation"]), {"test": judged["test"]}
 
 
-def _write_history(path: Path, history: list[dict[str, float]]) -> None:
+def write_history(path: Path, history: list[dict[str, float]]) -> None:
+    """Write every epoch's figures as CSV."""
     names = list(dict.fromkeys(name for logs in history for name in logs))
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
@@ -213,7 +239,12 @@ def _write_predictions(
     """Write actual and predicted values of the test part, else of the validation part."""
     name = _judged_part(dataset)
     part = _parts(dataset)[name]
-    read = _read(outcome, bundle, name)
+    columns = predicted_columns(part, read_part(outcome, bundle, name))
+    write_columns(path, columns)
+
+
+def predicted_columns(part: Part, read: dict[str, TargetPrediction]) -> dict[str, Any]:
+    """Return a part's rows with what was measured and predicted there, by column."""
     columns: dict[str, Any] = {"row": part.rows + 1}
     if part.windows is not None:
         columns = predicted_rows(part.windows)
@@ -232,6 +263,11 @@ def _write_predictions(
         prefix = f"{target}_" if len(read) > 1 else ""
         for index, label in enumerate(classes):
             columns[f"probability_{prefix}{label}"] = prediction.probabilities[:, index]
+    return columns
+
+
+def write_columns(path: Path, columns: dict[str, Any]) -> None:
+    """Write columns of equal length as CSV."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(columns)

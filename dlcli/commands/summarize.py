@@ -22,6 +22,8 @@ from dlcli.report import (
     format_thresholds,
     refit_text,
 )
+from dlcli.report.blocks import format_blocks
+from dlcli.report.folds import folds_blocks
 from dlcli.runs import RUNS, RunFolder, open_run
 from dlcli.terminal_text import counted
 
@@ -147,16 +149,19 @@ def run_text(run: RunFolder) -> str:
         )
     if not manifest["onnx"]["written"]:
         lines.append(f"warning     scored by Keras, without ONNX: {manifest['onnx']['reason']}")
+    folds = run.load_metrics().get("folds")
+    folded = [] if folds is None else ["", format_blocks(folds_blocks(folds))]
     try:
         evaluation = stored_evaluation(run)
     except RunError as error:
-        return "\n".join([*lines, _loss_text(run), "", error.message])
+        return "\n".join([*lines, _loss_text(run), "", error.message, *folded])
     lines += [f"threshold   {text}" for text in format_thresholds(evaluation.thresholds)]
     lines += [f"calibrated  {text}" for text in format_temperatures(evaluation.temperatures)]
     lines += [f"intervals   {text}" for text in format_coverage(evaluation.coverage)]
     lines += [f"left out    {name}: {why}" for name, why in evaluation.left_out.items()]
     lines += ["", f"{evaluation.what}, {counted(evaluation.rows, unit)}"]
     lines.append(format_scores(evaluation.targets, evaluation.baselines))
+    lines += folded
     verdicts = [Verdict(**each) for each in manifest.get("checks", [])]
     if verdicts:
         lines += ["", format_verdicts(verdicts)]

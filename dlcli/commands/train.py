@@ -8,12 +8,19 @@ from typing import Any, Protocol
 
 from dlcli.baselines.learners import check_installed
 from dlcli.checks.judging import Figures, Verdict, figures_of, judge_checks, newest_complete
+from dlcli.commands.folding import (
+    FoldOptions,
+    Stopped,
+    cross_validate,
+    folds_record,
+    out_of_fold_columns,
+)
 from dlcli.commands.manifest import build_manifest
-from dlcli.commands.recording import write_outcome
+from dlcli.commands.recording import Folds, write_outcome
 from dlcli.commands.refitting import fit_and_refit
 from dlcli.commands.resuming import asked_by, check_same_config, check_same_data
 from dlcli.commands.starting import kept_preprocessing, start_of, with_exact_start
-from dlcli.data.dataset import Dataset, prepare_dataset
+from dlcli.data.dataset import Dataset, ReadData, encode_parts, read_data
 from dlcli.data.network_inputs import check_network
 from dlcli.data.table import Table
 from dlcli.engines import load_engine
@@ -39,6 +46,7 @@ from dlcli.staging import StagedRun, check_free, has_unfinished, resume_run, sta
 from dlcli.trackers import check_trackers, track_run
 from dlcli.training.advice import training_warnings
 from dlcli.training.job import TrainingJob, TrainingOutcome, Watcher
+from dlcli.training.shared_networks import KeptNetworks
 
 BYTES_OF = {
     "": 1, "B": 1,
@@ -202,11 +210,13 @@ def _train_staged(
     table: Table | None,
 ) -> TrainedRun:
     start = start_of(spec)
+    reads: list[ReadData] = []
     job = prepare_job(
         spec,
         staged.path,
         table=table,
         on_stage=display.on_stage,
+        on_read=reads.append,
         on_dataset=lambda dataset: check_same_data(staged, dataset),
     )
     job = replace(
@@ -218,8 +228,29 @@ def _train_staged(
         init_model=None if start is None else start.model,
         debug=options.debug,
     )
+    folds = None if spec.folds is None else _fold(job, reads[0], staged, display)
     job, outcome = fit_and_refit(job, staged, load_engine("local"), display)
-    return _write(job, outcome, staged, options)
+    return _write(job, outcome, staged, options, folds)
+
+
+def _fold(job: TrainingJob, read: ReadData, staged: StagedRun, display: Display) -> Folds:
+    """Judge a network for each fold, before the run's own is trained."""
+    options = FoldOptions(
+        folder=staged.resume,
+        state=staged.folds,
+        threads=job.threads,
+        memory_budget_bytes=job.memory_budget_bytes,
+        init_model=job.init_model,
+        debug=job.debug,
+    )
+    try:
+        judged = list(cross_validate(job.spec, read, options, display, KeptNetworks()))
+    except Stopped:
+        raise KeyboardInterrupt from None
+    kind = job.dataset.split_record["kind"]
+    return Folds(
+        record=folds_record(job.spec, judged, kind=kind), columns=out_of_fold_columns(judged)
+    )
 
 
 def prepare_job(
@@ -228,14 +259,16 @@ def prepare_job(
     *,
     table: Table | None,
     on_stage: Callable[[str], None] = lambda text: None,
+    on_read: Callable[[ReadData], None] = lambda read: None,
     on_dataset: Callable[[Dataset], None] = lambda dataset: None,
 ) -> TrainingJob:
     """Read and check the data of a config, or `table` in their place, for a training in `folder`.
 
-    `on_dataset` is shown the data before anything is checked against them.
+    `on_read` is shown the table before it is encoded, and `on_dataset` the data before anything is
+    checked against them.
     """
     on_stage("reading the data")
-    dataset = prepare_dataset(
+    read = read_data(
         spec.data,
         folder=Path(),
         seed=spec.seed,
@@ -244,6 +277,8 @@ def prepare_job(
         keep=kept_preprocessing(spec),
         on_stage=on_stage,
     )
+    on_read(read)
+    dataset = encode_parts(read, read.split)
     on_dataset(dataset)
     targets = {info.name: info.classes for info in dataset.preprocessing.targets}
     objectives = resolve_objectives(spec, targets)
@@ -254,10 +289,15 @@ def prepare_job(
 
 
 def _write(
-    job: TrainingJob, outcome: TrainingOutcome, staged: StagedRun, options: TrainOptions
+    job: TrainingJob,
+    outcome: TrainingOutcome,
+    staged: StagedRun,
+    options: TrainOptions,
+    folds: Folds | None,
 ) -> TrainedRun:
     run = RunFolder(staged.path)
-    metrics = write_outcome(run, job, outcome, final=staged.out or staged.path.parent / "number")
+    final = staged.out or staged.path.parent / "number"
+    metrics = write_outcome(run, job, outcome, final=final, folds=folds)
     manifest = build_manifest(job, outcome, overrides=options.overrides)
     verdicts = _judge(job, Figures(metrics=metrics, manifest=manifest), options)
     manifest["checks"] = [verdict.to_json() for verdict in verdicts]

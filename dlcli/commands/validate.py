@@ -67,7 +67,7 @@ def _check_data(path: Path, spec: RunSpec, on_stage: Callable[[str], None]) -> C
     # Arrow is needed for the data alone; a plain check stays without it.
     dataset_module: Any = import_module("dlcli.data.dataset")
     starting: Any = import_module("dlcli.commands.starting")
-    dataset = dataset_module.prepare_dataset(
+    read = dataset_module.read_data(
         spec.data,
         folder=Path(),
         seed=spec.seed,
@@ -75,9 +75,14 @@ def _check_data(path: Path, spec: RunSpec, on_stage: Callable[[str], None]) -> C
         on_stage=on_stage,
         keep=starting.kept_preprocessing(spec),
     )
+    dataset = dataset_module.encode_parts(read, read.split)
     resolve_objectives(spec, {info.name: info.classes for info in dataset.preprocessing.targets})
     network_module: Any = import_module("dlcli.data.network_inputs")
     network_module.check_network(spec, dataset)
+    if spec.folds is not None:
+        folds: Any = import_module("dlcli.data.folds")
+        for each in folds.fold_datasets(read, spec.folds):
+            network_module.check_network(spec, each.dataset)
     parts = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
     rows = {name: part.num_rows for name, part in parts.items() if part is not None}
     advice: Any = import_module("dlcli.training.advice")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dlcli.data.advice import dataset_warnings, folder_warnings
 from dlcli.data.columns.pixels import fingerprint_images, names_files
-from dlcli.data.columns.policies import Cells, read_cells
+from dlcli.data.columns.policies import Cells, PlannedColumn, read_cells
 from dlcli.data.counting import join_counts
 from dlcli.data.fitting import fit_columns, read_options
 from dlcli.data.frames import fingerprint_table
@@ -22,7 +22,7 @@ from dlcli.data.preprocessing import Applied, Preprocessing
 from dlcli.data.readers import check_options_apply, read_table, type_frame
 from dlcli.data.reading_progress import ReadingProgress
 from dlcli.data.reading_settings import with_registry
-from dlcli.data.roles import plan_columns, resolve_roles
+from dlcli.data.roles import Roles, plan_columns, resolve_roles
 from dlcli.data.room import check_arrays_fit
 from dlcli.data.sources import (
     OnStage,
@@ -33,7 +33,7 @@ from dlcli.data.sources import (
     resolve_source,
     stamp_files,
 )
-from dlcli.data.split import Rows
+from dlcli.data.split import Rows, RowSplit
 from dlcli.data.table import Table
 from dlcli.data.window_fitting import (
     check_windows,
@@ -42,7 +42,7 @@ from dlcli.data.window_fitting import (
     window_record,
     window_warnings,
 )
-from dlcli.data.windows import Windows
+from dlcli.data.windows import WindowPlan, Windows
 from dlcli.errors import DataError
 from dlcli.spec.data import DataSpec
 from dlcli.spec.problems import join_names
@@ -121,6 +121,26 @@ class Dataset:
     """JSON-ready: how rows became windows, and how many each part holds."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class ReadData:
+    """A table that is read and cleaned, with its split; nothing is fitted yet."""
+
+    spec: DataSpec
+    given: Table | None
+    paths: list[Path]
+    files: dict[str, list[Path]]
+    """The files of the parts that have their own."""
+    stamps: Stamps
+    roles: Roles
+    planned: tuple[PlannedColumn, ...]
+    cells: Cells
+    window: WindowPlan | None
+    split: RowSplit
+    split_seed: int
+    keep: Preprocessing | None
+    on_stage: OnStage
+
+
 def prepare_dataset(
     spec: DataSpec,
     *,
@@ -137,14 +157,36 @@ def prepare_dataset(
     are gone before the split. `class_targets` are targets whose numbers are classes. With `keep`,
     columns are scaled and encoded as it says instead of being fitted. Raises DataError.
     """
+    read = read_data(
+        spec,
+        folder=folder,
+        seed=seed,
+        class_targets=class_targets,
+        given=given,
+        keep=keep,
+        on_stage=on_stage,
+    )
+    return encode_parts(read, read.split)
+
+
+def read_data(
+    spec: DataSpec,
+    *,
+    folder: Path,
+    seed: int,
+    class_targets: frozenset[str] = frozenset(),
+    given: Table | None = None,
+    keep: Preprocessing | None = None,
+    on_stage: OnStage = lambda text: None,
+) -> ReadData:
+    """Read, clean and split the table of `spec`, as `prepare_dataset` says; raises DataError."""
     spec = with_registry(spec)
     paths = (
         [] if given is not None else resolve_source(spec.source, folder=folder, on_stage=on_stage)
     )
     files = part_files(spec.split, paths, folder=folder)
     options = read_options(spec)
-    every_path = [*paths, *(path for own in files.values() for path in own)]
-    stamps = stamp_files(every_path)
+    stamps = stamp_files([*paths, *(path for own in files.values() for path in own)])
     if given is not None:
         table = type_frame(given, options)
     else:
@@ -158,19 +200,43 @@ def prepare_dataset(
     cells = _checked(read_cells(table, planned, on_stage))
     split_seed = seed if spec.split.seed is None else spec.split.seed
     window = plan_windows(spec, planned, cells)
-    split = split_cells(spec.split, planned, cells, seed=split_seed, window=window)
+    return ReadData(
+        spec=spec,
+        given=given,
+        paths=paths,
+        files=files,
+        stamps=stamps,
+        roles=roles,
+        planned=planned,
+        cells=cells,
+        window=window,
+        split=split_cells(spec.split, planned, cells, seed=split_seed, window=window),
+        split_seed=split_seed,
+        keep=keep,
+        on_stage=on_stage,
+    )
+
+
+def encode_parts(read: ReadData, split: RowSplit, *, own_test_file: bool = True) -> Dataset:
+    """Fit preprocessing on the training rows of `split`, and encode its parts; raises DataError.
+
+    Without `own_test_file` the test part is the split's, whatever file the config names for it.
+    """
+    spec, cells, window = read.spec, read.cells, read.window
+    files = {name: own for name, own in read.files.items() if own_test_file or name != "test"}
+    every_path = [*read.paths, *(path for own in read.files.values() for path in own)]
     train_rows = cells.kept[split.train]
     if window is not None:
         window = fit_step(window, cells, train_rows)
-    preprocessing = fit_columns(spec, planned, cells, train_rows, window=window)
-    if keep is not None:
-        preprocessing = keep_preprocessing(preprocessing, keep)
+    preprocessing = fit_columns(spec, read.planned, cells, train_rows, window=window)
+    if read.keep is not None:
+        preprocessing = keep_preprocessing(preprocessing, read.keep)
 
     origins = {"train": (cells, train_rows)}
     for name, rows in (("validation", split.validation), ("test", split.test)):
         if name in files:
             with _named_by(f"data.split.{name}"):
-                origins[name] = _read_part(files[name], preprocessing, on_stage)
+                origins[name] = _read_part(files[name], preprocessing, read.on_stage)
         elif len(rows):
             origins[name] = (cells, cells.kept[rows])
     short = {} if window is None else check_windows(window, origins, cells)
@@ -179,7 +245,7 @@ def prepare_dataset(
     windows = {name: part.windows for name, part in parts.items() if part.windows is not None}
     sizes = {name: part.num_rows for name, part in parts.items()}
     watches_test = spec.split.validation == "test"
-    sources = _fingerprints(every_path, stamps)
+    sources = _fingerprints(every_path, read.stamps)
     return Dataset(
         train=parts["train"],
         validation=parts["test"] if watches_test else parts.get("validation"),
@@ -187,14 +253,22 @@ def prepare_dataset(
         validation_is_test=watches_test,
         preprocessing=preprocessing,
         counts=_counts(preprocessing, origins, sizes),
-        sources=(*(() if given is None else (fingerprint_table(given),)), *sources),
-        split_record=_split_record(split.kind, parts, seed=split_seed, files=files),
+        sources=(
+            *(() if read.given is None else (fingerprint_table(read.given),)),
+            *sources,
+        ),
+        split_record=_split_record(split.kind, parts, seed=read.split_seed, files=files),
         image_files=_image_files(preprocessing, origins),
         tables=_kept_tables({name: origin[0].table for name, origin in origins.items()}),
         warnings=(
             *folder_warnings(every_path),
             *dataset_warnings(
-                preprocessing, cells, train_rows, sizes=sizes, roles=roles, columns=spec.columns
+                preprocessing,
+                cells,
+                train_rows,
+                sizes=sizes,
+                roles=read.roles,
+                columns=spec.columns,
             ),
             *(() if window is None else window_warnings(window, windows, short)),
         ),

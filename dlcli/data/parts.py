@@ -1,8 +1,9 @@
 """The split of a read table: its columns' values for `split_rows`, and parts with own files."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,10 +55,36 @@ def split_cells(
     """Split the kept rows; positions are into `cells.kept`."""
     if window is not None and split.group is None:
         return split_in_time(window, split, cells, seed=seed)
+    values = split_values(split, planned, cells)
     return split_rows(
         len(cells.kept),
         split,
         seed,
+        labels=values.labels,
+        groups=values.groups,
+        order=values.order,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitValues:
+    """The values that a split follows, [rows] each; None for what it does not follow."""
+
+    labels: NDArray[Any] | None
+    groups: NDArray[Any] | None
+    order: NDArray[Any] | None
+
+    def take(self, rows: NDArray[np.int64]) -> Self:
+        """Return the values of some rows."""
+        taken = {
+            name: None if values is None else values[rows] for name, values in vars(self).items()
+        }
+        return type(self)(**taken)
+
+
+def split_values(split: SplitSpec, planned: Sequence[PlannedColumn], cells: Cells) -> SplitValues:
+    """Return what the kept rows hold in the columns that the split follows; raises DataError."""
+    return SplitValues(
         labels=_labels(split, planned, cells),
         groups=None if split.group is None else _values(split.group, "group", cells),
         order=None if split.time is None else _order(split.time, planned, cells),

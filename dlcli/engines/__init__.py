@@ -1,17 +1,103 @@
-"""Where jobs run: engine names to the functions that run one."""
+"""Where jobs run: engine names to the functions that run one, and to the pools that run many."""
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
-from dlcli.training.job import TrainingJob, TrainingOutcome, Watcher
+from dlcli.training.job import JudgedNetwork, TrainingJob, TrainingOutcome, Watcher
+from dlcli.training.shared_networks import KeptNetworks
 
-ENGINES = {"local": "dlcli.engines.local:run"}
+ENGINES = {"local": "dlcli.engines.local"}
+"""Modules with `run` and `judge`."""
+POOLS = {"local": "dlcli.engines.processes:start_pool"}
+
+Message = dict[str, Any]
+"""What workers and their driver tell each other: JSON values."""
+
+
+class Judge(Protocol):
+    """Trains a job to judge its network, which is not kept."""
+
+    def __call__(
+        self, job: TrainingJob, watcher: Watcher, *, parts: Sequence[str], networks: KeptNetworks
+    ) -> JudgedNetwork: ...
+
+
+class Line(Protocol):
+    """What a task has of its driver."""
+
+    def tell(self, message: Message) -> None:
+        """Tell the driver something that needs no answer."""
+
+    def ask(self, message: Message) -> Message:
+        """Ask the driver and wait for its answer; it is empty where the work is to end."""
+
+    def is_stopped(self) -> bool:
+        """Tell whether the work is to end."""
+
+
+class Work(Protocol):
+    """What a worker does, task after task; it is named as `module:class` and made once."""
+
+    def run(self, task: Message, line: Line) -> Message:
+        """Do a task; return what came of it."""
+
+
+class Pool(Protocol):
+    """Workers that live until they are closed, on whatever engine."""
+
+    num_workers: int
+    is_here: bool
+    """Whether tasks run in this process, so that a Ctrl-C ends them and not the wait for them."""
+
+    def idle_workers(self) -> list[int]:
+        """Return the workers that wait for a task, counted from 0."""
+
+    def give(self, worker: int, task: Message) -> None:
+        """Give a task to a worker that waits for one."""
+
+    def poll(self, seconds: float) -> None:
+        """Take what workers tell, for up to so long; it goes to the pool's `handle`.
+
+        That is called with the worker and `{"told": ...}`, `{"asked": ...}` (what it returns is
+        the answer), `{"done": ...}`, or `{"died": exit code, "log": last lines, "began": whether
+        it came so far as to do a task}`, after which another worker has taken the place.
+        """
+
+    def stop(self) -> None:
+        """Ask every worker to break off and keep what it has."""
+
+    def close(self) -> None:
+        """End every worker."""
+
+
+Handle = Callable[[int, Message], Message | None]
+StartPool = Callable[..., Pool]
 
 
 def load_engine(name: str) -> Callable[[TrainingJob, Watcher], TrainingOutcome]:
     """Import an engine by name; its module loads what it needs only now."""
-    module, _, function = ENGINES[name].partition(":")
-    engine: Callable[[TrainingJob, Watcher], TrainingOutcome] = getattr(
-        importlib.import_module(module), function
-    )
-    return engine
+    run: Callable[[TrainingJob, Watcher], TrainingOutcome] = importlib.import_module(
+        ENGINES[name]
+    ).run
+    return run
+
+
+def load_judge(name: str) -> Judge:
+    """Import by name the engine that trains networks to be judged."""
+    found: Judge = importlib.import_module(ENGINES[name]).judge
+    return found
+
+
+def load_pool(name: str) -> StartPool:
+    """Import by name what starts an engine's workers."""
+    module, _, function = POOLS[name].partition(":")
+    found: StartPool = getattr(importlib.import_module(module), function)
+    return found
+
+
+def load_work(name: str, arguments: dict[str, Any]) -> Work:
+    """Make what a worker does, by `module:class`."""
+    module, _, cls = name.partition(":")
+    made: Work = getattr(importlib.import_module(module), cls)(**arguments)
+    return made

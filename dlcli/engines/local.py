@@ -1,18 +1,35 @@
 """Training in this process."""
 
 import importlib
+from collections.abc import Sequence
+from typing import Any
 
 from dlcli.model.keras_import import load_keras, sensible_threads
-from dlcli.training.job import TrainingJob, TrainingOutcome, Watcher
+from dlcli.training.job import JudgedNetwork, TrainingJob, TrainingOutcome, Watcher
+from dlcli.training.shared_networks import KeptNetworks
 from dlcli.training.threads import largest_product
 
 
 def run(job: TrainingJob, watcher: Watcher) -> TrainingOutcome:
     """Import Keras for the job's backend, then fit."""
+    outcome: TrainingOutcome = _load_fit(job, watcher).fit(job, watcher)
+    return outcome
+
+
+def judge(
+    job: TrainingJob, watcher: Watcher, *, parts: Sequence[str], networks: KeptNetworks
+) -> JudgedNetwork:
+    """Import Keras for the job's backend, then train and judge without keeping the network."""
+    judged: JudgedNetwork = _load_fit(job, watcher).judge(
+        job, watcher, parts=parts, networks=networks
+    )
+    return judged
+
+
+def _load_fit(job: TrainingJob, watcher: Watcher) -> Any:
     watcher.on_stage(f"loading Keras on {job.spec.backend}")
     load_keras(job.spec.backend, threads=_threads(job), debug=job.debug)
-    outcome: TrainingOutcome = importlib.import_module("dlcli.training.fit").fit(job, watcher)
-    return outcome
+    return importlib.import_module("dlcli.training.fit")
 
 
 def _threads(job: TrainingJob) -> int | None:

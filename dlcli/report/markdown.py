@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from dlcli.report.blocks import markdown_blocks
 from dlcli.report.figures import DASH, format_figures, short_name, shown_figures
+from dlcli.report.folds import folds_blocks
 from dlcli.report.policies import policy_effects
 from dlcli.report.record import RunRecord
 from dlcli.report.text import format_coverage, markdown_table, markdown_text
@@ -25,6 +27,8 @@ def markdown_report(record: RunRecord, previous: RunRecord | None) -> str:
         matrix = figures.get("ConfusionMatrix")
         if matrix and len(matrix) <= MOST_CLASSES:
             parts.append(_confusion(figures))
+    if "folds" in record.metrics:
+        parts.append(markdown_blocks(folds_blocks(record.metrics["folds"])))
     parts += ["\n".join(f"- {markdown_text(text)}" for text in _remarks(record))]
     return "\n\n".join(part for part in parts if part) + "\n"
 

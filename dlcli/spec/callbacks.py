@@ -32,6 +32,7 @@ _OWN_FILES = {
         "profile.json",
         "calibration.json",
         "selection.csv",
+        "out_of_fold.csv",
         "resume",
     ),
 }

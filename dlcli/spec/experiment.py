@@ -8,10 +8,12 @@ from dlcli.spec.components import Component, ComponentSpec
 from dlcli.spec.containers import ListOf, MapOf, OneOf
 from dlcli.spec.data import DataSpec
 from dlcli.spec.fields import Boolean, Choice, Integer, Number, Text
+from dlcli.spec.folds import FoldsField, FoldsSpec
 from dlcli.spec.layers import LayerField, LayerSpec
 from dlcli.spec.places import Source
 from dlcli.spec.sections import Section, setting
 from dlcli.spec.starting import FREEZE, Freeze, InitFrom, InitFromField
+from dlcli.spec.sweep import SweepSpec
 from dlcli.spec.thresholds import THRESHOLD
 from dlcli.spec.tracking import TRACK, TrackSpec
 from dlcli.spec.training import LOSS, METRICS, PerOutput
@@ -142,6 +144,18 @@ class RunSpec:
         "short. `baseline.NAME` and `previous` stand for the same figure of a baseline or of the "
         "run before.",
         default=(),
+    )
+    folds: FoldsSpec | None = setting(
+        FoldsField(),
+        "Cross-validation: so many networks, each judged on rows that it has not seen, beside the "
+        "run's own; a number, or a mapping as in {n_splits: 5, n_repeats: 2}.",
+        default=None,
+    )
+    sweep: SweepSpec | None = setting(
+        Section(SweepSpec),
+        "What `dlcli sweep` tries, e.g. sweep: {axes: {batch_size: [16, 32]}, trials: 20}; every "
+        "other command takes the config as it stands.",
+        default=None,
     )
     track: str | tuple[str, ...] | TrackSpec | None = setting(
         TRACK,

@@ -156,6 +156,22 @@ def _resolve_files(values: dict[str, Any], folder: Path) -> None:
         start["run"] = _absolute_run(start["run"], folder)
     elif start is not None:
         values["init_from"] = _absolute_run(start, folder)
+    _resolve_axes(values, folder)
+
+
+def _resolve_axes(values: dict[str, Any], folder: Path) -> None:
+    """Do the same with the files that a sweep lists for one of these keys."""
+    sweep = values.get("sweep")
+    axes = sweep.get("axes") if isinstance(sweep, dict) else None
+    if not isinstance(axes, dict):
+        return
+    for path in _FILE_KEYS:
+        listed = axes.get(".".join(map(str, path)))
+        if isinstance(listed, list):
+            axes[".".join(map(str, path))] = _absolute(listed, folder)
+    starts = axes.get("init_from")
+    if isinstance(starts, list):
+        axes["init_from"] = [_absolute_run(start, folder) for start in starts]
 
 
 def _absolute_run(value: Any, folder: Path) -> Any:

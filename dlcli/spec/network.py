@@ -117,3 +117,15 @@ def log_names(spec: RunSpec, heads: tuple[Head, ...]) -> list[str]:
     if spec.has_validation:
         names += [f"val_{name}" for name in names]
     return [*names, "learning_rate"]
+
+
+def metric_kinds(spec: RunSpec, heads: tuple[Head, ...]) -> dict[str, str]:
+    """Return Keras's name of every metric by the name under which epochs report it."""
+    by_output = metrics_by_output(spec, heads)
+    return {
+        (f"{tensor_name(head.output)}_" if len(heads) > 1 else "") + metric_log_name(metric): (
+            metric.name
+        )
+        for head in heads
+        for metric in by_output[head.output]
+    }

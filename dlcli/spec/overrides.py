@@ -9,7 +9,7 @@ from dlcli.errors import SpecError
 from dlcli.spec import catalog
 from dlcli.spec.data import ColumnSpec
 from dlcli.spec.places import KeyPlace, Place, Source
-from dlcli.spec.problems import KeyPath, show_value
+from dlcli.spec.problems import KeyPath, show_value, suggest
 from dlcli.spec.sections import Section
 from dlcli.spec.source import parse_source
 
@@ -43,7 +43,7 @@ def apply_override(source: Source, text: str) -> Source:
     if keys[0] == "extends":
         raise SpecError(f"{label}: the config is merged already", hint="write it into the file")
     value = parse_source(written, file=Path(label)).values
-    path = _write(source.values, keys, value, label)
+    path = _write(source.values, _by_place(source.values, keys, label), value, label)
     place = Place(file=label)
     places = {old: at for old, at in source.places.items() if old[: len(path)] != path}
     # Mappings made on the way stand in no file either.
@@ -51,6 +51,38 @@ def apply_override(source: Source, text: str) -> Source:
     return replace(
         source, places={**places, **dict.fromkeys(made, KeyPlace(key=place, value=place))}
     )
+
+
+def write_keys(values: dict[str, Any], name: str, value: Any, *, label: str) -> KeyPath:
+    """Set the value at keys joined by dots, making mappings on the way; return its key path.
+
+    Raises SpecError, whose message begins with `label`.
+    """
+    return _write(values, _by_place(values, _split_keys(name, label), label), value, label)
+
+
+def _by_place(values: Any, keys: tuple[str, ...], label: str) -> tuple[str, ...]:
+    """Return the keys with the place of a layer that is named, as in `layers.trunk.units`."""
+    layers = values.get("layers")
+    if keys[0] != "layers" or len(keys) < 2 or keys[1].isdigit() or not isinstance(layers, list):
+        return keys
+    names = {
+        str(arguments["name"]): (index, str(kind))
+        for index, layer in enumerate(layers)
+        if isinstance(layer, dict) and len(layer) == 1
+        for kind, arguments in layer.items()
+        if isinstance(arguments, dict) and "name" in arguments
+    }
+    if keys[1] not in names:
+        raise SpecError(
+            f"{label}: no layer is named {keys[1]!r}",
+            hint=suggest(keys[1], names)
+            if names
+            else "give one a `name`, or count from 0: layers.0",
+        )
+    index, kind = names[keys[1]]
+    rest = keys[2:]
+    return ("layers", str(index), *((kind,) if rest and rest[0] != kind else ()), *rest)
 
 
 def _split_keys(name: str, label: str) -> tuple[str, ...]:

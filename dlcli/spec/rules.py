@@ -7,6 +7,7 @@ from dlcli.spec.callbacks import check_callback, check_monitor
 from dlcli.spec.checks import check_checks, names_of_spec
 from dlcli.spec.data_rules import check_data
 from dlcli.spec.experiment import RunSpec
+from dlcli.spec.folds import check_folds
 from dlcli.spec.heads import check_head, expected_labels
 from dlcli.spec.layers import FEATURES, own_inputs
 from dlcli.spec.network import (
@@ -14,6 +15,7 @@ from dlcli.spec.network import (
     log_names,
     loss_path,
     losses_by_output,
+    metric_kinds,
     metrics_by_output,
     metrics_path,
     name_layers,
@@ -22,6 +24,7 @@ from dlcli.spec.network import (
 from dlcli.spec.problems import KeyPath, Problems, closest, suggest
 from dlcli.spec.refitting import check_refit
 from dlcli.spec.starting import check_freeze
+from dlcli.spec.sweep import SweepSpec, check_axis_keys, check_sweep
 from dlcli.spec.thresholds import check_thresholds
 from dlcli.spec.training import check_metric, metric_log_name
 
@@ -51,6 +54,12 @@ def check_rules(spec: RunSpec, wrong: Collection[str], problems: Problems) -> No
         )
     if not {"data", "calibrate"} & set(wrong):
         _check_calibrate(spec, problems)
+    if spec.folds is not None and not {"data", "folds"} & set(wrong):
+        check_folds(spec.folds, spec.data, problems)
+    if spec.sweep is not None and not {"sweep", "metrics"} & set(wrong):
+        check_axis_keys(spec.sweep, problems)
+        if network is not None:
+            _check_sweep(spec, spec.sweep, network, problems)
     if "baselines" not in wrong:
         _check_baselines(spec.baselines, problems)
     if not {"callbacks", "data", "refit"} & set(wrong):
@@ -66,6 +75,13 @@ def _check_calibrate(spec: RunSpec, problems: Problems) -> None:
             "probabilities are calibrated on the validation part, and there is none",
             hint="set data.split.validation, e.g. 0.1, or leave calibrate out",
         )
+
+
+def _check_sweep(spec: RunSpec, sweep: SweepSpec, network: Network, problems: Problems) -> None:
+    logged = log_names(spec, network.heads)
+    if spec.folds is not None and not spec.has_validation:
+        logged += [f"val_{name}" for name in logged if name != "learning_rate"]
+    check_sweep(sweep, logged, metric_kinds(spec, network.heads), problems)
 
 
 def _check_baselines(names: tuple[str, ...], problems: Problems) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from dlcli.spec.data import DataSpec
 from dlcli.spec.experiment import GRAMMAR_VERSION, RunSpec
 from dlcli.spec.fields import INVALID
+from dlcli.spec.folds import check_same_split, with_folds
 from dlcli.spec.merging import load_merged
 from dlcli.spec.network import (
     Network,
@@ -20,6 +21,7 @@ from dlcli.spec.network import (
 from dlcli.spec.objectives import resolve_objectives, targets_as_classes, with_losses
 from dlcli.spec.own_names import own_names
 from dlcli.spec.places import Source
+from dlcli.spec.points import check_axes
 from dlcli.spec.problems import Problems
 from dlcli.spec.report import raise_problems
 from dlcli.spec.rules import check_rules
@@ -82,8 +84,13 @@ def build_spec(source: Source) -> RunSpec:
     spec = _make_spec({name: value for name, value in parsed.items() if name not in wrong}, source)
     if "name" not in wrong:
         _check_name(spec, problems)
+    if spec.folds is not None and not {"data", "folds"} & wrong:
+        check_same_split(spec.folds, spec.data, problems)
+        spec = replace(spec, data=with_folds(spec.data, spec.folds))
     check_rules(spec, wrong, problems)
     raise_problems(problems, source)
+    if spec.sweep is not None:
+        check_axes(source, spec.sweep, build_spec)
     return spec
 
 

@@ -18,6 +18,7 @@ from dlcli.training.batches import Arrays, arrange, count_batches, permutation
 from dlcli.training.loop import Loop, LoopAnswer, LoopPlan, plain_rate
 from dlcli.training.memory import empty_aligned
 from dlcli.training.plain import fit_plainly
+from dlcli.training.shared_networks import Slot
 from dlcli.training.state import Keeper, Progress
 from dlcli.training.watchers import Watcher, is_watchable, watch
 
@@ -86,6 +87,8 @@ class EpochsResult:
     """Of the first compiled epoch, which enters its code for the first time."""
     compile_seconds: float
     interrupted: bool
+    reused: bool = False
+    """Whether the compiled epochs are those of an earlier training."""
 
 
 def train_epochs(
@@ -106,6 +109,7 @@ def train_epochs(
     compiled: bool = True,
     uses_xla: bool | None = None,
     keeper: Keeper | None = None,
+    slot: Slot | None = None,
 ) -> EpochsResult:
     """Train a compiled model until epoch `epochs`, as `model.fit` would over the same batches.
 
@@ -115,7 +119,8 @@ def train_epochs(
     uses XLA where the training is long enough to gain by it, unless `uses_xla` says. Data larger
     than the memory budget (a quarter of the memory, unless it is given) stay in host memory and
     come to the device in blocks, with the same result. `keeper` saves the state now and then, and
-    goes on from the one that it found.
+    goes on from the one that it found. `slot` keeps the compiled epochs for the next training of
+    this very model on these very arrays, or has them already.
     """
     started = time.perf_counter()
     keeper = keeper or Keeper(None)
@@ -141,6 +146,7 @@ def train_epochs(
             stop_on_nan=stop_on_nan,
             uses_xla=uses_xla,
             streams_within_bytes=_streamed_within(train, validation, memory_budget_bytes),
+            slot=slot,
         )
     compile_seconds = time.perf_counter() - started
     if conductor is not None:
@@ -198,6 +204,7 @@ def _compile(
     stop_on_nan: bool,
     uses_xla: bool | None,
     streams_within_bytes: int | None,
+    slot: Slot | None,
 ) -> tuple["_Conductor | None", str | None]:
     """Return what runs the compiled epochs, or the reason why there is none."""
     streams = streams_within_bytes is not None
@@ -218,6 +225,10 @@ def _compile(
         stops_on_nan=any(_is(callback, "TerminateOnNaN") for callback in callbacks),
         streams_within_bytes=streams_within_bytes,
     )
+    if slot is not None and slot.loop is not None and slot.plan == plan:
+        taken = _take_over(model, slot, callbacks, epochs, seed)
+        taken.reason = obstacle
+        return taken, None
     conductor, failure = _compile_plan(model, train, validation, plan, callbacks, epochs, seed)
     if failure is not None and plan.uses_xla and keras.backend.backend() == "tensorflow":
         obstacle = f"XLA does not compile it: {failure}"
@@ -226,8 +237,30 @@ def _compile(
     if conductor is None:
         # A mistake of the user's fails again under Keras's own fit, which words it better.
         return None, f"it does not compile: {failure}"
+    if slot is not None and not streams:
+        slot.loop, slot.plan = conductor.loop, plan
     conductor.reason = obstacle
     return conductor, None
+
+
+def _take_over(
+    model: Any, slot: Slot, callbacks: Sequence[Any], epochs: int, seed: int
+) -> "_Conductor":
+    """Return what runs epochs that are compiled already, for callbacks set like those before."""
+    watched = [callback for callback in callbacks if is_watchable(callback)]
+    watched = watched if all(map(_may_wait, callbacks)) else []
+    for callback in watched:
+        callback.set_model(model)
+    if not all(callback.monitor in slot.loop.names for callback in watched):
+        watched = []
+    watchers = watch(watched, slot.loop.names)
+    slot.loop.follow(watchers)
+    slot.uses += 1
+    conductor = _Conductor(
+        model, slot.loop, slot.loop.plan, watchers, callbacks, epochs=epochs, seed=seed
+    )
+    conductor.reused = True
+    return conductor
 
 
 def _compile_plan(
@@ -295,6 +328,7 @@ class _Conductor:
         seed: int,
     ) -> None:
         self.model = model
+        self.reused = False
         self.reason: str | None = None
         """Why XLA is not used, where the network has something that it cannot do."""
         self.loop = loop
@@ -379,6 +413,7 @@ class _Conductor:
             first_epoch_seconds=first_epoch_seconds,
             compile_seconds=compile_seconds,
             interrupted=interrupted,
+            reused=self.reused,
         )
 
     @property

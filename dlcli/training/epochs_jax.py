@@ -153,6 +153,14 @@ class JaxLoop(JaxSteps):
             batches=int(batches),
         )
 
+    @property
+    def plan(self) -> LoopPlan:
+        """What was fixed when it was compiled."""
+        return self._plan
+
+    def follow(self, watchers: Sequence[Watcher]) -> None:
+        self._watchers = watchers
+
     def best_weights(self, watcher: int) -> list[NDArray[Any]]:
         return [np.array(value) for value in self._kept[watcher]]
 

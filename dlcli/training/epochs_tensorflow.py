@@ -124,6 +124,14 @@ class TensorFlowLoop(TensorFlowSteps):
             batches=int(batches),
         )
 
+    @property
+    def plan(self) -> LoopPlan:
+        """What was fixed when it was compiled."""
+        return self._plan
+
+    def follow(self, watchers: Sequence[Watcher]) -> None:
+        self._watchers = watchers
+
     def best_weights(self, watcher: int) -> list[NDArray[Any]]:
         return [variable.numpy() for variable in self._kept[watcher]]
 

@@ -3,8 +3,8 @@
 import math
 import shutil
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -27,10 +27,18 @@ from dlcli.spec.names import tensor_name
 from dlcli.spec.run import RunSpec, metrics_by_output, resolve_network
 from dlcli.training.batches import count_batches
 from dlcli.training.epochs import Arrays, EpochsResult, train_epochs
-from dlcli.training.job import OnnxRecord, TrainingJob, TrainingOutcome, Watcher
+from dlcli.training.job import (
+    JudgedNetwork,
+    OnnxRecord,
+    StartRecord,
+    TrainingJob,
+    TrainingOutcome,
+    Watcher,
+)
 from dlcli.training.kept import kept_model, may_keep
 from dlcli.training.labels import labels_of, row_weights
 from dlcli.training.readings import means_of
+from dlcli.training.shared_networks import KeptNetworks, Slot
 from dlcli.training.state import Keeper
 from dlcli.training.stopping import StopRequest
 from dlcli.training.warm_start import freeze_layers, names_of_frozen, start_from
@@ -43,6 +51,18 @@ EVALUATION_ROWS = 65536
 """Rows that are judged at once, which bounds the memory of wide outputs."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Trained:
+    """A network as training left it."""
+
+    model: Any
+    parts: dict[str, Arrays]
+    result: EpochsResult
+    keeper: Keeper
+    callbacks: list[Any]
+    started_from: StartRecord | None
+
+
 def fit(job: TrainingJob, watcher: Watcher) -> TrainingOutcome:
     """Build, train and save the network of `job`.
 
@@ -50,16 +70,9 @@ def fit(job: TrainingJob, watcher: Watcher) -> TrainingOutcome:
     SpecError for a network that does not fit its data and TrainingError for one that diverges.
     """
     clock = _Clock()
-    watcher.on_stage("building the network")
-    model = kept_model(job, _fresh_model) if may_keep(job) else _fresh_model(job)
-    started_from = start_from(model, job)
-    parts = _parts(job, model)
-    clock.lap("build")
-    keeper = Keeper(job.state, resumes=job.resumes)
-    callbacks = _callbacks(job.spec, watcher, job.folder)
-    result = _train(job, model, parts, watcher, keeper, callbacks)
-    clock.lap("train")
-    _check_finite(result, job, keeper)
+    trained = _train_network(job, watcher, clock)
+    model, parts, result, keeper = trained.model, trained.parts, trained.result, trained.keeper
+    callbacks = trained.callbacks
     watcher.on_stage("saving and scoring")
     model.save(job.folder / "model.keras")
     onnx = _export(model, parts["train"], job.folder / "model.onnx")
@@ -87,13 +100,74 @@ def fit(job: TrainingJob, watcher: Watcher) -> TrainingOutcome:
             "state": keeper.seconds,
         },
         interrupted=result.interrupted,
-        went_on_after=None if keeper.progress is None else keeper.progress.epoch,
-        started_from=started_from,
+        went_on_after=_went_on_after(keeper),
+        started_from=trained.started_from,
         frozen=names_of_frozen(model, job.spec.freeze),
         best_epoch=_best_epoch(result, callbacks),
         saves=keeper.saves,
         onnx=onnx,
         versions=_versions(job.spec.backend),
+    )
+
+
+def judge(
+    job: TrainingJob, watcher: Watcher, *, parts: Sequence[str], networks: KeptNetworks
+) -> JudgedNetwork:
+    """Build and train the network of `job`, and judge it on these parts; nothing is saved of it.
+
+    A compiled network of the same shape is taken from `networks`. Raises as `fit` does.
+    """
+    clock = _Clock()
+    trained = _train_network(job, watcher, clock, networks)
+    watcher.on_stage("scoring")
+    scorer = KerasScorer(model=trained.model)
+    judged = {name: trained.parts[name] for name in parts if name in trained.parts}
+    predictions = _each_once(judged, lambda name: scorer.predict(judged[name].inputs))
+    evaluation = _each_once(
+        judged, lambda name: _judge(trained.model, judged[name], predictions[name])
+    )
+    clock.lap("evaluate")
+    result = trained.result
+    return JudgedNetwork(
+        history=_with_rates(result),
+        predictions=predictions,
+        evaluation=evaluation,
+        num_parameters=trained.model.count_params(),
+        path=result.path,
+        reused=result.reused,
+        interrupted=result.interrupted,
+        went_on_after=_went_on_after(trained.keeper),
+        seconds={**clock.laps, "loop": result.seconds, "compile": result.compile_seconds},
+    )
+
+
+def _went_on_after(keeper: Keeper) -> int | None:
+    return None if keeper.progress is None else keeper.progress.epoch
+
+
+def _train_network(
+    job: TrainingJob, watcher: Watcher, clock: "_Clock", networks: KeptNetworks | None = None
+) -> _Trained:
+    watcher.on_stage("building the network")
+    keeps = networks is None and may_keep(job)
+    model, slot = kept_model(job, _fresh_model) if keeps else _fresh_model(job), None
+    started_from = start_from(model, job)
+    if networks is not None:
+        model, slot = networks.take(job, model)
+    parts = _parts(job, model)
+    clock.lap("build")
+    keeper = Keeper(job.state, resumes=job.resumes)
+    callbacks = _callbacks(job.spec, watcher, job.folder)
+    result = _train(job, model, parts, watcher, keeper, callbacks, slot)
+    clock.lap("train")
+    _check_finite(result, job, keeper)
+    return _Trained(
+        model=model,
+        parts=parts,
+        result=result,
+        keeper=keeper,
+        callbacks=callbacks,
+        started_from=started_from,
     )
 
 
@@ -210,6 +284,7 @@ def _train(
     watcher: Watcher,
     keeper: Keeper,
     callbacks: list[Any],
+    slot: Slot | None,
 ) -> EpochsResult:
     spec = job.spec
     if keeper.progress is not None:
@@ -230,6 +305,7 @@ def _train(
                 memory_budget_bytes=job.memory_budget_bytes,
                 should_stop=lambda: stop.is_requested() or watcher.should_stop(),
                 keeper=keeper,
+                slot=slot,
             )
     except _KERAS_ERRORS + backend_errors() as error:
         # Keras's own words for labels, losses and metrics that do not fit each other.

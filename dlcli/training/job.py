@@ -105,6 +105,25 @@ class TrainingOutcome:
     versions: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True)
+class JudgedNetwork:
+    """What is known of a network that was trained to be judged, and not kept."""
+
+    history: list[dict[str, float]]
+    predictions: dict[str, dict[str, NDArray[Any]]]
+    """Part to output name to raw outputs [rows, units], of the parts that were asked for."""
+    evaluation: dict[str, dict[str, float]]
+    """Part to Keras's own figures: loss and metrics, in the scale that training sees."""
+    num_parameters: int
+    path: str
+    reused: bool
+    """Whether the epochs were compiled by an earlier training."""
+    interrupted: bool
+    went_on_after: int | None
+    """Epochs that an earlier process had done, None where there was no such process."""
+    seconds: dict[str, float | None]
+
+
 class Watcher(Protocol):
     """Whoever shows progress and may ask for an early end."""
 

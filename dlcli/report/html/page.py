@@ -11,7 +11,7 @@ from dlcli.report.html.elements import Markup, element, join
 from dlcli.report.html.intervals import intervals_section
 from dlcli.report.html.predictions import predictions_section, worst_section
 from dlcli.report.html.provenance import config_section, network_section, versions_section
-from dlcli.report.html.scores import scores_section, verdict_section
+from dlcli.report.html.scores import folds_section, scores_section, verdict_section
 from dlcli.report.html.training import training_section
 from dlcli.report.record import RunRecord, find_previous, load_record
 from dlcli.report.verdict import judge
@@ -19,6 +19,7 @@ from dlcli.runs import RunFolder
 
 _TITLES = {
     "scores": "Figures",
+    "folds": "Folds",
     "predictions": "Predictions",
     "intervals": "Intervals",
     "worst": "Worst rows",
@@ -46,6 +47,7 @@ def build_report(record: RunRecord) -> str:
     sections = {
         "verdict": verdict_section(record, verdicts),
         "scores": scores_section(record, verdicts),
+        "folds": folds_section(record),
         "predictions": predictions_section(record, charts),
         "intervals": intervals_section(record),
         "worst": worst_section(record),

@@ -12,6 +12,7 @@ from dlcli.report.figures import (
     short_name,
     shown_figures,
 )
+from dlcli.report.folds import ABOUT, folds_blocks, folds_title
 from dlcli.report.html.elements import Markup, details, element, join, note, section, table
 from dlcli.report.record import RunRecord
 from dlcli.report.verdict import Rival, Verdict
@@ -60,6 +61,15 @@ def scores_section(record: RunRecord, verdicts: Sequence[Verdict]) -> Markup | N
             _classes_table(figures),
         ]
     return section("scores", "Figures", *blocks, note(_about_intervals(record)))
+
+
+def folds_section(record: RunRecord) -> Markup | None:
+    """Return what the folds have together, and each one's main figure."""
+    folds = record.metrics.get("folds")
+    if folds is None:
+        return None
+    blocks = [table(block.header, block.rows, numeric=(1, 2, 3)) for block in folds_blocks(folds)]
+    return section("folds", "Folds", element("p", folds_title(folds)), *blocks, note(ABOUT))
 
 
 def verdict_card(verdict: Verdict, *, of_target: bool, badge: tuple[str, str]) -> Markup:
