@@ -10,6 +10,8 @@ import pyarrow as pa
 from fastapi import FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
+from starlette.middleware.errors import ServerErrorMiddleware
+from starlette.requests import ClientDisconnect
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp
 
@@ -31,11 +33,11 @@ from dlcli.serving.counters import MEDIA_TYPE, Counters
 from dlcli.serving.gate import Bodies, Gate
 from dlcli.serving.inputs import predictions_schema, row_schema
 from dlcli.serving.page import build_page
-from dlcli.serving.refusal import ClosingResponse, Refused, RefusedResponse, refusal_of
+from dlcli.serving.refusal import ClosingResponse, Refused, RefusedResponse, response_to
 from dlcli.serving.served import Served
+from dlcli.serving.shortcut import SMALL_BYTES, Shortcut
 
-SMALL_BYTES = 1 << 16
-"""Bodies above this are parsed in another thread."""
+PREDICT = "/predict"
 THREADS = 2
 """That work on large requests."""
 
@@ -120,7 +122,7 @@ def build_app(served: Served, *, counters: Counters, limits: Limits) -> ASGIApp:
     app = Service(served, has_token=limits.token is not None)
     predictions = _Predictions(served, counters, Bodies(limits.most_bytes))
     app.add_api_route(
-        "/predict",
+        PREDICT,
         predictions.answer,
         methods=["POST"],
         summary="Predict rows",
@@ -132,8 +134,14 @@ def build_app(served: Served, *, counters: Counters, limits: Limits) -> ASGIApp:
     _add_pages(app, served, counters)
     app.add_exception_handler(DlcliError, _refuse)
     app.add_exception_handler(HTTPException, _refuse_path)
+    app.add_exception_handler(ClientDisconnect, _forget)
     app.add_exception_handler(500, _fail)
-    return Gate(app, counters, limits.token)
+    ready: ASGIApp = app
+    if served.reads == "rows":
+        ready = ServerErrorMiddleware(
+            Shortcut(app, predictions.batcher, PREDICT, limits.most_bytes), handler=_fail
+        )
+    return Gate(ready, counters, limits.token)
 
 
 def _add_pages(app: FastAPI, served: Served, counters: Counters) -> None:
@@ -174,7 +182,7 @@ class _Predictions:
         self._counters = counters
         self._bodies = bodies
         self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="large")
-        self._batcher = Batcher(served, counters, self._executor)
+        self.batcher = Batcher(served, counters, self._executor)
         self._options = served.bundle.preprocessing.read_options
 
     async def answer(self, request: Request) -> Response:
@@ -192,7 +200,7 @@ class _Predictions:
         if kind == JSON and self._served.reads == "rows" and len(body) <= SMALL_BYTES:
             rows = parse_rows(body)
             if len(rows) <= SMALL_ROWS:
-                return _json(json_of(await self._batcher.predict(rows, level)))
+                return _json(json_of(await self.batcher.predict(rows, level)))
         latest = request.query_params.get("latest", "") in ("1", "true")
         as_json = kind not in TEXT or _prefers_json(request.headers.get("accept", ""))
         loop = asyncio.get_running_loop()
@@ -271,11 +279,7 @@ def _prefers_json(accept: str) -> bool:
 
 async def _refuse(request: Request, error: Exception) -> Response:
     assert isinstance(error, DlcliError)
-    refused = refusal_of(error)
-    # What is left of the body is not read.
-    is_unread = refused.status in (408, 413, 415, 503)
-    headers = {"retry-after": "1"} if refused.status == 503 else None
-    return (ClosingResponse if is_unread else RefusedResponse)(refused, headers)
+    return response_to(error)
 
 
 async def _refuse_path(request: Request, error: Exception) -> Response:
@@ -291,6 +295,11 @@ async def _refuse_path(request: Request, error: Exception) -> Response:
     }.get(error.status_code)
     refused = Refused(error.status_code, message, hint=hint)
     return ClosingResponse(refused, dict(error.headers or {}))
+
+
+async def _forget(request: Request, error: Exception) -> Response:
+    """Answer a client that has left: nobody reads it."""
+    return Response(status_code=400)
 
 
 async def _fail(request: Request, error: Exception) -> Response:

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,8 @@ SMALL_ROWS = 64
 """A request with more rows gains nothing from company."""
 BATCH_ROWS = 4096
 INLINE_SECONDS = 0.005
-"""Longer batches go to another thread, so that the server hears new requests meanwhile."""
+"""What follows longer batches goes to another thread, so that the server hears new requests
+meanwhile."""
 
 Kinds = tuple[type, ...]
 Cells = tuple[Any, ...]
@@ -63,15 +65,35 @@ class Batcher:
         self._waiting: list[_Waiting] = []
         self._running: list[_Waiting] = []
         self._task: asyncio.Task[None] | None = None
-        self._seconds = 0.0
+        self._is_led = False
+        self._seconds = deque([0.0], maxlen=3)
 
     async def predict(self, rows: list[Row], level: float | None = None) -> Records:
         """Return the predictions of a request's rows, with intervals of a level; raises DlcliError."""
         answer: asyncio.Future[Records] = asyncio.get_running_loop().create_future()
         self._waiting.append(self._read(rows, level, answer))
-        if self._task is None or self._task.done():
+        if self._is_led or (self._task is not None and not self._task.done()):
+            return await answer
+        if self._is_slow:
             self._start()
+        else:
+            await self._lead()
         return await answer
+
+    async def _lead(self) -> None:
+        """Predict for every request that has arrived by now, in the first one's own time."""
+        self._is_led = True
+        try:
+            await asyncio.sleep(0)
+            self._running = self._take()
+            _settle(self._running, self._predict(self._running, time.perf_counter))
+        finally:
+            # Where its client has left, or a bug has ended it, the others are not forgotten.
+            self._is_led = False
+            left = [waiting for waiting in self._running if not waiting.answer.done()]
+            self._waiting, self._running = left + self._waiting, []
+            if self._waiting:
+                self._start()
 
     def _start(self) -> None:
         # It runs after every request that has arrived by now has joined.
@@ -121,19 +143,14 @@ class Batcher:
         loop = asyncio.get_running_loop()
         while self._waiting:
             self._running = batch = self._take()
-            began = time.perf_counter()
-            if self._seconds < INLINE_SECONDS:
-                answers = self._predict(batch)
+            if self._is_slow:
+                # There, the clock would count what other threads do.
+                answers = await loop.run_in_executor(
+                    self._executor, self._predict, batch, time.thread_time
+                )
             else:
-                answers = await loop.run_in_executor(self._executor, self._predict, batch)
-            self._seconds = time.perf_counter() - began
-            for waiting, answer in zip(batch, answers, strict=True):
-                if waiting.answer.done():
-                    continue  # its client has gone
-                if isinstance(answer, DlcliError):
-                    waiting.answer.set_exception(answer)
-                else:
-                    waiting.answer.set_result(answer)
+                answers = self._predict(batch, time.perf_counter)
+            _settle(batch, answers)
 
     def _take(self) -> list[_Waiting]:
         taken = rows = 0
@@ -145,11 +162,20 @@ class Batcher:
         batch, self._waiting = self._waiting[:taken], self._waiting[taken:]
         return batch
 
-    def _predict(self, batch: list[_Waiting]) -> list[Records | DlcliError]:
+    @property
+    def _is_slow(self) -> bool:
+        """Whether batches take long; on a busy machine a single one may."""
+        return min(self._seconds) >= INLINE_SECONDS
+
+    def _predict(
+        self, batch: list[_Waiting], clock: Callable[[], float]
+    ) -> list[Records | DlcliError]:
         """Return the answer to each request of a batch, or what keeps it from one."""
+        began = clock()
         answers: dict[_Waiting, Records | DlcliError] = {}
         for group in _groups(batch):
             answers.update(zip(group, self._predict_group(group), strict=True))
+        self._seconds.append(clock() - began)
         return [answers[waiting] for waiting in batch]
 
     def _predict_group(self, group: list[_Waiting]) -> list[Records | DlcliError]:
@@ -183,6 +209,16 @@ class Batcher:
         return records_of(
             self._served.predict(table_of_columns(list(first.names), columns, options), first.level)
         )
+
+
+def _settle(batch: list[_Waiting], answers: list[Records | DlcliError]) -> None:
+    for waiting, answer in zip(batch, answers, strict=True):
+        if waiting.answer.done():
+            continue  # its client has gone
+        if isinstance(answer, DlcliError):
+            waiting.answer.set_exception(answer)
+        else:
+            waiting.answer.set_result(answer)
 
 
 def _groups(batch: list[_Waiting]) -> Iterator[list[_Waiting]]:

@@ -92,7 +92,7 @@ class Bodies:
                             hint="ask again in a second",
                         )
         except TimeoutError:
-            raise Refused(408, f"the request was not whole after {BODY_SECONDS:.0f} s") from None
+            raise late_body() from None
 
     def _too_large(self, found: str) -> Refused:
         return Refused(
@@ -100,6 +100,11 @@ class Bodies:
             f"the request has {found}",
             hint="send the rows in several requests, or start it with a larger --max-mb",
         )
+
+
+def late_body() -> Refused:
+    """Build the refusal of a request that does not come to its end."""
+    return Refused(408, f"the request was not whole after {BODY_SECONDS:.0f} s")
 
 
 def _authorization(scope: Scope) -> bytes:

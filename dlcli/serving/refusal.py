@@ -67,6 +67,15 @@ class ClosingResponse(RefusedResponse):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
+def response_to(error: DlcliError) -> RefusedResponse:
+    """Return the answer to a request that ended in an error."""
+    refused = refusal_of(error)
+    # What is left of the body is not read.
+    is_unread = refused.status in (408, 413, 415, 503)
+    headers = {"retry-after": "1"} if refused.status == 503 else None
+    return (ClosingResponse if is_unread else RefusedResponse)(refused, headers)
+
+
 async def _forget(receive: Receive) -> None:
     left = LINGER_BYTES
     while left > 0:

@@ -104,6 +104,20 @@ def test_a_request_in_work_is_answered_before_the_end(start, concrete_csv):
     assert served.process.returncode == 0
 
 
+def test_clients_that_leave_are_no_errors(start):
+    served = start()
+    host, port = served.address.removeprefix("http://").split(":")
+    for kind, length in (("application/json", 100), ("text/csv", 100), ("text/csv", 10_000_000)):
+        head = f"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-type: {kind}\r\n"
+        with socket.create_connection((host, int(port)), timeout=20) as client:
+            client.sendall(f"{head}content-length: {length}\r\n\r\nhalf".encode())
+            time.sleep(0.2)
+    code, told = served.end()
+    assert code == 0
+    assert "Traceback" not in told
+    assert "Exception" not in told
+
+
 def test_a_gigabyte_of_json_is_never_read(start):
     served = start()
     sent = 0
