@@ -13,9 +13,12 @@ from numpy.typing import NDArray
 
 from dlcli.data.columns.boolean import BooleanInput
 from dlcli.data.columns.category import CategoryInput
+from dlcli.data.columns.inputs import InputColumn
 from dlcli.data.columns.number import NumberInput
 from dlcli.data.preprocessing import FEATURES, Preprocessing
 from dlcli.data.scaling import Scaler
+from dlcli.errors import DataError
+from dlcli.serving.bodies import table_of_columns
 
 Tensors = dict[str, NDArray[Any]]
 
@@ -45,8 +48,8 @@ class DirectRows:
     """The feature of each of them."""
     offsets: NDArray[np.float64]
     scales: NDArray[np.float64]
-    ranked: tuple[tuple[int, int, Scaler], ...]
-    """Which of them are scaled by their quantiles: position, feature, scaler."""
+    curved: tuple[tuple[int, int, Scaler], ...]
+    """Which of them are scaled along a curve: position, feature, scaler."""
     categories: tuple[_Category, ...]
 
     @classmethod
@@ -60,14 +63,14 @@ class DirectRows:
             return None
         kinds: list[type] = []
         linear: list[tuple[int, int, float, float]] = []
-        ranked: list[tuple[int, int, Scaler]] = []
+        curved: list[tuple[int, int, Scaler]] = []
         categories: list[_Category] = []
         feature = 0
         for place, column in enumerate(columns):
             if isinstance(column, NumberInput):
                 kinds.append(float)
-                if column.scaler.quantiles is not None:
-                    ranked.append((len(linear), feature, column.scaler))
+                if not _is_linear(column.scaler):
+                    curved.append((len(linear), feature, column.scaler))
                 linear.append((place, feature, column.scaler.offset, column.scaler.scale))
             elif isinstance(column, BooleanInput):
                 kinds.append(bool)
@@ -86,15 +89,37 @@ class DirectRows:
             else:
                 return None
             feature += len(column.feature_names)
-        return cls(
+        planned = cls(
             kinds=tuple(kinds),
             num_features=feature,
             numbers=np.array([each[0] for each in linear], np.int64),
             features=np.array([each[1] for each in linear], np.int64),
             offsets=np.array([each[2] for each in linear], np.float64),
             scales=np.array([each[3] for each in linear], np.float64),
-            ranked=tuple(ranked),
+            curved=tuple(curved),
             categories=tuple(categories),
+        )
+        # Whatever preprocessing may learn to do: what is not the same is left to it.
+        return planned if planned._agrees_with(preprocessing) else None
+
+    def _agrees_with(self, preprocessing: Preprocessing) -> bool:
+        """Tell whether rows within, at and beyond the training ranges become the same tensors."""
+        columns = preprocessing.input_columns
+        lines = list(zip(*map(_probe, columns), strict=True))
+        table = table_of_columns(
+            [column.settings.name for column in columns],
+            [list(cells) for cells in zip(*lines, strict=True)],
+            preprocessing.read_options,
+        )
+        try:
+            wanted = preprocessing.apply(table, with_targets=False).inputs
+        except DataError:
+            return False
+        found = self.tensors(lines)
+        return (
+            found is not None
+            and found.keys() == wanted.keys()
+            and all(np.array_equal(found[name], array) for name, array in wanted.items())
         )
 
     def tensors(self, lines: Sequence[tuple[Any, ...]]) -> Tensors | None:
@@ -106,7 +131,7 @@ class DirectRows:
             values = np.array(cells, np.float64)
             with np.errstate(over="ignore"):
                 shared[:, self.features] = (values - self.offsets) / self.scales
-            for place, feature, scaler in self.ranked:
+            for place, feature, scaler in self.curved:
                 shared[:, feature] = scaler.apply(values[:, place])
             if not (np.isfinite(values).all() and np.isfinite(shared).all()):
                 return None
@@ -125,3 +150,20 @@ class DirectRows:
     def _numbers_of(self, lines: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
         places = self.numbers.tolist()
         return [[line[place] for place in places] for line in lines]
+
+
+def _is_linear(scaler: Scaler) -> bool:
+    """Tell whether a scaler is an offset and a scale, and nothing else."""
+    return scaler == Scaler(kind=scaler.kind, offset=scaler.offset, scale=scaler.scale)
+
+
+def _probe(column: InputColumn) -> list[Any]:
+    """Return cells of a column, as many for every column."""
+    if isinstance(column, NumberInput):
+        low, high = column.minimum, column.maximum
+        wide = 10 * (high - low) + 1
+        return [low, (low + high) / 2, high, low - wide, high + wide]
+    if isinstance(column, CategoryInput):
+        names = column.categories
+        return [names[0], names[-1], names[len(names) // 2], names[0], names[-1]]
+    return [False, True, False, True, True]

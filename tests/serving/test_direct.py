@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from dlcli.commands.served_run import ServedRun
+from dlcli.data.columns.number import NumberInput
 from dlcli.serving.bodies import table_of_columns
 from dlcli.serving.direct import DirectRows
 
@@ -25,9 +26,7 @@ def preprocessing(tmp_path_factory):
         lines.append(f"{a!r},{b!r},{c!r},{d!r},{row % 2 == 0},{colour},{kind},{row}")
     text = "\n".join(lines).replace("np.float64(", "").replace(")", "")
     (folder / "t.csv").write_text(text, encoding="utf-8")
-    columns = (
-        "{b: {scale: minmax}, c: {scale: quantile}, d: {scale: none}, kind: {encode: ordinal}}"
-    )
+    columns = "{b: {scale: minmax}, c: {scale: quantile}, d: {scale: {robust: 3}}, kind: {encode: ordinal}}"
     config = f"{SPLIT}, scale: standard, columns: {columns}}}\nlayers: [Dense: 1]\nepochs: 1\n"
     (folder / "t.yaml").write_text(config, encoding="utf-8")
     spec = load_spec(folder / "t.yaml")
@@ -62,12 +61,17 @@ def test_tensors_are_those_of_preprocessing(preprocessing):
 
 @pytest.mark.parametrize(
     ("place", "cell"),
-    [(0, float("inf")), (2, float("inf")), (3, 1e300), (5, "pink"), (5, ""), (6, "r")],
+    [(0, float("inf")), (2, float("inf")), (5, "pink"), (5, ""), (6, "r")],
 )
 def test_what_is_not_plain_is_left_to_preprocessing(preprocessing, place, cell):
     line = [1.0, 2.0, 3.0, 4.0, True, "red", "p"]
     line[place] = cell
     assert DirectRows.plan(preprocessing).tensors([tuple(line)]) is None
+
+
+def test_what_preprocessing_does_otherwise_is_left_to_it(preprocessing, monkeypatch):
+    monkeypatch.setattr(NumberInput, "encode", lambda self, read: np.ones((5, 1), np.float32))
+    assert DirectRows.plan(preprocessing) is None
 
 
 def test_runs_that_take_more_have_no_plan(mixed_run):
