@@ -52,10 +52,15 @@ def log_model(run: RunFolder, *, identity: str, uri: str | None = None) -> str:
     # Logging a model knows no client of its own.
     mlflow.set_tracking_uri(uri or before)
     try:
+        client = mlflow.MlflowClient()
+        # Else it would be a model of the experiment that this process last had to do with.
+        experiment = client.get_run(identity).info.experiment_id
+        begun = client.create_logged_model(experiment, name=NAME, source_run_id=identity)
         logged = models.Model.log(
             artifact_path=None,
             flavor=importlib.import_module(__name__),
             name=NAME,
+            model_id=begun.model_id,
             run_id=identity,
             run=run,
         )

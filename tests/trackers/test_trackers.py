@@ -205,13 +205,18 @@ def test_a_server_that_is_gone_is_told(run):
 
 
 LOG_MODEL = """
-import sys
+import sys, mlflow
 from pathlib import Path
+from types import SimpleNamespace
 from dlcli.runs import RunFolder
-from dlcli.trackers.mlflow import log_run
-from dlcli.trackers.mlflow_model import log_model
-identity = log_run(RunFolder(Path(sys.argv[1])), uri=sys.argv[2], experiment="models")
-print(log_model(RunFolder(Path(sys.argv[1])), identity=identity, uri=sys.argv[2]))
+from dlcli.spec.tracking import MlflowSpec, TrackSpec
+from dlcli.trackers import track_run
+settings = MlflowSpec(uri=sys.argv[2], experiment="models", model=True)
+track_run(SimpleNamespace(track=TrackSpec(mlflow=settings)), RunFolder(Path(sys.argv[1])))
+client = mlflow.MlflowClient(tracking_uri=sys.argv[2])
+experiment = client.get_experiment_by_name("models")
+(run,) = client.search_runs([experiment.experiment_id])
+print(f"runs:/{run.info.run_id}/model")
 """
 PREDICT = """
 import sys, json, mlflow, pandas
