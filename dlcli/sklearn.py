@@ -424,7 +424,7 @@ def load(path: str | Path) -> NetworkRegressor | NetworkClassifier:
         return estimator_of(hold_run(open_run(path)), called=str(path))
     with reading(given, RunError):
         content = given.read_bytes()
-    return estimator_of(open_held(content), called=str(path))
+    return estimator_of(open_held(content, called=str(path)), called=str(path))
 
 
 def estimator_of(held: HeldRun, *, called: str) -> NetworkRegressor | NetworkClassifier:

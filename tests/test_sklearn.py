@@ -1,5 +1,6 @@
 """Networks as scikit-learn estimators."""
 
+import os
 import pickle
 import re
 import runpy
@@ -19,6 +20,7 @@ from sklearn.metrics import r2_score
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
+from sklearn.utils.estimator_checks import check_estimator
 
 import dlcli
 import dlcli.sklearn
@@ -28,12 +30,61 @@ from dlcli.sklearn import EstimatorError, NetworkClassifier, NetworkRegressor
 REPOSITORY = Path(__file__).parents[1]
 PAGE = (REPOSITORY / "docs" / "scikit-learn.md").read_text(encoding="utf-8")
 
+WEIGHTS_ARE_NO_COPIES = (
+    "sample_weight is not equivalent to removing/repeating samples: scikit-learn marks its own "
+    "estimators that learn in batches alike (SGDClassifier, SGDRegressor; its issue 16298)"
+)
+EXPECTED_FAILURES = {"check_sample_weight_equivalence_on_dense_data": WEIGHTS_ARE_NO_COPIES}
+
 SMALL = {
     "layers": None,
     "optimizer": {"Adam": {"learning_rate": 0.05}},
     "batch_size": 512,
     "epochs": 40,
 }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [NetworkRegressor, NetworkClassifier])
+def test_every_check_of_scikit_learn_is_passed(kind) -> None:
+    results = check_estimator(
+        kind(**SMALL), expected_failed_checks=EXPECTED_FAILURES, on_skip=None, on_fail=None
+    )
+    failed = [
+        (each["check_name"], repr(each["exception"])[:300])
+        for each in results
+        if each["status"] == "failed"
+    ]
+    assert failed == []
+    expected = {each["check_name"] for each in results if each["status"] == "xfail"}
+    assert expected == set(EXPECTED_FAILURES)
+    skipped = {each["check_name"] for each in results if each["status"] == "skipped"}
+    # SciPy asks for a variable before it is imported: the next test sets it.
+    assert skipped <= {"check_array_api_input"}
+
+
+ARRAY_API = """
+from sklearn.utils.estimator_checks import check_array_api_input
+from dlcli.sklearn import NetworkClassifier, NetworkRegressor
+for kind in (NetworkRegressor, NetworkClassifier):
+    check_array_api_input(
+        kind.__name__, kind(epochs=2), array_namespace="numpy", expect_only_array_outputs=False
+    )
+print("passed")
+"""
+
+
+@pytest.mark.slow
+def test_the_check_that_needs_a_variable_of_scipys_is_passed() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ARRAY_API],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=REPOSITORY,
+        env={**os.environ, "SCIPY_ARRAY_API": "1"},
+    )
+    assert done.stdout == "passed\n"
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +152,8 @@ def test_a_run_of_the_command_line_becomes_an_estimator(
     )
     with pytest.raises(RunError, match="there is no such run"):
         dlcli.sklearn.load(tmp_path / "nothing")
+    with pytest.raises(RunError, match=f"^{concrete_csv} is no whole zip file"):
+        dlcli.sklearn.load(concrete_csv)
 
 
 def test_a_second_training_of_a_shape_is_the_first_one_again() -> None:

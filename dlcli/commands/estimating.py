@@ -1,18 +1,20 @@
 """Trainings on tables in memory, whose runs stand in no folder: what estimators are made of."""
 
+import importlib
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dlcli.bundle.score import Scorer
 from dlcli.bundle.store import AnyScorer, Bundle, open_scorer
 from dlcli.commands.manifest import build_manifest
-from dlcli.commands.recording import write_outcome
+from dlcli.commands.recording import plain_bundle, write_outcome
 from dlcli.commands.refitting import fit_and_refit
 from dlcli.commands.train import prepare_job
 from dlcli.data.readers import type_frame
@@ -20,13 +22,15 @@ from dlcli.data.table import Table
 from dlcli.engines import load_engine
 from dlcli.errors import Interrupted, RunError
 from dlcli.packing import pack_run, unpack_run
+from dlcli.permission import check_allowed
 from dlcli.predictions import TargetPrediction
 from dlcli.runs import RunFolder
 from dlcli.spec.data import MEMORY
 from dlcli.spec.merging import merge_values
 from dlcli.spec.run import RunSpec, build_spec
 from dlcli.spec.source import read_source
-from dlcli.staging import stage_run
+from dlcli.staging import StagedRun, stage_run
+from dlcli.training.job import TrainingJob, TrainingOutcome
 
 ESTIMATOR = "estimator"
 """The key of a manifest under which estimators keep what is theirs."""
@@ -37,15 +41,19 @@ SMALLEST_BATCH = 8
 
 @dataclass(frozen=True, kw_only=True)
 class HeldRun:
-    """A packed run, and what predicts with it."""
+    """A run that stands in no folder, and what predicts with it."""
 
-    content: bytes
-    """The bytes of a file that `dlcli unpack` opens."""
     bundle: Bundle
     scorer: AnyScorer
-    manifest: Mapping[str, Any]
-    config: Mapping[str, Any]
-    """The keys of the run's config, as plain values."""
+    pack: Callable[[], bytes]
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
+    """The keys of its config, as plain values; with the manifest, of a run that was opened."""
+
+    @cached_property
+    def content(self) -> bytes:
+        """The bytes of a file that `dlcli unpack` opens."""
+        return self.pack()
 
     def predict(self, table: Table) -> tuple[dict[str, TargetPrediction], NDArray[np.int64]]:
         """Return the predictions of the kept rows of a table by target, and their positions."""
@@ -97,51 +105,97 @@ def train_in_memory(
 ) -> Trained:
     """Train on a table; `record` is kept in the run's manifest. Raises DlcliError.
 
-    The compiled network is kept for the next training of the same shape in this process.
+    The compiled network is kept for the next training of the same shape in this process, and the
+    run of a small training is written when its bytes are asked for.
     """
+    check_allowed(spec.imports, spec.name)
     with tempfile.TemporaryDirectory(prefix="dlcli-") as folder:
-        out = Path(folder) / "run"
-        with stage_run(spec.name, out) as staged:
-            job = prepare_job(spec, staged.path, table=table)
-            # A run that others get has no cells of the training table in it.
-            job = replace(job, threads=threads, keeps=True, dataset=replace(job.dataset, tables={}))
-            job, outcome = fit_and_refit(job, staged, load_engine("local"), _Silent())
-            if outcome.interrupted:
-                raise Interrupted("interrupted; nothing is left of this training")
-            write_outcome(RunFolder(staged.path), job, outcome, final=out)
-            manifest = build_manifest(job, outcome, overrides=())
-            run = staged.publish({**manifest, "checks": [], ESTIMATOR: dict(record)})
-        return Trained(run=hold_run(run), history=outcome.history)
+        job = prepare_job(spec, Path(folder), table=table)
+        # A run that others get has no cells of the training table in it.
+        dataset = replace(job.dataset, tables={})
+        job = replace(job, threads=threads, keeps=True, dataset=dataset)
+        held, bundle = _hold(job)
+        if held is None or bundle is None or held.onnx is None:
+            return _train_whole(job, Path(folder) / "run", record)
+        _check_whole(interrupted=held.interrupted)
+        scorer = Scorer.open(job.folder / "model.onnx", threads=threads)
+
+    def pack() -> bytes:
+        with tempfile.TemporaryDirectory(prefix="dlcli-") as folder:
+            out = Path(folder) / "run"
+            with stage_run(job.spec.name, out) as staged:
+                outcome = held.write(staged.path)
+                run = _publish(staged, job, outcome, out, record)
+            return _packed(run)
+
+    return Trained(run=HeldRun(bundle=bundle, scorer=scorer, pack=pack), history=held.history)
+
+
+def _hold(job: TrainingJob) -> tuple[Any, Bundle | None]:
+    """Train a job whose run can be written later; None for one that is to be written at once."""
+    bundle = None if job.spec.refit else plain_bundle(job)
+    if bundle is None:
+        return None, None
+    local: Any = importlib.import_module("dlcli.engines.local")
+    return local.train_and_hold(job, _Silent()), bundle
+
+
+def _train_whole(job: TrainingJob, out: Path, record: Mapping[str, Any]) -> Trained:
+    """Train a job and write its run."""
+    with stage_run(job.spec.name, out) as staged:
+        job = replace(job, folder=staged.path)
+        job, outcome = fit_and_refit(job, staged, load_engine("local"), _Silent())
+        _check_whole(interrupted=outcome.interrupted)
+        run = _publish(staged, job, outcome, out, record)
+    return Trained(run=hold_run(run), history=outcome.history)
+
+
+def _check_whole(*, interrupted: bool) -> None:
+    if interrupted:
+        raise Interrupted("interrupted; nothing is left of this training")
+
+
+def _publish(
+    staged: StagedRun,
+    job: TrainingJob,
+    outcome: TrainingOutcome,
+    out: Path,
+    record: Mapping[str, Any],
+) -> RunFolder:
+    """Write what training left beside the network."""
+    write_outcome(RunFolder(staged.path), job, outcome, final=out)
+    manifest = build_manifest(job, outcome, overrides=())
+    return staged.publish({**manifest, "checks": [], ESTIMATOR: dict(record)})
+
+
+def _packed(run: RunFolder) -> bytes:
+    with tempfile.TemporaryDirectory(prefix="dlcli-") as folder:
+        packed = Path(folder) / "run.zip"
+        pack_run(run, packed)
+        return packed.read_bytes()
 
 
 def hold_run(run: RunFolder) -> HeldRun:
     """Pack a run folder into memory; raises RunError."""
+    return _held(run, _packed(run))
+
+
+def open_held(content: bytes, *, called: str = "the packed run") -> HeldRun:
+    """Open the bytes of a packed run, which messages call as they are told; raises RunError."""
     with tempfile.TemporaryDirectory(prefix="dlcli-") as folder:
-        packed = Path(folder) / "run.zip"
-        pack_run(run, packed)
-        content = packed.read_bytes()
-    return _held(run, content)
+        return _held(unpack_bytes(content, Path(folder) / "run", called=called), content)
 
 
-def open_held(content: bytes) -> HeldRun:
-    """Open the bytes of a packed run; raises RunError."""
-    with unpacked(content) as run:
-        return _held(run, content)
-
-
-@contextmanager
-def unpacked(content: bytes) -> Iterator[RunFolder]:
-    """Give the folder of a packed run for a while."""
-    with tempfile.TemporaryDirectory(prefix="dlcli-") as folder:
-        yield unpack_bytes(content, Path(folder) / "run")
-
-
-def unpack_bytes(content: bytes, out: Path) -> RunFolder:
+def unpack_bytes(content: bytes, out: Path, *, called: str = "the packed run") -> RunFolder:
     """Open the bytes of a packed run as a run folder; raises RunError."""
     with tempfile.TemporaryDirectory(prefix="dlcli-") as folder:
         packed = Path(folder) / "run.zip"
         packed.write_bytes(content)
-        return unpack_run(packed, out)
+        try:
+            return unpack_run(packed, out)
+        except RunError as error:
+            message = error.message.replace(str(packed), called)
+            raise RunError(message, hint=error.hint) from error
 
 
 def _held(run: RunFolder, content: bytes) -> HeldRun:
@@ -153,9 +207,9 @@ def _held(run: RunFolder, content: bytes) -> HeldRun:
         )
     run.check_files(run.config)
     return HeldRun(
-        content=content,
         bundle=bundle,
         scorer=open_scorer(run),
+        pack=lambda: content,
         manifest=run.load_manifest(),
         config=read_source(run.config).values,
     )

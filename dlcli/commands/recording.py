@@ -73,15 +73,41 @@ def write_outcome(
     return metrics
 
 
+def plain_bundle(job: TrainingJob) -> Bundle | None:
+    """Return what prediction needs before anything is predicted; None where that takes part in it.
+
+    A threshold or a temperature may be chosen by the predictions of the validation part.
+    """
+    bundle = _start_bundle(job)
+    classes = {info.name: info.classes for info in bundle.preprocessing.targets}
+    asked = thresholds_by_target(job.spec.threshold, classes)
+    thresholds = {name: value for name, value in asked.items() if not isinstance(value, str)}
+    if len(thresholds) < len(asked) or job.spec.calibrate != "none":
+        return None
+    return _with_thresholds(bundle, thresholds)
+
+
+def _start_bundle(job: TrainingJob) -> Bundle:
+    heads = {head.output: head for head in resolve_network(job.spec).heads}
+    return Bundle(
+        preprocessing=job.dataset.preprocessing,
+        readings=tuple(reading_of(each, heads[each.output].activation) for each in job.objectives),
+    )
+
+
+def _with_thresholds(bundle: Bundle, thresholds: dict[str, float]) -> Bundle:
+    readings = tuple(
+        replace(reading, thresholds={n: thresholds[n] for n in reading.targets if n in thresholds})
+        for reading in bundle.readings
+    )
+    return replace(bundle, readings=readings)
+
+
 def fit_bundle(
     job: TrainingJob, outcome: TrainingOutcome | JudgedNetwork
 ) -> tuple[Bundle, dict[str, str]]:
     """Return what prediction needs, and the figure for which each threshold was chosen, if any."""
-    heads = {head.output: head for head in resolve_network(job.spec).heads}
-    bundle = Bundle(
-        preprocessing=job.dataset.preprocessing,
-        readings=tuple(reading_of(each, heads[each.output].activation) for each in job.objectives),
-    )
+    bundle = _start_bundle(job)
     if job.spec.calibrate == "temperature":
         bundle = _with_temperatures(job.dataset, outcome, bundle)
     classes = {info.name: info.classes for info in bundle.preprocessing.targets}
@@ -95,11 +121,7 @@ def fit_bundle(
         thresholds |= {
             name: choose_threshold(figure, read[name], part) for name, figure in chosen_by.items()
         }
-    readings = tuple(
-        replace(reading, thresholds={n: thresholds[n] for n in reading.targets if n in thresholds})
-        for reading in bundle.readings
-    )
-    return replace(bundle, readings=readings), chosen_by
+    return _with_thresholds(bundle, thresholds), chosen_by
 
 
 def _with_temperatures(

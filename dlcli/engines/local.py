@@ -32,6 +32,17 @@ def _load_fit(job: TrainingJob, watcher: Watcher) -> Any:
     return importlib.import_module("dlcli.training.fit")
 
 
+def train_and_hold(job: TrainingJob, watcher: Watcher) -> Any:
+    """Import Keras, then fit a job that keeps its network; return the HeldNetwork.
+
+    None stands for a job whose network cannot be kept.
+    """
+    load_keras(job.spec.backend, threads=_threads(job), debug=job.debug)
+    if not importlib.import_module("dlcli.training.kept").may_keep(job):
+        return None
+    return importlib.import_module("dlcli.training.fit").fit_and_hold(job, watcher)
+
+
 def _threads(job: TrainingJob) -> int | None:
     product = largest_product(job.spec, job.dataset)
     if job.threads is not None or product is None:

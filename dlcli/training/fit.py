@@ -35,7 +35,7 @@ from dlcli.training.job import (
     TrainingOutcome,
     Watcher,
 )
-from dlcli.training.kept import kept_model, may_keep
+from dlcli.training.kept import kept_model, may_keep, set_state, start_afresh, state_of
 from dlcli.training.labels import labels_of, row_weights
 from dlcli.training.readings import means_of
 from dlcli.training.shared_networks import KeptNetworks, Slot
@@ -51,29 +51,74 @@ EVALUATION_ROWS = 65536
 """Rows that are judged at once, which bounds the memory of wide outputs."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Trained:
-    """A network as training left it."""
-
-    model: Any
-    parts: dict[str, Arrays]
-    result: EpochsResult
-    keeper: Keeper
-    callbacks: list[Any]
-    started_from: StartRecord | None
-
-
 def fit(job: TrainingJob, watcher: Watcher) -> TrainingOutcome:
     """Build, train and save the network of `job`.
 
     Writes `model.keras` and, where the network exports, `model.onnx` into `job.folder`. Raises
     SpecError for a network that does not fit its data and TrainingError for one that diverges.
     """
-    clock = _Clock()
-    trained = _train_network(job, watcher, clock)
-    model, parts, result, keeper = trained.model, trained.parts, trained.result, trained.keeper
-    callbacks = trained.callbacks
+    trained = _train_network(job, watcher)
     watcher.on_stage("saving and scoring")
+    return _write_network(job, trained)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldNetwork:
+    """A trained network that is in no file yet, and may not be in Keras any more."""
+
+    job: TrainingJob
+    onnx: bytes | None
+    """None where the network does not export."""
+    history: list[dict[str, float]]
+    interrupted: bool
+    _trained: "_Trained"
+    _values: list[NDArray[Any]]
+
+    def write(self, folder: Path) -> TrainingOutcome:
+        """Do what `fit` does after training, in a folder."""
+        job = replace(self.job, folder=folder)
+        model, _ = kept_model(job, compile_model)
+        set_state(model, self._values)
+        return _write_network(job, replace(self._trained, model=model))
+
+
+def fit_and_hold(job: TrainingJob, watcher: Watcher) -> HeldNetwork:
+    """Train the network of a job that `may_keep` allows, and leave it for another training.
+
+    Writes `model.onnx` into `job.folder`, where the network exports. Raises what `fit` raises.
+    """
+    trained = _train_network(job, watcher)
+    path = job.folder / "model.onnx"
+    # A network that is trained again is translated in the same way again.
+    sample = trained.parts["train"].inputs if trained.is_new else None
+    export = export_onnx(trained.model, path, sample=sample and _some_rows(sample))
+    return HeldNetwork(
+        job=job,
+        onnx=None if export.path is None else path.read_bytes(),
+        history=_with_rates(trained.result),
+        interrupted=trained.result.interrupted,
+        _trained=replace(trained, model=None),
+        _values=state_of(trained.model),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Trained:
+    """A network as training left it, and what is known of the training."""
+
+    model: Any
+    is_new: bool
+    parts: dict[str, Arrays]
+    result: EpochsResult
+    keeper: Keeper
+    started_from: StartRecord | None
+    best_epoch: int | None
+    clock: "_Clock"
+
+
+def _write_network(job: TrainingJob, trained: _Trained) -> TrainingOutcome:
+    model, parts, result = trained.model, trained.parts, trained.result
+    clock, keeper = trained.clock, trained.keeper
     model.save(job.folder / "model.keras")
     onnx = _export(model, parts["train"], job.folder / "model.onnx")
     clock.lap("save")
@@ -103,7 +148,7 @@ def fit(job: TrainingJob, watcher: Watcher) -> TrainingOutcome:
         went_on_after=_went_on_after(keeper),
         started_from=trained.started_from,
         frozen=names_of_frozen(model, job.spec.freeze),
-        best_epoch=_best_epoch(result, callbacks),
+        best_epoch=trained.best_epoch,
         saves=keeper.saves,
         onnx=onnx,
         versions=_versions(job.spec.backend),
@@ -117,8 +162,8 @@ def judge(
 
     A compiled network of the same shape is taken from `networks`. Raises as `fit` does.
     """
-    clock = _Clock()
-    trained = _train_network(job, watcher, clock, networks)
+    trained = _train_network(job, watcher, networks)
+    clock = trained.clock
     watcher.on_stage("scoring")
     scorer = KerasScorer(model=trained.model)
     judged = {name: trained.parts[name] for name in parts if name in trained.parts}
@@ -146,11 +191,16 @@ def _went_on_after(keeper: Keeper) -> int | None:
 
 
 def _train_network(
-    job: TrainingJob, watcher: Watcher, clock: "_Clock", networks: KeptNetworks | None = None
+    job: TrainingJob, watcher: Watcher, networks: KeptNetworks | None = None
 ) -> _Trained:
+    clock = _Clock()
     watcher.on_stage("building the network")
-    keeps = networks is None and may_keep(job)
-    model, slot = kept_model(job, _fresh_model) if keeps else _fresh_model(job), None
+    slot, is_new = None, True
+    if networks is None and may_keep(job):
+        model, is_new = kept_model(job, compile_model)
+    else:
+        start_afresh(job.spec.seed, backend=job.spec.backend)
+        model = compile_model(job)
     started_from = start_from(model, job)
     if networks is not None:
         model, slot = networks.take(job, model)
@@ -163,11 +213,13 @@ def _train_network(
     _check_finite(result, job, keeper)
     return _Trained(
         model=model,
+        is_new=is_new,
         parts=parts,
         result=result,
         keeper=keeper,
-        callbacks=callbacks,
         started_from=started_from,
+        best_epoch=_best_epoch(result, callbacks),
+        clock=clock,
     )
 
 
@@ -182,21 +234,6 @@ class _Clock:
         now = time.perf_counter()
         self.laps[name] = now - self._last
         self._last = now
-
-
-def start_afresh(seed: int, *, backend: str) -> None:
-    """Forget the names and seeds of earlier trainings in this process, and seed everything."""
-    keras.backend.clear_session()
-    keras.utils.set_random_seed(seed)
-    if backend == "tensorflow":
-        import tensorflow  # noqa: PLC0415 - only where it is the backend
-
-        tensorflow.config.experimental.enable_op_determinism()
-
-
-def _fresh_model(job: TrainingJob) -> Any:
-    start_afresh(job.spec.seed, backend=job.spec.backend)
-    return compile_model(job)
 
 
 def compile_model(job: TrainingJob) -> Any:
@@ -385,14 +422,17 @@ def _check_finite(result: EpochsResult, job: TrainingJob, keeper: Keeper) -> Non
 
 
 def _export(model: Any, train: Arrays, path: Path) -> OnnxRecord:
-    sample = {name: array[:ONNX_SAMPLE_ROWS] for name, array in train.inputs.items()}
-    export = export_onnx(model, path, sample=sample)
+    export = export_onnx(model, path, sample=_some_rows(train.inputs))
     return OnnxRecord(
         written=export.path is not None,
         writer=export.writer,
         reason=export.reason,
         max_difference=export.difference,
     )
+
+
+def _some_rows(inputs: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    return {name: array[:ONNX_SAMPLE_ROWS] for name, array in inputs.items()}
 
 
 def _judge(model: Any, part: Arrays, outputs: dict[str, NDArray[Any]]) -> dict[str, float]:
