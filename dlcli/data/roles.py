@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from dlcli.data.columns.policies import PlannedColumn, Role
-from dlcli.data.columns.settings import name_scale, resolve_settings
+from dlcli.data.columns.settings import bound_of, name_scale, resolve_settings
 from dlcli.data.readers import looks_headerless
 from dlcli.data.table import Table, repeated
 from dlcli.data.types import check_not_in_doubt, column_type
 from dlcli.errors import DataError
-from dlcli.spec.data import ColumnSpec, DataSpec, RobustScale, as_names
+from dlcli.spec.data import ColumnSpec, DataSpec, as_names
 from dlcli.spec.problems import join_names, suggest
 
 
@@ -187,7 +187,7 @@ def _plan_lag(spec: DataSpec, target: PlannedColumn) -> PlannedColumn:
     settings = replace(
         target.settings,
         scale=scale if is_scaled else "none",
-        bound=written.robust if is_scaled and isinstance(written, RobustScale) else None,
+        bound=bound_of(written) if is_scaled else None,
         clip=False,
     )
     return PlannedColumn(settings=settings, role="input")

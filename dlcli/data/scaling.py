@@ -27,7 +27,8 @@ class Scaler:
     quantiles: tuple[float, ...] | None = None
     """The training quantiles at evenly spaced probabilities, for kind quantile."""
     bound: float | None = None
-    """How far from 0 scaled values come at most: x becomes x / sqrt(1 + (x / bound)^2)."""
+    """How far from 0 scaled values come at most: x becomes x / sqrt(1 + (x / bound)^2), and what
+    has `quantiles` is cut off there."""
 
     def apply(self, values: NDArray[Any]) -> Floats:
         """Return the scaled `values`; any shape."""
@@ -35,7 +36,7 @@ class Scaler:
         if self.kind == "none":
             return floats
         if self.quantiles is not None:
-            return _to_normal(floats, np.array(self.quantiles))
+            return _to_normal(floats, np.array(self.quantiles), self.bound)
         with np.errstate(over="ignore", invalid="ignore"):
             scaled = (floats - self.offset) / self.scale
             return scaled if self.bound is None else scaled / np.hypot(1, scaled / self.bound)
@@ -57,7 +58,8 @@ class Scaler:
         if self.kind == "none":
             return {"kind": "none"}
         if self.quantiles is not None:
-            return {"kind": self.kind, "quantiles": list(self.quantiles)}
+            quantiles = {"kind": self.kind, "quantiles": list(self.quantiles)}
+            return quantiles if self.bound is None else {**quantiles, "bound": self.bound}
         state = {"kind": self.kind, "offset": self.offset, "scale": self.scale}
         return state if self.bound is None else {**state, "bound": self.bound}
 
@@ -77,13 +79,15 @@ class Scaler:
 def fit_scaler(kind: ScaleName, values: Floats, *, bound: float | None = None) -> Scaler:
     """Fit on `values` [rows], finite and not empty; a constant column is only shifted to 0.
 
-    `bound` is how far from 0 those of a robust scaler come at most.
+    `bound` is how far from 0 those of a robust or a quantile scaler come at most.
     """
     assert values.ndim == 1 and values.size, "a scaler needs values"
     # Numbers near the end of float64 overflow here; what comes of them is refused when encoded.
     with np.errstate(over="ignore", invalid="ignore"):
         fitted = SCALERS[kind](values)
-        return fitted if bound is None else _bounded(fitted, values, bound)
+        if bound is None or kind == "quantile":
+            return replace(fitted, bound=None if fitted.quantiles is None else bound)
+        return _bounded(fitted, values, bound)
 
 
 def _fit_none(values: Floats) -> Scaler:
@@ -139,15 +143,18 @@ def _usable(scale: float) -> float:
     return scale if math.isfinite(scale) and scale > 0 else 1.0
 
 
-def _to_normal(values: Floats, quantiles: Floats) -> Floats:
+def _to_normal(values: Floats, quantiles: Floats, bound: float | None) -> Floats:
     probabilities = np.linspace(0, 1, len(quantiles))
     # A value that several quantiles share gets the middle of their probabilities.
     upward = np.interp(values, quantiles, probabilities)
     downward = -np.interp(-values, -quantiles[::-1], -probabilities[::-1])
     ranks = 0.5 * (upward + downward)
-    ranks[values >= quantiles[-1]] = 1
-    ranks[values <= quantiles[0]] = 0
-    return normal_quantile(np.clip(ranks, EDGE, 1 - EDGE))
+    if bound is None:
+        # As in scikit-learn, whatever share of the values is the smallest or the largest one.
+        ranks[values >= quantiles[-1]] = 1
+        ranks[values <= quantiles[0]] = 0
+    scaled = normal_quantile(np.clip(ranks, EDGE, 1 - EDGE))
+    return scaled if bound is None else np.clip(scaled, -bound, bound)
 
 
 def _from_normal(scaled: Floats, quantiles: Floats) -> Floats:

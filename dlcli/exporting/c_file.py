@@ -103,6 +103,13 @@ def _check_columns(bundle: Bundle) -> None:
                 "categories",
                 f"--format {other} holds it; `drop: [{name}]` under `data` trains without it",
             )
+        scaler = column.scaler if isinstance(column, NumberInput) else None
+        if scaler is not None and scaler.quantiles is not None and scaler.bound is not None:
+            raise NotInFormatError(
+                f"the column {column.settings.name!r} has quantile scaling with a bound, which C "
+                "files do not",
+                INSTEAD,
+            )
     if bundle.preprocessing.whitening is not None:
         raise NotInFormatError("the run whitens its features, which C files do not", INSTEAD)
     if bundle.has_members:

@@ -159,8 +159,11 @@ def write_target(steps: Steps, target: NumberTarget, values: Value) -> Value:
     restored = write_restored(steps, target.scaler, values)
     if not target.settings.clip:
         return restored
-    least, most = target.minimum, target.maximum
-    raised = steps.op("where", steps.op("less_equal", restored, least), least, restored)
+    return _clipped(steps, restored, target.minimum, target.maximum)
+
+
+def _clipped(steps: Steps, values: Value, least: float, most: float) -> Value:
+    raised = steps.op("where", steps.op("less_equal", values, least), least, values)
     return steps.op("where", steps.op("less_equal", most, raised), most, raised)
 
 
@@ -187,6 +190,8 @@ def write_scaled(steps: Steps, scaler: Scaler, values: Value) -> Value:
     upward = _interpolated(steps, values, quantiles, shares)
     downward = _interpolated(steps, steps.op("mul", values, -1.0), -quantiles[::-1], -shares[::-1])
     ranks = steps.op("mul", steps.op("sub", upward, downward), 0.5)
+    if scaler.bound is not None:
+        return _clipped(steps, _normal_quantile(steps, ranks), -scaler.bound, scaler.bound)
     top = steps.op("less_equal", float(quantiles[-1]), values)
     bottom = steps.op("less_equal", values, float(quantiles[0]))
     ranks = steps.op("where", bottom, 0.0, steps.op("where", top, 1.0, ranks))

@@ -55,7 +55,18 @@ class RobustScale:
     )
 
 
-Scale = ScaleName | ZcaScale | RobustScale
+@dataclass(frozen=True, kw_only=True)
+class QuantileScale:
+    """Scale by ranks, and keep the ends near the rest."""
+
+    quantile: float = setting(
+        Number(exclusive_minimum=0),
+        "How far from 0 the ends of an input come at most, e.g. 3: the smallest and the largest "
+        "number become what their ranks say, as all others do, in place of -5.2 and 5.2.",
+    )
+
+
+Scale = ScaleName | ZcaScale | RobustScale | QuantileScale
 Missing = Literal["error", "drop", "mean", "median", "mode"] | ConstantPolicy
 MISSING = OneOf(
     (Choice(("error", "drop", "mean", "median", "mode")), Section(ConstantPolicy)),
@@ -66,6 +77,7 @@ SCALE = OneOf(
         Choice(("none", "standard", "minmax", "robust", "quantile", "zca")),
         Section(ZcaScale),
         Section(RobustScale),
+        Section(QuantileScale),
     )
 )
 TARGET_SCALE = Choice(("none", "standard", "minmax", "robust", "quantile"))
@@ -119,8 +131,8 @@ class ColumnSpec:
     )
     scale: Scale | None = setting(
         SCALE,
-        "How the numbers of this column are scaled; of inputs also by {robust: 3}, which bends "
-        "outliers towards 3; images also by zca, or {zca: 0.1} with an epsilon.",
+        "How the numbers of this column are scaled; of inputs also by {robust: 3} and "
+        "{quantile: 3}, which keep outliers and ends within 3; images also by zca, or {zca: 0.1} with an epsilon.",
         default=None,
     )
     clip: bool | None = setting(
@@ -318,8 +330,8 @@ class DataSpec:
     )
     scale: Scale = setting(
         SCALE,
-        "How numeric inputs and images are scaled; numbers also by {robust: 3}, which bends "
-        "outliers towards 3; images also by zca, or {zca: 0.1} with an epsilon.",
+        "How numeric inputs and images are scaled; numbers also by {robust: 3} and "
+        "{quantile: 3}, which keep outliers and ends within 3; images also by zca, or {zca: 0.1} with an epsilon.",
         default="none",
     )
     target_scale: ScaleName = setting(

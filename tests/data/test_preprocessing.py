@@ -392,7 +392,7 @@ def test_a_target_clips_for_itself():
         ),
         (
             {"y": ColumnSpec(scale=RobustScale(robust=3.0))},
-            r"column 'y' is a target: \{robust: 3\} bends inputs alone",
+            r"column 'y' is a target: \{robust: 3\} is for inputs alone",
         ),
     ],
 )

@@ -122,6 +122,19 @@ def test_a_bound_bends_what_a_robust_scaler_gives(sample):
     assert Scaler.from_json(json.loads(json.dumps(scaler.to_json()))) == scaler
 
 
+def test_a_bound_gives_the_ends_of_quantiles_their_ranks():
+    train = np.array([0.0] * 60 + np.linspace(1, 40, 40).tolist())
+    scaler = fit_scaler("quantile", train, bound=2.0)
+    scaled = scaler.apply(np.array([-9.0, 0.0, 20.0, 40.0, 99.0]))
+    assert scaled[1] == pytest.approx(stats.norm.ppf(0.3), abs=0.03)  # the middle of six tenths
+    assert scaled[[0, 3, 4]].tolist() == [-2, 2, 2]
+    # Between the ends nothing is another than without a bound.
+    assert scaled[2] == fit_scaler("quantile", train).apply(np.array([20.0]))[0]
+    assert Scaler.from_json(json.loads(json.dumps(scaler.to_json()))) == scaler
+    constant = fit_scaler("quantile", np.full(5, 3.0), bound=2.0)
+    assert constant.apply(np.array([3.0, 4.0])).tolist() == [0, 1]
+
+
 def test_a_bound_keeps_few_values_beside_a_constant_apart():
     train = np.array([0.0] * 90 + [1000.0, 1500.0, 2000.0, 4000.0])
     scaled = fit_scaler("robust", train, bound=3.0).apply(train)

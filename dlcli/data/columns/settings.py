@@ -18,6 +18,7 @@ from dlcli.spec.data import (
     DataSpec,
     Interpolation,
     Missing,
+    QuantileScale,
     RobustScale,
     Scale,
     ScaleName,
@@ -64,7 +65,7 @@ class ColumnSettings:
     scale: ScaleName = "none"
     epsilon: float = ZCA_EPSILON
     bound: float | None = None
-    """How far from 0 robustly scaled numbers come at most; None where they are not bent."""
+    """How far from 0 scaled numbers come at most; None where nothing keeps them there."""
     clip: bool = False
     """Whether predictions of a target stay within what its training part holds."""
     encode: Literal["onehot", "ordinal"] = "onehot"
@@ -126,7 +127,7 @@ def resolve_settings(
         unseen=own.unseen or spec.unseen,
         scale=scale if scale in _SCALES.get(column_type, ()) else "none",
         epsilon=epsilon,
-        bound=written.robust if isinstance(written, RobustScale) else None,
+        bound=bound_of(written),
         clip=is_target and (spec.target_clip if own.clip is None else own.clip),
         encode=own.encode or "onehot",
         categories=_category_names(name, own),
@@ -160,7 +161,16 @@ def name_scale(scale: Scale) -> tuple[ScaleName, float]:
     """Return the kind of a scale and the epsilon of ZCA whitening."""
     if isinstance(scale, ZcaScale):
         return "zca", scale.zca
-    return "robust" if isinstance(scale, RobustScale) else scale, ZCA_EPSILON
+    if isinstance(scale, RobustScale):
+        return "robust", ZCA_EPSILON
+    return "quantile" if isinstance(scale, QuantileScale) else scale, ZCA_EPSILON
+
+
+def bound_of(scale: Scale) -> float | None:
+    """Return how far from 0 scaled numbers come at most; None where nothing keeps them there."""
+    if isinstance(scale, QuantileScale):
+        return scale.quantile
+    return scale.robust if isinstance(scale, RobustScale) else None
 
 
 def implied_type(own: ColumnSpec) -> ColumnType | None:
@@ -221,10 +231,11 @@ def _check_fit(name: str, own: ColumnSpec, column_type: ColumnType, *, is_target
             else "make missing a category of its "
             f"own: `{column_hint(name, missing={'constant': 'missing'})}`",
         )
-    if is_target and isinstance(own.scale, RobustScale):
+    if is_target and own.scale is not None and bound_of(own.scale) is not None:
+        kind = name_scale(own.scale)[0]
         raise DataError(
-            f"column {name!r} is a target: {{robust: {own.scale.robust:g}}} bends inputs alone",
-            hint="scale: robust; `clip: true` keeps predictions within what training holds",
+            f"column {name!r} is a target: {{{kind}: {bound_of(own.scale):g}}} is for inputs alone",
+            hint=f"scale: {kind}; `clip: true` keeps predictions within what training holds",
         )
     if own.clip is not None and not is_target:
         raise DataError(

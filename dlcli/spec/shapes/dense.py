@@ -155,7 +155,7 @@ def _for_members(shape: Shape, members: int | None) -> Shape:
         return (shape[0], members, shape[1])
     if members is not None and shape[1] not in (None, members):
         raise MisfitError(
-            f"(rows, numbers) or (rows, {members}, numbers)",
-            hint=f"members: {shape[1]}, or leave it out, if its input is of {shape[1]} members",
+            f"an input of {members} members, or of none",
+            hint=f"members: {shape[1]}, or leave it out where the input has members",
         )
     return shape if members is None else (shape[0], members, shape[2])

@@ -154,7 +154,7 @@ def test_members_are_followed_through_blocks(build) -> None:
         (
             [ensemble(members=8), ensemble(units=1, members=4)],
             (
-                "EnsembleDense needs (rows, numbers) or (rows, 4, numbers), got (rows, 8, 4) from the "
+                "EnsembleDense needs an input of 4 members, or of none, got (rows, 8, 4) from the "
                 "EnsembleDense before it"
             ),
         ),
