@@ -24,14 +24,15 @@ def check_refit(spec: RunSpec, problems: Problems) -> None:
         problems.add(
             ("refit",),
             "refit chooses the number of epochs on the validation part, and there is none",
-            hint="data: {split: {validation: 0.1}}",
+            hint="set data.split.validation, e.g. 0.1",
             on_key=True,
         )
-    elif spec.data.split.validation == "test":
+        return
+    if spec.data.split.validation == "test":
         problems.add(
             ("refit",),
             "refit would train on the test part, which split.validation watches",
-            hint="data: {split: {validation: 0.1}} takes rows of their own",
+            hint="set data.split.validation to a share of the rows, e.g. 0.1",
             on_key=True,
         )
     for index, callback in enumerate(spec.callbacks):
