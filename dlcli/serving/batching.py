@@ -71,17 +71,18 @@ class Batcher:
     async def predict(self, rows: list[Row], level: float | None = None) -> Records:
         """Return the predictions of a request's rows, with intervals of a level; raises DlcliError."""
         answer: asyncio.Future[Records] = asyncio.get_running_loop().create_future()
-        self._waiting.append(self._read(rows, level, answer))
+        own = self._read(rows, level, answer)
+        self._waiting.append(own)
         if self._is_led or (self._task is not None and not self._task.done()):
             return await answer
         if self._is_slow:
             self._start()
         else:
-            await self._lead()
+            await self._lead(own)
         return await answer
 
-    async def _lead(self) -> None:
-        """Predict for every request that has arrived by now, in the first one's own time."""
+    async def _lead(self, own: _Waiting) -> None:
+        """Predict for every request that has arrived by now, in the time of the first, `own`."""
         self._is_led = True
         try:
             await asyncio.sleep(0)
@@ -91,7 +92,8 @@ class Batcher:
             # Where its client has left, or a bug has ended it, the others are not forgotten.
             self._is_led = False
             left = [waiting for waiting in self._running if not waiting.answer.done()]
-            self._waiting, self._running = left + self._waiting, []
+            self._waiting = [each for each in left + self._waiting if each is not own]
+            self._running = []
             if self._waiting:
                 self._start()
 

@@ -1,6 +1,7 @@
 """Requests that wait together: whose answer is whose, and what happens to clients that leave."""
 
 import asyncio
+import gc
 import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -87,10 +88,13 @@ def test_batches_are_bounded(doubling):
     assert sum(doubling.sizes) == 6000
 
 
-def test_a_bug_leaves_nobody_waiting(doubling):
+def test_a_bug_leaves_nobody_waiting(doubling, caplog):
     row = [{"x": "bug"}]
     answers = ask(doubling, row, row, return_exceptions=True)
     assert [type(answer) for answer in answers] == [ZeroDivisionError, ZeroDivisionError]
+    gc.collect()
+    # An error that nobody took would be told now.
+    assert caplog.records == []
 
 
 def test_slow_networks_leave_the_server_free_to_hear(doubling):
