@@ -94,13 +94,17 @@ def find_calibration(run: RunFolder, bundle: Bundle) -> Calibration | None:
         return None
     run.check_files(run.calibration)
     calibration = load_calibration(load_json(run.calibration), run.calibration)
-    steps = {
-        name: reading.steps
+    shapes = {
+        name: (reading.steps, reading.members is not None)
         for reading in bundle.readings
         if reading.task == "regression"
         for name in reading.targets
     }
-    if {name: len(each.residuals) for name, each in calibration.targets.items()} != steps:
+    held = {
+        name: (len(each.residuals), each.floor is not None)
+        for name, each in calibration.targets.items()
+    }
+    if held != shapes:
         raise RunError(
             f"{run.calibration} holds the errors of other targets than {run.preprocessing.name}",
             hint="copy the run folder again, or train again",

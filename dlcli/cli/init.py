@@ -6,7 +6,16 @@ from typing import Annotated
 import typer
 
 from dlcli.cli.lazy import import_command, import_console
-from dlcli.cli.options import Decimal, Encoding, Force, Header, Separator, Sheet, Thousands
+from dlcli.cli.options import (
+    Decimal,
+    Encoding,
+    Force,
+    Header,
+    Preset,
+    Separator,
+    Sheet,
+    Thousands,
+)
 
 
 def init(
@@ -30,6 +39,15 @@ def init(
         Path | None,
         typer.Option("--out", metavar="FILE", help="The config; NAME.yaml here without it."),
     ] = None,
+    preset: Annotated[
+        Preset | None,
+        typer.Option(
+            "--preset",
+            help="Of tables: small is a plain network, fast one of the strong kind, strong (the "
+            "default) several of them.",
+            show_default=False,
+        ),
+    ] = None,
     force: Force = False,
     sheet: Sheet = None,
     separator: Separator = None,
@@ -51,6 +69,11 @@ def init(
         "thousands": thousands,
     }
     written = import_command("init").init(
-        file, tuple(target or ()), out, force=force, reading=reading
+        file,
+        tuple(target or ()),
+        out,
+        force=force,
+        reading=reading,
+        preset=None if preset is None else preset.value,
     )
     import_console().write_result(f"{written}\nnext: dlcli train {written}")

@@ -17,6 +17,14 @@ class Backend(StrEnum):
     JAX = "jax"
 
 
+class Preset(StrEnum):
+    """The values of --preset."""
+
+    SMALL = "small"
+    STRONG = "strong"
+    FAST = "fast"
+
+
 class TableFormat(StrEnum):
     """The values of --format where tables are printed."""
 

@@ -11,7 +11,7 @@ from dlcli.data.reading_settings import parse_settings
 from dlcli.data.sources import DATASET_PREFIX
 from dlcli.errors import UsageError
 from dlcli.files import check_output, writing, written_whole
-from dlcli.recipe.config import plan_config, write_config
+from dlcli.recipe.config import Preset, plan_config, write_config
 from dlcli.recipe.reading import ReadFile, find_column, read_file
 from dlcli.recipe.text import flow, say
 from dlcli.spec.problems import suggest
@@ -25,11 +25,13 @@ def init(
     *,
     force: bool = False,
     reading: Mapping[str, str | None] | None = None,
+    preset: Preset | None = None,
 ) -> Path:
     """Write a config for `file` and return its path: `out`, or NAME.yaml in this folder.
 
     A folder of images needs no target: it is the class that its sub-folders name. `reading` says
-    how the file is read, in the words of options. Raises UsageError for a target that the file
+    how the file is read, in the words of options; `preset` how much is asked of the network, which
+    is `strong` for tables. Raises UsageError for a target that the file
     lacks, and without `force` for a config that is there already.
     """
     if not target:
@@ -51,6 +53,7 @@ def init(
         name=name,
         source=_source(file, out),
         read_settings=read.settings,
+        preset=preset,
     )
     what = " and ".join(say(each) for each in targets)
     size = f"{counted(profile.num_rows, 'row')}, {counted(len(profile.columns), 'column')}"

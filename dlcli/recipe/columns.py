@@ -37,6 +37,8 @@ class InputPlan:
     doubtful: tuple[Marker, ...] = ()
     """Cells that perhaps mean missing, which the user should decide."""
     is_text: bool = False
+    is_number: bool = False
+    """Whether it gives numbers of any size, not only 0 and 1."""
     words: int = 0
     has_rare: bool = False
     """Whether a category has so few rows that training may not see it."""
@@ -124,6 +126,7 @@ def _plan_number(column: ColumnProfile) -> InputPlan:
         settings=settings,
         reason=f"{join_words(reasons)}; the median is put there" if reasons else "",
         doubtful=tuple(marker for marker in column.markers if not marker.is_certain),
+        is_number=True,
     )
 
 
@@ -150,6 +153,7 @@ def _plan_date(column: ColumnProfile, num_rows: int) -> InputPlan:
         name=column.name,
         settings=settings,
         reason="; ".join(reasons) if settings else "",
+        is_number=True,
     )
 
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from dlcli.data.cells import parse_dates
 from dlcli.data.profile import TableProfile
 from dlcli.data.table import Table
-from dlcli.errors import DataError
+from dlcli.errors import DataError, UsageError
 from dlcli.recipe.columns import (
     InputPlan,
     join_words,
@@ -25,13 +25,26 @@ from dlcli.recipe.network import (
     head_lines,
     network_lines,
 )
+from dlcli.recipe.strong import (
+    Strong,
+    as_fast,
+    choose_strong,
+    strong_callback_lines,
+    strong_layer_lines,
+    strong_training_lines,
+)
 from dlcli.recipe.targets import TargetPlan, plan_target
 from dlcli.recipe.text import Line, flow, line, say, write_blocks, write_key, write_list
 from dlcli.terminal_text import counted
 
+Preset = Literal["small", "strong", "fast"]
+DEFAULT_PRESET: Preset = "strong"
+
 FEWEST_ROWS = 10
 FEWEST_FOR_VALIDATION = 100
 """Of fewer rows, a tenth is too few to tell when to stop."""
+VALIDATION = 0.1
+"""The share of the rows that tells when to stop."""
 FEWEST_SHARED = 4
 """From so many columns with the same policy on it is written once, for all columns."""
 SEED = 7
@@ -57,6 +70,7 @@ class Plan:
     num_rows: int
     time: str | None
     """A column of moments, one for each row, in order."""
+    preset: Preset = DEFAULT_PRESET
     images: ImagePlan | None = None
     """The images that alone are looked at, where there are any."""
 
@@ -68,6 +82,19 @@ class Plan:
     def has_validation(self) -> bool:
         return self.num_rows >= FEWEST_FOR_VALIDATION
 
+    @property
+    def is_plain_table(self) -> bool:
+        """Whether it holds numbers, categories and dates, and neither images nor text alone."""
+        return self.images is None and not any(item.is_text for item in self.inputs)
+
+    @property
+    def strong(self) -> Strong | None:
+        """The strong recipe in its size for this table, where the preset asks for it."""
+        if self.preset == "small" or not self.is_plain_table:
+            return None
+        strong = choose_strong(self.num_rows, len(self.inputs))
+        return as_fast(strong) if self.preset == "fast" else strong
+
 
 def plan_config(
     profile: TableProfile,
@@ -77,8 +104,42 @@ def plan_config(
     name: str,
     source: str,
     read_settings: Mapping[str, Any],
+    preset: Preset | None = None,
 ) -> Plan:
-    """Decide on everything; raises DataError for a table that nothing can be learnt from."""
+    """Decide on everything; raises DataError for a table that nothing can be learnt from.
+
+    Without a preset it is the default one; a preset for images or texts, which have one network,
+    raises UsageError.
+    """
+    plan = _plan(
+        profile,
+        table,
+        targets,
+        name=name,
+        source=source,
+        read_settings=read_settings,
+    )
+    if preset is None:
+        return plan
+    if not plan.is_plain_table:
+        what = "images" if plan.images is not None else "texts"
+        raise UsageError(
+            f"--preset {preset}: presets are for tables of numbers and categories, and the inputs "
+            f"here are {what}",
+            hint=f"leave it out; {what} have one network",
+        )
+    return replace(plan, preset=preset)
+
+
+def _plan(
+    profile: TableProfile,
+    table: Table,
+    targets: Sequence[str],
+    *,
+    name: str,
+    source: str,
+    read_settings: Mapping[str, Any],
+) -> Plan:
     file = profile.files[0] if profile.files else "the file"
     if profile.num_rows < FEWEST_ROWS:
         raise DataError(
@@ -156,12 +217,6 @@ def _time_column(profile: TableProfile, table: Table, columns: Sequence[InputPla
 
 def write_config(plan: Plan, *, about: Sequence[str]) -> str:
     """Write the config as YAML; `about` is said at its top."""
-    size = SIZE if plan.images is not None else choose_size(plan.num_rows)
-    layers = (
-        network_lines(plan.inputs, plan.targets, size)
-        if plan.images is None
-        else image_network_lines(plan.images, head_lines(plan.targets, size))
-    )
     blocks = [
         [line("", text) for text in about],
         [
@@ -169,12 +224,29 @@ def write_config(plan: Plan, *, about: Sequence[str]) -> str:
             line(f"seed: {SEED}", "same seed, same split, same start, same network"),
         ],
         _data_lines(plan),
-        layers,
-        _objective_lines(plan.targets),
-        _training_lines(size),
-        _callback_lines(plan, size),
+        *_learning_blocks(plan),
     ]
     return write_blocks(blocks)
+
+
+def _learning_blocks(plan: Plan) -> list[list[Line]]:
+    """Write the network, what it is trained for, and how."""
+    objective = _objective_lines(plan)
+    strong = plan.strong
+    if strong is not None:
+        return [
+            strong_layer_lines(plan.inputs, plan.targets, strong),
+            objective,
+            strong_training_lines(plan.inputs, strong, has_validation=plan.has_validation),
+            strong_callback_lines(strong, has_validation=plan.has_validation),
+        ]
+    if plan.images is not None:
+        size = SIZE
+        layers = image_network_lines(plan.images, head_lines(plan.targets, size.units[-1]))
+    else:
+        size = choose_size(plan.num_rows)
+        layers = network_lines(plan.inputs, plan.targets, size)
+    return [layers, objective, _training_lines(size), _callback_lines(plan, size)]
 
 
 def _data_lines(plan: Plan) -> list[Line]:
@@ -185,16 +257,23 @@ def _data_lines(plan: Plan) -> list[Line]:
         *_target_lines(plan.targets),
         *_drop_lines(plan),
         *_column_lines(plan),
+        *_indicator_lines(plan),
         *_split_lines(plan),
     ]
     if any(not item.is_text for item in plan.inputs):
         about = "inputs are brought to mean 0 and deviation 1"
+        scale = "standard"
+        if plan.strong is not None:
+            scale, about = "quantile", "numbers by their rank, as a normal distribution has them"
         if plan.images is not None:
             about = "pixels are brought to mean 0 and deviation 1, channel by channel"
-        lines.append(line("  scale: standard", about))
+        lines.append(line(f"  scale: {scale}", about))
     if any(target.task == "number" for target in plan.targets):
         about = "the target too, while training; reports use its unit"
         lines.append(line("  target_scale: standard", about))
+        if plan.strong is not None:
+            about = "predictions stay within what the training rows hold"
+            lines.append(line("  target_clip: true", about))
     return lines
 
 
@@ -271,6 +350,18 @@ def _column_lines(plan: Plan) -> list[Line]:
     return [*lines, *own, *suggested]
 
 
+def _indicator_lines(plan: Plan) -> list[Line]:
+    filled = [
+        item
+        for item in plan.inputs
+        if item.is_number and item.settings.get("missing") not in (None, "drop")
+    ]
+    if not filled:
+        return []
+    about = "a feature beside each filled column tells which cells were missing"
+    return [line("  missing_indicator: true", about)]
+
+
 def _suggest(item: InputPlan) -> list[Line]:
     """Write settings that the user may want as a comment."""
     values = [number_or_text(marker.text) for marker in item.doubtful]
@@ -334,8 +425,8 @@ def _split_lines(plan: Plan) -> list[Line]:
     parts: dict[str, Any] = {"test": 0.2}
     about = "20% of the rows judge the network"
     if plan.has_validation:
-        parts["validation"] = 0.1
-        about += ", 10% tell when to stop"
+        parts["validation"] = VALIDATION if plan.strong is None else plan.strong.validation
+        about += f", {parts['validation']:.0%} tell when to stop"
     classes = [target for target in plan.targets if target.task != "number"]
     lines = []
     if plan.time is not None:
@@ -386,7 +477,15 @@ def _callback_lines(plan: Plan, size: Size) -> list[Line]:
     ]
 
 
-def _objective_lines(targets: Sequence[TargetPlan]) -> list[Line]:
+def _objective_lines(plan: Plan) -> list[Line]:
+    lines = _loss_lines(plan.targets)
+    if plan.has_validation and any(target.task != "number" for target in plan.targets):
+        about = "probabilities are made as sure as they are right on the validation rows"
+        lines.append(line("calibrate: temperature", about))
+    return lines
+
+
+def _loss_lines(targets: Sequence[TargetPlan]) -> list[Line]:
     if not has_own_heads(targets):
         loss, about = LOSSES[targets[0].task]
         lines = [

@@ -63,7 +63,7 @@ def network_lines(
         if size.dropout:
             about = f"{size.dropout:.0%} are left out at random, against learning by heart"
             trunk.append(line(f"  - Dropout: {size.dropout}", about))
-    return [line("layers:"), *trunk, *head_lines(targets, size)]
+    return [line("layers:"), *trunk, *head_lines(targets, size.units[-1])]
 
 
 def has_own_heads(targets: Sequence[TargetPlan]) -> bool:
@@ -93,23 +93,29 @@ def _text_lines(
     return [*lines, line(f"  - Concatenate: {flow({'inputs': names})}", "side by side")]
 
 
-def head_lines(targets: Sequence[TargetPlan], size: Size) -> list[Line]:
-    """Write the output layer, or a trunk with an output for each target."""
-    return _head_lines(targets, size) if has_own_heads(targets) else [_head(targets)]
+def head_lines(
+    targets: Sequence[TargetPlan], units: int, *, layer: str = "Dense", activation: str = "relu"
+) -> list[Line]:
+    """Write the output layer, or a trunk of so many units with an output for each target."""
+    if has_own_heads(targets):
+        return _head_lines(targets, units, layer=layer, activation=activation)
+    return [_head(targets, layer)]
 
 
-def _head(targets: Sequence[TargetPlan]) -> Line:
+def _head(targets: Sequence[TargetPlan], layer: str) -> Line:
     if targets[0].task == "number":
         what = "the predicted number" if len(targets) == 1 else "the predicted numbers"
-        return line(f"  - Dense: {len(targets)}", what)
-    return line(f"  - Dense: {flow(_head_arguments(targets[0]))}", _about_head(targets[0]))
+        return line(f"  - {layer}: {len(targets)}", what)
+    return line(f"  - {layer}: {flow(_head_arguments(targets[0]))}", _about_head(targets[0]))
 
 
-def _head_lines(targets: Sequence[TargetPlan], size: Size) -> list[Line]:
+def _head_lines(
+    targets: Sequence[TargetPlan], units: int, *, layer: str, activation: str
+) -> list[Line]:
     """Give every target an output of its own, named like it."""
     trunk = _free_name("trunk", {FEATURES, *(target.name for target in targets)})
-    arguments: dict[str, Any] = {"units": size.units[-1], "activation": "relu", "name": trunk}
-    lines = [line(f"  - Dense: {flow(arguments)}", "what all outputs share")]
+    arguments: dict[str, Any] = {"units": units, "activation": activation, "name": trunk}
+    lines = [line(f"  - {layer}: {flow(arguments)}", "what all outputs share")]
     for target in targets:
         if "/" in target.name:
             raise UsageError(
@@ -117,7 +123,7 @@ def _head_lines(targets: Sequence[TargetPlan], size: Size) -> list[Line]:
                 hint="rename the column, or write a config for each target",
             )
         arguments = {**_head_arguments(target), "name": target.name, "inputs": trunk}
-        lines.append(line(f"  - Dense: {flow(arguments)}", _about_head(target)))
+        lines.append(line(f"  - {layer}: {flow(arguments)}", _about_head(target)))
     return lines
 
 

@@ -1,0 +1,134 @@
+"""python -m benchmarks.quality: measure what is not measured yet, and print the tables."""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.machine import format_facts, machine_facts
+from benchmarks.processes import say
+from benchmarks.quality.defaults import NAME, measure_default, recipe_version
+from benchmarks.quality.peers import PEERS, Peer, Task, find_peers
+from benchmarks.quality.records import Result, append_result, of_versions, read_results
+from benchmarks.quality.sets import QualitySet, find_sets
+from benchmarks.quality.splits import random_split
+from benchmarks.quality.tables import format_results
+
+RECORDS = Path("benchmarks-quality.jsonl")
+RESULTS = Path(__file__).with_name("results.md")
+SPLITS = 20
+
+
+def read_options(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.quality", description=__doc__)
+    parser.add_argument("--sets", metavar="A,B", help="only these sets; all of them")
+    parser.add_argument("--splits", type=int, default=SPLITS, help=f"splits of each; {SPLITS}")
+    parser.add_argument(
+        "--peers", metavar="A,B", help="only peers whose name has one of these parts; '' for none"
+    )
+    parser.add_argument(
+        "--records", type=Path, default=RECORDS, metavar="FILE", help="results, gone on with"
+    )
+    parser.add_argument(
+        "--tables", action="store_true", help="measure nothing; print what there is"
+    )
+    parser.add_argument(
+        "--write", action="store_true", help="also write benchmarks/quality/results.md"
+    )
+    options = parser.parse_args(arguments)
+    if options.splits < 1:
+        parser.error("--splits: expected 1 or more")
+    try:
+        options.sets, options.peers = find_sets(options.sets), find_peers(options.peers)
+    except ValueError as error:
+        parser.error(str(error))
+    return options
+
+
+def main() -> None:
+    """Measure what the options ask for, split by split, so that every set has some early."""
+    options = read_options()
+    if not options.tables:
+        measure(options.sets, options.peers, splits=options.splits, records=options.records)
+    facts = format_facts(machine_facts())
+    results = of_versions(read_results(options.records), tool_versions())
+    names = [each.name for each in options.sets]
+    tools = [NAME, *(peer.name for peer in options.peers)]
+    kept = [each for each in results if each.set in names and each.tool in tools]
+    if not kept:
+        sys.exit(f"{options.records} holds no results of these sets and tools")
+    text = f"# Measured\n\n{facts}\n\n{format_results(kept, names)}\n"
+    sys.stdout.write(text)
+    if options.write:
+        RESULTS.write_text(text, encoding="utf-8")
+
+
+def tool_versions() -> dict[str, str]:
+    """Return the versions whose results count: what is installed now."""
+    peers = {peer.name: peer.version or "" for peer in PEERS}
+    return {NAME: recipe_version(), **peers}
+
+
+def measure(
+    sets: tuple[QualitySet, ...], peers: tuple[Peer, ...], *, splits: int, records: Path
+) -> None:
+    """Measure every tool on every split of every set that has no result yet."""
+    versions = tool_versions()
+    done = {each.key for each in read_results(records)}
+    installed = [peer for peer in peers if peer.version is not None]
+    for peer in peers:
+        if peer.version is None:
+            say(f"{peer.name} is left out: {peer.package} is not installed")
+    tables = {each.name: each.load() for each in sets}
+    for number in range(splits):
+        for each in sets:
+            tools = [
+                NAME,
+                *(p.name for p in installed if p.can_judge_classes or not each.is_classes),
+            ]
+            for tool in tools:
+                key = (each.name, number, tool, versions[tool])
+                if key not in done:
+                    say(f"quality: split {number + 1} of {splits}, {each.name}, {tool}")
+                    append_result(
+                        records, _measure(each, tables[each.name], number, tool, versions)
+                    )
+
+
+def _measure(
+    each: QualitySet, table: Any, number: int, tool: str, versions: dict[str, str]
+) -> Result:
+    task = make_task(each, table, number)
+    started = time.perf_counter()
+    if tool == NAME:
+        figures = measure_default(task)
+    else:
+        figures = next(peer for peer in PEERS if peer.name == tool).measure(task)
+    return Result(
+        set=each.name,
+        split=number,
+        tool=tool,
+        version=versions[tool],
+        train_rows=len(task.train),
+        test_rows=len(task.test),
+        seconds=round(time.perf_counter() - started, 3),
+        figures=figures,
+    )
+
+
+def make_task(each: QualitySet, table: Any, number: int) -> Task:
+    """Return the rows of one split."""
+    split = random_split(table[each.target], number, is_classes=each.is_classes)
+    return Task(
+        train=table.iloc[split.train].reset_index(drop=True),
+        test=table.iloc[split.test].reset_index(drop=True),
+        target=each.target,
+        is_classes=each.is_classes,
+        seed=number,
+    )
+
+
+if __name__ == "__main__":
+    main()

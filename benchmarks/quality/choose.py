@@ -1,0 +1,158 @@
+"""python -m benchmarks.quality.choose: recipes beside each other, on the choosing half alone.
+
+Cross-validation within the half of each table that no test part of the benchmark is drawn from.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import fields, replace
+from math import exp, log
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from benchmarks.figures import format_number, format_table
+from benchmarks.processes import say
+from benchmarks.quality.defaults import measure_default
+from benchmarks.quality.peers import Task
+from benchmarks.quality.sets import QualitySet, find_sets
+from benchmarks.quality.splits import folds
+from benchmarks.quality.tables import MAIN
+from dlcli.recipe import config as recipe
+from dlcli.recipe.strong import Strong, choose_strong
+
+RECORDS = Path("benchmarks-choice.jsonl")
+SETS = "diabetes,concrete,wine-red,bias-tmax,breast-cancer,pima,digits"
+
+
+def read_options(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.quality.choose", description=__doc__
+    )
+    parser.add_argument(
+        "recipes",
+        nargs="*",
+        metavar="KEY=VALUE,...",
+        help="what a recipe has other than the default, as in sigma=0.1,dropout=0; '' for none",
+    )
+    parser.add_argument("--sets", default=SETS, help=f"these sets; {SETS}")
+    parser.add_argument("--folds", type=int, default=4, help="folds of each; 4")
+    parser.add_argument("--first", type=int, help="only so many of the folds")
+    parser.add_argument("--records", type=Path, default=RECORDS, metavar="FILE")
+    options = parser.parse_args(arguments)
+    try:
+        options.sets = find_sets(options.sets)
+        options.recipes = [(text, parse_recipe(text)) for text in options.recipes or [""]]
+    except ValueError as error:
+        parser.error(str(error))
+    return options
+
+
+def parse_recipe(text: str) -> dict[str, Any]:
+    """Return the numbers of a recipe that `sigma=0.1,units=256x256` changes; raises ValueError."""
+    known = {field.name: field.default for field in fields(Strong)}
+    changes: dict[str, Any] = {}
+    for part in filter(None, text.split(",")):
+        key, _, value = part.partition("=")
+        if key not in known:
+            raise ValueError(f"a recipe has no {key!r}: expected one of {', '.join(known)}")
+        if key == "units":
+            changes[key] = tuple(int(each) for each in value.split("x"))
+        else:
+            kind = type(known[key])
+            changes[key] = value.lower() == "true" if kind is bool else kind(value)
+    return changes
+
+
+def main() -> None:
+    """Train every recipe on every fold that has no result yet, and print how they compare."""
+    options = read_options()
+    results = _read(options.records)
+    for each in options.sets:
+        table = each.load()
+        for number, fold in enumerate(
+            folds(table[each.target], options.folds, is_classes=each.is_classes)
+        ):
+            if options.first is not None and number >= options.first:
+                break
+            task = Task(
+                train=table.iloc[fold.train].reset_index(drop=True),
+                test=table.iloc[fold.test].reset_index(drop=True),
+                target=each.target,
+                is_classes=each.is_classes,
+                seed=number,
+            )
+            for text, changes in options.recipes:
+                key = f"{text}|{each.name}|{number}/{options.folds}"
+                if key in results:
+                    continue
+                say(f"choose: {key}")
+                results[key] = measure_recipe(task, changes)
+                with options.records.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps({"key": key, **results[key]}) + "\n")
+    texts = [text for text, _ in options.recipes]
+    sys.stdout.write(format_choice(results, texts, options.sets, options.folds) + "\n")
+
+
+def measure_recipe(task: Task, changes: dict[str, Any]) -> dict[str, float]:
+    """Return the figures of what `init` would write with other numbers, and its seconds."""
+    started = time.perf_counter()
+
+    def chosen(num_rows: int, num_inputs: int) -> Strong:
+        return replace(choose_strong(num_rows, num_inputs), **changes)
+
+    try:
+        recipe.choose_strong = chosen
+        figures = measure_default(task)
+    finally:
+        recipe.choose_strong = choose_strong
+    return {**figures, "seconds": round(time.perf_counter() - started, 2)}
+
+
+def format_choice(
+    results: dict[str, dict[str, float]],
+    texts: Iterable[str],
+    sets: Iterable[QualitySet],
+    count: int,
+) -> str:
+    """Lay out each recipe's errors as shares of the first one's, on the folds that both have done."""
+    texts, sets = list(texts), list(sets)
+    rows = []
+    for text in texts:
+        shares, seconds = [], []
+        cells = []
+        for each in sets:
+            pairs = [
+                (results[key(text)], results[key(texts[0])])
+                for number in range(count)
+                for key in [lambda t, n=number, s=each.name: f"{t}|{s}|{n}/{count}"]
+                if key(text) in results and key(texts[0]) in results
+            ]
+            if not pairs:
+                cells.append("")
+                continue
+            share = exp(mean(log(_error(own) / _error(first)) for own, first in pairs))
+            shares.append(share)
+            seconds += [own["seconds"] for own, _ in pairs]
+            cells.append(f"{share:.3f}")
+        overall = f"{exp(mean(map(log, shares))):.4f}" if shares else ""
+        rows.append([text or "default", overall, *cells, format_number(mean(seconds or [0]))])
+    return format_table(["recipe", "all", *(each.name for each in sets), "seconds"], rows)
+
+
+def _error(figures: dict[str, float]) -> float:
+    return next(figures[figure] for figure in MAIN if figure in figures)
+
+
+def _read(path: Path) -> dict[str, dict[str, float]]:
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    found = [json.loads(line) for line in lines if line.endswith("}")]
+    return {each.pop("key"): each for each in found}
+
+
+if __name__ == "__main__":
+    main()

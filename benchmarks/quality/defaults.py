@@ -1,0 +1,56 @@
+"""dlcli as a newcomer runs it: `init` on the training rows, its config untouched, then `train`."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from benchmarks.quality.peers import LEVEL, Task
+from dlcli.commands.init import init
+from dlcli.commands.train import TrainOptions, train
+from dlcli.console import QuietDisplay
+
+NAME = "dlcli"
+RECIPE = Path(__file__).resolve().parents[2] / "dlcli" / "recipe"
+
+
+def recipe_version() -> str:
+    """Return a hash of the modules that decide what `init` writes."""
+    digest = hashlib.sha256()
+    for path in sorted(RECIPE.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def measure_default(
+    task: Task, change: Callable[[str], str] = lambda text: text
+) -> dict[str, float]:
+    """Return the figures of the config that `init` writes for the training rows.
+
+    `data.split.test` alone is set, to the rows that judge; `change` is for the choice of recipes.
+    """
+    with TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        task.train.to_csv(folder / "train.csv", index=False)
+        task.test.to_csv(folder / "test.csv", index=False)
+        config = init(folder / "train.csv", (task.target,), folder / "train.yaml")
+        config.write_text(change(config.read_text(encoding="utf-8")), encoding="utf-8")
+        options = TrainOptions(
+            overrides=(f"data.split.test={folder / 'test.csv'}",), out=folder / "run"
+        )
+        metrics = train(config, options, QuietDisplay()).metrics
+    return _figures(metrics, task)
+
+
+def _figures(metrics: dict[str, Any], task: Task) -> dict[str, float]:
+    (name,) = metrics["parts"]["test"]["targets"]
+    scores = metrics["parts"]["test"]["targets"][name]
+    if metrics["parts"]["test"]["rows"] != len(task.test):
+        raise ValueError(f"{name}: not every test row was predicted")
+    if task.is_classes:
+        return {key: scores[key] for key in ("LogLoss", "Accuracy", "CalibrationError")}
+    figures = {key: scores[key] for key in ("RootMeanSquaredError", "MeanAbsoluteError")}
+    return figures | metrics.get("coverage", {}).get("targets", {}).get(name, {}).get(
+        f"{LEVEL:g}", {}
+    )
