@@ -173,6 +173,22 @@ def test_a_second_training_of_a_shape_is_the_first_one_again() -> None:
     assert not np.allclose(before, between)
 
 
+def test_a_kept_network_learns_what_a_new_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    data, y = make_regression(60, 3, random_state=1)
+    settings = {**SMALL, "epochs": 5, "seed": 8}
+    settings["layers"] = [{"Dropout": 0.2}, {"Dense": 5}, {"BatchNormalization": {}}, {"Dense": 1}]
+    NetworkRegressor(**settings).fit(data, y)
+    kept = NetworkRegressor(**settings).fit(data, y)
+    monkeypatch.setattr("dlcli.training.kept.may_keep", lambda job: False)
+    monkeypatch.setattr("dlcli.training.fit.may_keep", lambda job: False)
+    new = NetworkRegressor(**settings).fit(data, y)
+    np.testing.assert_allclose(kept.predict(data), new.predict(data), rtol=1e-5)
+    # The run that is written when it is asked for holds the weights of its own training.
+    NetworkRegressor(**settings).fit(data, -y)
+    again = pickle.loads(pickle.dumps(kept))
+    np.testing.assert_array_equal(again.predict(data), kept.predict(data))
+
+
 def test_weights_decide_what_is_learnt() -> None:
     data = np.linspace(0, 1, 40).reshape(-1, 1)
     y = np.where(np.arange(40) % 2, 10.0, 0.0)
