@@ -37,6 +37,7 @@ RECORD = "run.json"
 STATE = "state.npz"
 DATA = "data.json"
 FOLDS = "folds"
+MEMBERS = "members"
 
 _NEW = ".new-"
 _REPLACED = ".replaced-"
@@ -436,7 +437,8 @@ def _sweep(parent: Path) -> None:
 
 
 def _has_state(resume: Path) -> bool:
-    return (resume / STATE).is_file() or any((resume / FOLDS).glob("*.npz"))
+    parts = (resume / FOLDS, resume / MEMBERS)
+    return (resume / STATE).is_file() or any(any(part.glob("*.npz")) for part in parts)
 
 
 def _remove(item: Path) -> None:

@@ -104,6 +104,9 @@ def _figure(
 
 def network(layers: list[dict[str, Any]]) -> str:
     """Return the layers in order with their widths."""
+    members = [layer for layer in layers if layer["name"].startswith("member_")]
+    if members:
+        return f"{len(members)} x ({network(members[0]['layers'])})"
     named = [layer for layer in layers if layer["layer"] != "InputLayer"]
     return ", ".join(
         f"{layer['layer']} {layer['output_shape'][-1]}"

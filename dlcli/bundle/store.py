@@ -71,7 +71,7 @@ def check_has_members(bundle: Bundle, run: RunFolder) -> None:
     if not bundle.has_members:
         raise UsageError(
             f"{run.path} has no members whose predictions could be apart: it is one network",
-            hint="EnsembleDense layers train several as one",
+            hint="`ensemble: 5` trains several, and EnsembleDense layers several as one",
         )
 
 

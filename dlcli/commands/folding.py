@@ -25,6 +25,7 @@ from dlcli.spec.heads import Objective
 from dlcli.spec.run import RunSpec, resolve_objectives
 from dlcli.training.job import JudgedNetwork, TrainingJob, Watcher
 from dlcli.training.shared_networks import KeptNetworks
+from dlcli.training.stage_watcher import StageWatcher
 
 HELD_OUT = "test"
 """The part of a fold's arrays that it holds out."""
@@ -85,7 +86,7 @@ def cross_validate(
         for each in fold_datasets(read, spec.folds):
             _objectives(spec, each)
     for place, each in enumerate(folded or fold_datasets(read, spec.folds), 1):
-        shown = _FoldWatcher(watcher, f"fold {place} of {count}")
+        shown = StageWatcher(watcher, f"fold {place} of {count}")
         yield _judge(spec, each, options, shown, networks, place)
 
 
@@ -112,7 +113,7 @@ def _judge(
     spec: RunSpec,
     each: FoldData,
     options: FoldOptions,
-    watcher: "_FoldWatcher",
+    watcher: StageWatcher,
     networks: KeptNetworks,
     place: int,
 ) -> JudgedFold:
@@ -265,24 +266,3 @@ def _read_done(path: Path) -> JudgedNetwork | None:
         part, _, output = name.partition("/")
         predictions.setdefault(part, {})[output] = values
     return JudgedNetwork(history=[], predictions=predictions, interrupted=False, **record)
-
-
-class _FoldWatcher:
-    """Shows a fold's training as one stage."""
-
-    def __init__(self, watcher: Watcher, name: str) -> None:
-        self._watcher = watcher
-        self._name = name
-        self._epochs = 0
-
-    def on_stage(self, text: str) -> None:
-        self._watcher.on_stage(f"{self._name}: {text}")
-
-    def on_start(self, *, epochs: int) -> None:
-        self._epochs = epochs
-
-    def on_epoch(self, epoch: int, logs: dict[str, float]) -> None:
-        self._watcher.on_stage(f"{self._name}: epoch {epoch + 1} of {self._epochs}")
-
-    def should_stop(self) -> bool:
-        return self._watcher.should_stop()

@@ -45,7 +45,7 @@ from dlcli.spec.run import (
 from dlcli.staging import StagedRun, check_free, has_unfinished, resume_run, stage_run
 from dlcli.trackers import check_trackers, track_run
 from dlcli.training.advice import training_warnings
-from dlcli.training.job import TrainingJob, TrainingOutcome, Watcher
+from dlcli.training.job import TrainingJob, TrainingOutcome, Watcher, with_members
 from dlcli.training.shared_networks import KeptNetworks
 
 BYTES_OF = {
@@ -230,7 +230,7 @@ def _train_staged(
     )
     folds = None if spec.folds is None else _fold(job, reads[0], staged, display)
     job, outcome = fit_and_refit(job, staged, load_engine("local"), display)
-    return _write(job, outcome, staged, options, folds)
+    return _write(with_members(job), outcome, staged, options, folds)
 
 
 def _fold(job: TrainingJob, read: ReadData, staged: StagedRun, display: Display) -> Folds:

@@ -97,6 +97,21 @@ def join_parts(one: Part, other: Part) -> Part:
     )
 
 
+def take_rows(part: Part, rows: NDArray[np.int64]) -> Part:
+    """Return some rows of a part, as a network trains on them."""
+
+    def take(arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
+        return {name: array[rows] for name, array in arrays.items()}
+
+    return Part(
+        inputs=take(part.inputs),
+        targets=take(part.targets),
+        scaled_targets=take(part.scaled_targets),
+        sample_weight=None if part.sample_weight is None else part.sample_weight[rows],
+        rows=part.rows[rows],
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
     """What a training needs of the data, and what its record says about it."""

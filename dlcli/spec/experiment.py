@@ -7,6 +7,7 @@ from dlcli.spec.callbacks import CallbackField
 from dlcli.spec.components import Component, ComponentSpec
 from dlcli.spec.containers import ListOf, MapOf, OneOf
 from dlcli.spec.data import DataSpec
+from dlcli.spec.ensemble import EnsembleField, EnsembleSpec
 from dlcli.spec.fields import Boolean, Choice, Integer, Number, Text
 from dlcli.spec.folds import FoldsField, FoldsSpec
 from dlcli.spec.layers import LayerField, LayerSpec
@@ -144,6 +145,13 @@ class RunSpec:
         "short. `baseline.NAME` and `previous` stand for the same figure of a baseline or of the "
         "run before.",
         default=(),
+    )
+    ensemble: EnsembleSpec | None = setting(
+        EnsembleField(),
+        "So many networks, trained one after the other with seeds of their own, that predict "
+        "together: a number, or a mapping as in {members: 5, vary: folds}. Trials and folds judge "
+        "single networks.",
+        default=None,
     )
     folds: FoldsSpec | None = setting(
         FoldsField(),

@@ -6,6 +6,7 @@ from typing import Any
 from dlcli.spec.callbacks import check_callback, check_monitor
 from dlcli.spec.checks import check_checks, names_of_spec
 from dlcli.spec.data_rules import check_data
+from dlcli.spec.ensemble import check_ensemble
 from dlcli.spec.experiment import RunSpec
 from dlcli.spec.folds import check_folds
 from dlcli.spec.heads import check_head, expected_labels
@@ -54,6 +55,10 @@ def check_rules(spec: RunSpec, wrong: Collection[str], problems: Problems) -> No
         )
     if not {"data", "calibrate"} & set(wrong):
         _check_calibrate(spec, problems)
+    if spec.ensemble is not None and "ensemble" not in wrong:
+        heads = () if network is None else network.heads
+        has_members = any(head.members is not None for head in heads)
+        check_ensemble(spec, has_members, problems)
     if spec.folds is not None and not {"data", "folds"} & set(wrong):
         check_folds(spec.folds, spec.data, problems)
     if spec.sweep is not None and not {"sweep", "metrics"} & set(wrong):

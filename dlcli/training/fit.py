@@ -26,6 +26,14 @@ from dlcli.spec.components import in_steps
 from dlcli.spec.names import tensor_name
 from dlcli.spec.run import RunSpec, metrics_by_output, resolve_network
 from dlcli.training.batches import count_batches
+from dlcli.training.ensembles import (
+    Member,
+    join_members,
+    joined_result,
+    member_jobs,
+    read_member,
+    write_member,
+)
 from dlcli.training.epochs import Arrays, EpochsResult, train_epochs
 from dlcli.training.job import (
     JudgedNetwork,
@@ -34,11 +42,13 @@ from dlcli.training.job import (
     TrainingJob,
     TrainingOutcome,
     Watcher,
+    with_members,
 )
 from dlcli.training.kept import kept_model, may_keep, set_state, start_afresh, state_of
 from dlcli.training.labels import labels_of, row_weights
 from dlcli.training.readings import means_of
 from dlcli.training.shared_networks import KeptNetworks, Slot
+from dlcli.training.stage_watcher import StageWatcher
 from dlcli.training.state import Keeper
 from dlcli.training.stopping import StopRequest
 from dlcli.training.warm_start import freeze_layers, names_of_frozen, start_from
@@ -57,7 +67,8 @@ def fit(job: TrainingJob, watcher: Watcher) -> TrainingOutcome:
     Writes `model.keras` and, where the network exports, `model.onnx` into `job.folder`. Raises
     SpecError for a network that does not fit its data and TrainingError for one that diverges.
     """
-    trained = _train_network(job, watcher)
+    is_one = job.spec.ensemble is None
+    trained = _train_network(job, watcher) if is_one else _train_members(job, watcher)
     watcher.on_stage("saving and scoring")
     return _write_network(job, trained)
 
@@ -223,6 +234,51 @@ def _train_network(
     )
 
 
+def _train_members(job: TrainingJob, watcher: Watcher) -> _Trained:
+    """Train the members of an ensemble one after the other, and put them into one network."""
+    clock = _Clock()
+    models, done = [], []
+    networks = KeptNetworks()
+    for number, own in enumerate(member_jobs(job), 1):
+        found = read_member(own)
+        if found is None:
+            shown = StageWatcher(watcher, f"member {number} of {len(member_jobs(job))}")
+            trained = _train_network(own, shown, networks)
+            if trained.result.interrupted:
+                raise Interrupted(
+                    f"training was stopped at member {number}: there is no run",
+                    hint="--resume goes on from where it stood",
+                )
+            found = Member(
+                weights=trained.model.get_weights(),
+                history=_with_rates(trained.result),
+                result=trained.result,
+            )
+            write_member(own, found)
+        model = build_model(own.spec, own.dataset.preprocessing.input_specs)
+        model.set_weights(found.weights)
+        models.append(model)
+        done.append(found)
+    whole = with_members(job)
+    joined = join_members(models)
+    joined.means = means_of(job.spec, whole.objectives)
+    _compile(joined, whole)
+    # Keras reads a saved network only with an optimizer that has all its variables.
+    joined.optimizer.build(joined.trainable_variables)
+    parts = _parts(job, models[0])
+    clock.lap("train")
+    return _Trained(
+        model=joined,
+        is_new=True,
+        parts=parts,
+        result=joined_result(done),
+        keeper=Keeper(None),
+        started_from=None,
+        best_epoch=None,
+        clock=clock,
+    )
+
+
 class _Clock:
     """Wall-clock seconds of each stage."""
 
@@ -241,6 +297,15 @@ def compile_model(job: TrainingJob) -> Any:
     spec = job.spec
     model = build_model(spec, job.dataset.preprocessing.input_specs)
     freeze_layers(model, spec.freeze)
+    if isinstance(model, EnsembleModel):
+        model.means = means_of(spec, job.objectives)
+    _compile(model, job)
+    return model
+
+
+def _compile(model: Any, job: TrainingJob) -> None:
+    """Give a network its optimizer, losses and metrics."""
+    spec = job.spec
     metrics = metrics_by_output(spec, resolve_network(spec).heads)
     single = len(job.objectives) == 1
 
@@ -248,8 +313,6 @@ def compile_model(job: TrainingJob) -> Any:
         named = {tensor_name(name): value for name, value in values.items()}
         return next(iter(named.values())) if single else named
 
-    if isinstance(model, EnsembleModel):
-        model.means = means_of(spec, job.objectives)
     weights = spec.loss_weights
     steps = count_batches(job.dataset.train.num_rows, spec.batch_size)
     optimizer = in_steps(spec.optimizer, steps_per_epoch=steps)
@@ -266,7 +329,6 @@ def compile_model(job: TrainingJob) -> Any:
         ),
         loss_weights=None if weights is None or single else by_output(weights),
     )
-    return model
 
 
 def _parts(job: TrainingJob, model: Any) -> dict[str, Arrays]:

@@ -1,6 +1,6 @@
 """What a training needs and what it gives back: plain values that can cross processes."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -59,6 +59,14 @@ class TrainingJob:
     """Whether the compiled network stays in this process, for the next training of its shape."""
     selection: Selection | None = None
     """What came before a training on all rows."""
+
+
+def with_members(job: TrainingJob) -> TrainingJob:
+    """Return the job of an ensemble as its network is read: every output has the members' answers."""
+    if job.spec.ensemble is None:
+        return job
+    count = job.spec.ensemble.members
+    return replace(job, objectives=tuple(replace(each, members=count) for each in job.objectives))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,7 +33,7 @@ _NETWORKS: OrderedDict[str, _Kept] = OrderedDict()
 def may_keep(job: TrainingJob) -> bool:
     """Tell whether the network of a job can be trained again as if it were new."""
     spec = job.spec
-    has_own_state = bool(spec.callbacks or spec.imports or spec.init_from)
+    has_own_state = bool(spec.callbacks or spec.imports or spec.init_from or spec.ensemble)
     part = job.dataset.train
     size = sum(array.nbytes for array in (*part.inputs.values(), *part.scaled_targets.values()))
     return job.keeps and spec.backend == "tensorflow" and not has_own_state and size <= MOST_BYTES
