@@ -72,7 +72,7 @@ class Scaler:
             offset=state.get("offset", 0.0),
             scale=state.get("scale", 1.0),
             quantiles=None if quantiles is None else tuple(quantiles),
-            bound=state.get("bound"),
+            bound=None if state.get("bound") is None else float(state["bound"]),
         )
 
 

@@ -169,8 +169,8 @@ def name_scale(scale: Scale) -> tuple[ScaleName, float]:
 def bound_of(scale: Scale) -> float | None:
     """Return how far from 0 scaled numbers come at most; None where nothing keeps them there."""
     if isinstance(scale, QuantileScale):
-        return scale.quantile
-    return scale.robust if isinstance(scale, RobustScale) else None
+        return float(scale.quantile)
+    return float(scale.robust) if isinstance(scale, RobustScale) else None
 
 
 def implied_type(own: ColumnSpec) -> ColumnType | None:
