@@ -157,6 +157,7 @@ def test_problems_are_named_by_their_keys(iris: pd.DataFrame) -> None:
     [
         ({"data": {"target": object()}}, "data.target: expected a number, a text"),
         ({**CONFIG, "layers": [{(1, 2): 3}]}, "layers.0: expected names as keys"),
+        ({**CONFIG, "name": "a\0"}, "name: character"),
         ({"extends": "nowhere.yaml"}, "extends 'nowhere.yaml', but there is no file"),
     ],
 )

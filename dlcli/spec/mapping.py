@@ -7,6 +7,7 @@ from typing import Any
 from dlcli.errors import SpecError
 from dlcli.spec.places import KeyPlace, Place, Source
 from dlcli.spec.problems import KeyPath, show_value
+from dlcli.spec.source import UNWRITABLE
 
 CALLED = Path("config")
 """What messages call a config that stands in no file, and how its run is named without `name`."""
@@ -43,6 +44,10 @@ def _plain(value: Any, path: KeyPath) -> Any:
         return str(value)
     # NumPy's numbers, as they come out of a computation.
     number = value.item() if hasattr(value, "item") and getattr(value, "ndim", None) == 0 else value
+    if isinstance(number, str) and (found := UNWRITABLE.search(number)):
+        raise SpecError(
+            f"{'.'.join(map(str, path))}: character {found.group()!r} cannot be in a text"
+        )
     if number is None or isinstance(number, str | bool | int | float):
         return number
     raise SpecError(

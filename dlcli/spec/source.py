@@ -25,7 +25,8 @@ MAX_NODES = 50_000
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_UNWRITABLE = re.compile("[\0\ud800-\udfff]")
+UNWRITABLE = re.compile("[\0\ud800-\udfff]")
+"""What no file name and no text file can hold."""
 
 
 def read_source(path: Path) -> Source:
@@ -285,7 +286,7 @@ class _Composer:
 
     def _refuse_unwritable(self, event: Any) -> None:
         """Refuse what an escape in quotes can say and no file name or text file can hold."""
-        found = _UNWRITABLE.search(event.value)
+        found = UNWRITABLE.search(event.value)
         if found is not None:
             raise self._error(
                 f"character {found.group()!r} cannot be in a text", self._place(event)
