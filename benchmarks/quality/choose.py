@@ -107,7 +107,7 @@ def measure_recipe(task: Task, changes: dict[str, Any]) -> dict[str, float]:
 
     try:
         recipe.choose_strong = chosen
-        figures = measure_default(task)
+        figures = measure_default(task, preset="strong")
     finally:
         recipe.choose_strong = choose_strong
     return {**figures, "seconds": round(time.perf_counter() - started, 2)}

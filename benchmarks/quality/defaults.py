@@ -10,6 +10,7 @@ from benchmarks.quality.peers import LEVEL, Task
 from dlcli.commands.init import init
 from dlcli.commands.train import TrainOptions, train
 from dlcli.console import QuietDisplay
+from dlcli.recipe.config import Preset
 
 NAME = "dlcli"
 RECIPE = Path(__file__).resolve().parents[2] / "dlcli" / "recipe"
@@ -24,17 +25,17 @@ def recipe_version() -> str:
 
 
 def measure_default(
-    task: Task, change: Callable[[str], str] = lambda text: text
+    task: Task, change: Callable[[str], str] = lambda text: text, *, preset: Preset | None = None
 ) -> dict[str, float]:
     """Return the figures of the config that `init` writes for the training rows.
 
-    `data.split.test` alone is set, to the rows that judge; `change` is for the choice of recipes.
+    `data.split.test` alone is set, to the rows that judge; `change` and `preset` are for the choice of recipes.
     """
     with TemporaryDirectory() as scratch:
         folder = Path(scratch)
         task.train.to_csv(folder / "train.csv", index=False)
         task.test.to_csv(folder / "test.csv", index=False)
-        config = init(folder / "train.csv", (task.target,), folder / "train.yaml")
+        config = init(folder / "train.csv", (task.target,), folder / "train.yaml", preset=preset)
         config.write_text(change(config.read_text(encoding="utf-8")), encoding="utf-8")
         options = TrainOptions(
             overrides=(f"data.split.test={folder / 'test.csv'}",), out=folder / "run"

@@ -43,8 +43,8 @@ def init(
         Preset | None,
         typer.Option(
             "--preset",
-            help="Of tables: small is a plain network, fast one of the strong kind, strong (the "
-            "default) several of them.",
+            help="Of tables: small (the default) is a plain network, strong several wide ones that "
+            "learn side by side, fast one of these.",
             show_default=False,
         ),
     ] = None,

@@ -38,7 +38,7 @@ from dlcli.recipe.text import Line, flow, line, say, write_blocks, write_key, wr
 from dlcli.terminal_text import counted
 
 Preset = Literal["small", "strong", "fast"]
-DEFAULT_PRESET: Preset = "strong"
+DEFAULT_PRESET: Preset = "small"
 
 FEWEST_ROWS = 10
 FEWEST_FOR_VALIDATION = 100

@@ -33,7 +33,10 @@ class Strong:
     is_shared: bool = False
     """Whether the members share their weights but for factors."""
     has_scale: bool = False
-    """Whether every embedded number is multiplied by a learned one."""
+    """Whether every input is multiplied by a learned number, one for each member, before it is
+    embedded; the embedding then has members as well."""
+    keeps_numbers: bool = False
+    """Whether each number stands beside the waves that it becomes."""
     validation: float = 0.1
     """The share of all rows that tells which epoch was best."""
     refits: bool = False
@@ -50,16 +53,23 @@ class Strong:
     frequency_factor: float = 0.1
 
 
+# Short waves that every member has for itself bend to what a thousand rows show, and learn the noise
+# of fewer by heart.
+_BENDING = Strong(sigma=0.5, has_scale=True, keeps_numbers=True)
+
 # By the rows of the table, up to so many: a training takes about as long as rows * epochs * members.
 _SIZES: tuple[tuple[int, Strong], ...] = (
     (100, Strong(units=(64, 64), batch_size=16, epochs=150)),
     (1000, Strong(batch_size=32, epochs=80, patience=40)),
-    (2000, Strong(batch_size=64, epochs=100, patience=60)),
-    (5000, Strong(batch_size=128, epochs=60, patience=30)),
-    (20_000, Strong(members=4, batch_size=128, epochs=50, patience=25)),
-    (100_000, Strong(members=4, units=(256, 256), batch_size=256, epochs=20, patience=10)),
+    (2000, replace(_BENDING, epochs=100, patience=60)),
+    (5000, replace(_BENDING, epochs=60, patience=30)),
+    (20_000, replace(_BENDING, members=4, epochs=50, patience=25)),
+    (
+        100_000,
+        replace(_BENDING, members=4, units=(256, 256), batch_size=256, epochs=20, patience=10),
+    ),
 )
-_LARGEST = Strong(members=2, units=(256, 256), batch_size=1024, epochs=8, patience=4)
+_LARGEST = replace(_BENDING, members=2, units=(256, 256), batch_size=1024, epochs=8, patience=4)
 MOST_EMBEDDED = 100
 """Of more inputs, each is embedded in fewer numbers."""
 
@@ -86,25 +96,32 @@ def strong_layer_lines(
 ) -> list[Line]:
     """Write the layer list."""
     lines = [line("layers:")]
+    starts_here = {"members": strong.members} if strong.members > 1 else {}
+    side_by_side = f"in {strong.members} networks that learn side by side" if starts_here else ""
+    if strong.has_scale:
+        scale = f"FeatureScale: {flow(starts_here)}" if starts_here else "FeatureScale"
+        about = f"every input times a learnt number, {side_by_side}".removesuffix(", ")
+        lines.append(line(f"  - {scale}", about))
     if _has_numbers(inputs):
-        embedding = {
+        embedding: dict[str, Any] = {
             "frequencies": strong.frequencies,
             "units": strong.embedding,
             "sigma": strong.sigma,
         }
         about = f"{strong.embedding} numbers for every input, from waves whose lengths are learnt"
+        if strong.keeps_numbers:
+            embedding["keep_numbers"] = True
+            about += ", and the input itself"
+        if strong.has_scale:
+            embedding |= starts_here
         lines.append(line(f"  - PeriodicEmbedding: {flow(embedding)}", about))
-    if strong.has_scale:
-        lines.append(
-            line("  - FeatureScale", "each of them times a learnt number: what matters grows")
-        )
     layer = "Dense" if strong.members == 1 else "EnsembleDense"
     for number, units in enumerate(strong.units):
         arguments: dict[str, Any] = {"units": units, "activation": "silu"}
         about = f"{units} weighted sums, each bent by silu"
-        if number == 0 and strong.members > 1:
-            arguments["members"] = strong.members
-            about += f", in {strong.members} networks that learn side by side"
+        if number == 0 and starts_here and not strong.has_scale:
+            arguments |= starts_here
+            about += f", {side_by_side}"
         if strong.members > 1 and strong.is_shared:
             arguments["shared"] = True
         lines.append(line(f"  - {layer}: {flow(arguments)}", about))

@@ -456,7 +456,8 @@ def test_every_preset_fits_every_kind_of_target(
 
 def test_every_line_of_the_strong_recipe_is_explained(tmp_path: Path) -> None:
     file = DATASETS / "concrete.csv"
-    text = init(file, ("compressive_strength",), tmp_path / "a.yaml").read_text(encoding="utf-8")
+    config = init(file, ("compressive_strength",), tmp_path / "a.yaml", preset="strong")
+    text = config.read_text(encoding="utf-8")
     opening = {"data:", "layers:", "optimizer:", "learning_rate:", "callbacks:", "- EarlyStopping:"}
     for before, line in zip(["", *text.split("\n")], text.split("\n"), strict=False):
         is_explained = "#" in line or before.strip().startswith("#") or not line.strip()
