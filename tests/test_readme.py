@@ -27,17 +27,13 @@ def _console_commands(text: str) -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", [REPOSITORY / "README.md", *PAGES], ids=lambda page: page.stem)
-def test_every_command_block_works_in_a_copy_of_the_repository(
-    page, tmp_path, monkeypatch, trained_run
-):
+def test_every_command_block_works_in_a_copy_of_the_repository(page, tmp_path, monkeypatch):
     for folder in ("configs", "datasets"):
         shutil.copytree(REPOSITORY / folder, tmp_path / folder)
     monkeypatch.chdir(tmp_path)
     told = _console_commands(page.read_text(encoding="utf-8"))
-    if page.name == "README.md":
+    if told and page.name != "tutorial.md":
         told.insert(0, "dlcli train configs/concrete.yaml --quiet")
-    else:
-        shutil.copytree(trained_run.path, tmp_path / "runs" / "concrete" / "001")
     for command in told:
         program, *arguments = shlex.split(command)
         assert program == "dlcli"

@@ -31,7 +31,7 @@ def init(
 
     A folder of images needs no target: it is the class that its sub-folders name. `reading` says
     how the file is read, in the words of options; `preset` how much is asked of the network, which
-    is `strong` for tables. Raises UsageError for a target that the file
+    is `small` without it. Raises UsageError for a target that the file
     lacks, and without `force` for a config that is there already.
     """
     if not target:

@@ -19,7 +19,7 @@ def explained_shares(trials: Sequence[Trial], axes: Sequence[Axis]) -> dict[str,
 
     Trials are grouped by value, of a range by quarter. The share is omega squared, which does not
     grow with the number of groups as such; below 0 counts as 0. A few figures that are far off
-    count as much as the worst one within three interquartile ranges. Empty for few trials.
+    count as much as one at Tukey's fences, 1.5 interquartile ranges off. Empty for few trials.
     """
     done = [trial for trial in trials if trial.state == "complete" and trial.figure is not None]
     if len(done) < FEWEST_TRIALS:
@@ -34,7 +34,7 @@ def explained_shares(trials: Sequence[Trial], axes: Sequence[Axis]) -> dict[str,
 
 def _tamed(figures: NDArray[np.float64]) -> NDArray[np.float64]:
     low, high = np.quantile(figures, [0.25, 0.75])
-    reach = 3 * (high - low)
+    reach = 1.5 * (high - low)
     return np.clip(figures, low - reach, high + reach) if reach > 0 else figures
 
 

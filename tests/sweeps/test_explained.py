@@ -42,7 +42,10 @@ def test_two_axes_share_what_each_explains_alone():
 
 def test_one_trial_far_off_does_not_explain_everything():
     made = trials(lambda u, r, s: u + 0.01 * s + (1e9 if (u, r, s) == (8, 0.9, 4) else 0.0))
-    assert explained_shares(made, (UNITS, RATE, SEED))["units"] > 0.9
+    found = explained_shares(made, (UNITS, RATE, SEED))
+    # Left as it is, it would make the rate and the seed explain as much as the units.
+    assert found["units"] > 0.4
+    assert (found["rate"], found["seed"]) == (0.0, 0.0)
 
 
 def test_few_trials_explain_nothing():

@@ -1,5 +1,6 @@
 """Compiled networks that are taken over train as if they had been compiled anew."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -100,23 +101,31 @@ def test_a_network_of_the_same_shape_trains_to_the_very_same_figures(judge):
         ("optimizer=SGD", False),
         ("loss=mae", False),
         ("callbacks.1.EarlyStopping.patience=3", False),
-        (
-            "optimizer.Adam.learning_rate={CosineDecay: {initial_learning_rate: 0.1, decay_steps: 9}}",
-            False,
-        ),
     ],
 )
 def test_what_is_compiled_in_is_compiled_anew(config, tmp_path, override, is_same):
+    key = keys_of(config, tmp_path)
+    assert (key(override) == key()) == is_same
+
+
+def test_a_schedule_is_compiled_in(config, tmp_path):
+    rate = (
+        "optimizer.Adam.learning_rate={CosineDecay: {initial_learning_rate: 0.1, decay_steps: %d}}"
+    )
+    key = keys_of(config, tmp_path)
+    assert key("callbacks=[]", rate % 9) != key("callbacks=[]", rate % 10)
+
+
+def keys_of(config: Path, folder: Path) -> Callable[..., str]:
+    """Return what makes the key of the config with overrides, over one reading of its data."""
     dataset = prepare_dataset(load_spec(config).data, folder=Path(), seed=4)
 
     def key(*overrides: str) -> str:
         spec = load_spec(config, overrides)
         objectives = resolve_objectives(spec, {"y": None})
-        return key_of(
-            TrainingJob(spec=spec, dataset=dataset, objectives=objectives, folder=tmp_path)
-        )
+        return key_of(TrainingJob(spec=spec, dataset=dataset, objectives=objectives, folder=folder))
 
-    assert (key(override) == key()) == is_same
+    return key
 
 
 def test_a_worker_takes_over_what_trials_before_have_compiled(config, tmp_path):
