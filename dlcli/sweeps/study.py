@@ -439,10 +439,13 @@ def _open_url(url: str) -> Any:
             "a sweep in PostgreSQL needs psycopg", hint="pip install 'dlcli[postgres]'"
         )
     errors: Any = importlib.import_module("sqlalchemy.exc")
+    pool: Any = importlib.import_module("sqlalchemy.pool")
     for attempt in range(3):
         try:
             return optuna.storages.RDBStorage(
                 f"postgresql+psycopg://{rest}",
+                # No connection outlives what it was opened for: nobody says when a study ends.
+                engine_kwargs={"poolclass": pool.NullPool},
                 heartbeat_interval=HEARTBEAT_SECONDS,
                 grace_period=GRACE_SECONDS,
             )

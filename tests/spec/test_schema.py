@@ -37,7 +37,7 @@ ABOUT_GRAPH_AND_HEADS = {path.stem for path in GOLDEN.glob("*.yaml")} & {
     *("share_below", "share_unknown", "share_other_size", "share_wider_block"),
     *("block_cycle", "block_like_keras", "block_misfit", "block_takes_features"),
     *("block_two_inputs", "block_unknown", "block_unused", "block_argument"),
-    *("metric_for_numbers", "metric_for_class_numbers"),
+    *("metric_for_numbers", "metric_for_class_numbers", "ensemble_members", "refit_without_rows"),
 }
 # What the environment of the command holds.
 ABOUT_ENVIRONMENT = {"variable_secret", "variable_unset"}

@@ -149,6 +149,14 @@ run(Path(sys.argv[1]), ["good", "fine"], seconds=0.1)
 """
 
 
+@pytest.fixture
+def interruptible():
+    """SIGINT as Python has it, whatever a test of the command line has left."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def test_a_killed_driver_takes_its_workers_along_and_another_one_finishes(naps):
     here = str(Path(__file__).parent)
     driver = subprocess.Popen([sys.executable, "-c", DRIVER, str(naps), here])
@@ -168,7 +176,7 @@ def test_a_killed_driver_takes_its_workers_along_and_another_one_finishes(naps):
     assert (second.state, second.attempts) == ("complete", 1)
 
 
-def test_a_stop_lets_the_running_trial_wait_again(naps):
+def test_a_stop_lets_the_running_trial_wait_again(naps, interruptible):
     class Impatient(SilentTrials):
         def show(self, trials, progress):
             counted = naps / "trials" / "0000" / "count"
