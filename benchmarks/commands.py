@@ -112,7 +112,9 @@ CASES = (
     Case(name="evaluate RUN", run=_command("evaluate", "run")),
     Case(
         name=PREDICT,
-        run=_command("predict", "run", "--data", "rows.csv", "--out", "out.csv", "--quiet"),
+        run=_command(
+            "predict", "run", "--data", "rows.csv", "--out", "out.csv", "--force", "--quiet"
+        ),
         max_seconds=1.2,
     ),
     Case(name=KERAS_PREDICT, run=_predict_with_keras),
