@@ -1,7 +1,6 @@
 """dlcli as a newcomer runs it: `init` on the training rows, its config untouched, then `train`."""
 
 import hashlib
-from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -24,19 +23,16 @@ def recipe_version() -> str:
     return digest.hexdigest()[:12]
 
 
-def measure_default(
-    task: Task, change: Callable[[str], str] = lambda text: text, *, preset: Preset | None = None
-) -> dict[str, float]:
+def measure_default(task: Task, *, preset: Preset | None = None) -> dict[str, float]:
     """Return the figures of the config that `init` writes for the training rows.
 
-    `data.split.test` alone is set, to the rows that judge; `change` and `preset` are for the choice of recipes.
+    `data.split.test` alone is set, to the rows that judge; `preset` is for the choice of recipes.
     """
     with TemporaryDirectory() as scratch:
         folder = Path(scratch)
         task.train.to_csv(folder / "train.csv", index=False)
         task.test.to_csv(folder / "test.csv", index=False)
         config = init(folder / "train.csv", (task.target,), folder / "train.yaml", preset=preset)
-        config.write_text(change(config.read_text(encoding="utf-8")), encoding="utf-8")
         options = TrainOptions(
             overrides=(f"data.split.test={folder / 'test.csv'}",), out=folder / "run"
         )

@@ -130,3 +130,12 @@ AllowCode = Annotated[
         callback=allow_code,
     ),
 ]
+
+MemoryBudget = Annotated[
+    str | None,
+    typer.Option(
+        "--memory-budget",
+        metavar="SIZE",
+        help="Larger data, as in 512MB or 2GB, train in blocks; a quarter of RAM without.",
+    ),
+]

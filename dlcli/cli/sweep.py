@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from dlcli.cli.lazy import dump_json, import_command, import_console
-from dlcli.cli.options import AllowCode, AsJson, Debug, Overrides, Quiet, Threads
+from dlcli.cli.options import AllowCode, AsJson, Debug, MemoryBudget, Overrides, Quiet, Threads
 from dlcli.training.stopping import sigterm_as_sigint
 
 
@@ -46,14 +46,7 @@ def sweep(
         ),
     ] = None,
     threads: Threads = None,
-    memory_budget: Annotated[
-        str | None,
-        typer.Option(
-            "--memory-budget",
-            metavar="SIZE",
-            help="Larger data, as in 512MB or 2GB, train in blocks; a quarter of RAM without.",
-        ),
-    ] = None,
+    memory_budget: MemoryBudget = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
     debug: Debug = False,

@@ -16,6 +16,7 @@ from dlcli.cli.options import (
     Configs,
     Debug,
     JUnit,
+    MemoryBudget,
     Overrides,
     Previous,
     Quiet,
@@ -45,14 +46,7 @@ def train(
         typer.Option("--backend", help="What Keras computes with, over the config's own."),
     ] = None,
     threads: Threads = None,
-    memory_budget: Annotated[
-        str | None,
-        typer.Option(
-            "--memory-budget",
-            metavar="SIZE",
-            help="Larger data, as in 512MB or 2GB, train in blocks; a quarter of RAM without.",
-        ),
-    ] = None,
+    memory_budget: MemoryBudget = None,
     checks: Checks = None,
     previous: Previous = None,
     junit: JUnit = None,

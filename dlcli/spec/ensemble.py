@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from dlcli.spec.containers import OneOf
-from dlcli.spec.fields import Choice, Integer, JsonSchema
-from dlcli.spec.problems import KeyPath, Problems
-from dlcli.spec.sections import Section, setting
+from dlcli.spec.abbreviated import Abbreviated
+from dlcli.spec.fields import Choice, Integer
+from dlcli.spec.problems import Problems
+from dlcli.spec.sections import setting
 
 FEWEST = 2
 
@@ -24,27 +24,8 @@ class EnsembleSpec:
     )
 
 
-@dataclass(frozen=True)
-class EnsembleField:
-    """A number of networks, or what makes them differ too; it becomes an EnsembleSpec."""
-
-    @property
-    def _kind(self) -> OneOf:
-        return OneOf((Integer(minimum=FEWEST), Section(EnsembleSpec)))
-
-    @property
-    def expectation(self) -> str:
-        return self._kind.expectation
-
-    def accepts(self, value: object) -> bool:
-        return self._kind.accepts(value)
-
-    def check(self, value: object, path: KeyPath, problems: Problems) -> Any:
-        checked = self._kind.check(value, path, problems)
-        return EnsembleSpec(members=checked) if isinstance(checked, int) else checked
-
-    def schema(self) -> JsonSchema:
-        return self._kind.schema()
+ENSEMBLE = Abbreviated(EnsembleSpec, "members", Integer(minimum=FEWEST))
+"""A number of networks, or what makes them differ too."""
 
 
 def check_ensemble(spec: Any, has_members: bool, problems: Problems) -> None:

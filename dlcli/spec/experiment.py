@@ -7,13 +7,13 @@ from dlcli.spec.callbacks import CallbackField
 from dlcli.spec.components import Component, ComponentSpec
 from dlcli.spec.containers import ListOf, MapOf, OneOf
 from dlcli.spec.data import DataSpec
-from dlcli.spec.ensemble import EnsembleField, EnsembleSpec
+from dlcli.spec.ensemble import ENSEMBLE, EnsembleSpec
 from dlcli.spec.fields import Boolean, Choice, Integer, Number, Text
-from dlcli.spec.folds import FoldsField, FoldsSpec
+from dlcli.spec.folds import FOLDS, FoldsSpec
 from dlcli.spec.layers import LayerField, LayerSpec
 from dlcli.spec.places import Source
 from dlcli.spec.sections import Section, setting
-from dlcli.spec.starting import FREEZE, Freeze, InitFrom, InitFromField
+from dlcli.spec.starting import FREEZE, INIT_FROM, Freeze, InitFrom
 from dlcli.spec.sweep import SweepSpec
 from dlcli.spec.thresholds import THRESHOLD
 from dlcli.spec.tracking import TRACK, TrackSpec
@@ -68,7 +68,7 @@ class RunSpec:
         "The network: Keras layers, each taking the one before it, e.g. [Dense: 64, Dense: 1].",
     )
     init_from: InitFrom | None = setting(
-        InitFromField(),
+        INIT_FROM,
         "An earlier run: layers of the same name and shape start with its weights, and columns are "
         "scaled and encoded as there, e.g. init_from: runs/base/001.",
         default=None,
@@ -147,14 +147,14 @@ class RunSpec:
         default=(),
     )
     ensemble: EnsembleSpec | None = setting(
-        EnsembleField(),
+        ENSEMBLE,
         "So many networks, trained one after the other with seeds of their own, that predict "
         "together: a number, or a mapping as in {members: 5, vary: folds}. Trials and folds judge "
         "single networks.",
         default=None,
     )
     folds: FoldsSpec | None = setting(
-        FoldsField(),
+        FOLDS,
         "Cross-validation: so many networks, each judged on rows that it has not seen, beside the "
         "run's own; a number, or a mapping as in {n_splits: 5, n_repeats: 2}.",
         default=None,

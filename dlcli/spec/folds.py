@@ -1,13 +1,13 @@
 """The `folds` key: cross-validation, with scikit-learn's words."""
 
 from dataclasses import dataclass, replace
-from typing import Any
 
+from dlcli.spec.abbreviated import Abbreviated
 from dlcli.spec.containers import OneOf
 from dlcli.spec.data import DataSpec
-from dlcli.spec.fields import Boolean, Integer, JsonSchema, Text
+from dlcli.spec.fields import Boolean, Integer, Text
 from dlcli.spec.problems import Problems
-from dlcli.spec.sections import Section, setting
+from dlcli.spec.sections import setting
 
 FEWEST = 2
 
@@ -45,27 +45,8 @@ class FoldsSpec:
     )
 
 
-@dataclass(frozen=True)
-class FoldsField:
-    """A number of folds, or how they are cut; it becomes a FoldsSpec."""
-
-    @property
-    def _kind(self) -> OneOf:
-        return OneOf((Integer(minimum=FEWEST), Section(FoldsSpec)))
-
-    @property
-    def expectation(self) -> str:
-        return self._kind.expectation
-
-    def accepts(self, value: object) -> bool:
-        return self._kind.accepts(value)
-
-    def check(self, value: object, path: tuple[str | int, ...], problems: Problems) -> Any:
-        checked = self._kind.check(value, path, problems)
-        return FoldsSpec(n_splits=checked) if isinstance(checked, int) else checked
-
-    def schema(self) -> JsonSchema:
-        return self._kind.schema()
+FOLDS = Abbreviated(FoldsSpec, "n_splits", Integer(minimum=FEWEST))
+"""A number of folds, or how they are cut."""
 
 
 _SHARED = ("shuffle", "stratify", "group", "time")

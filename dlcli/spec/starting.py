@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any, Literal
+from typing import Literal
 
+from dlcli.spec.abbreviated import Abbreviated
 from dlcli.spec.containers import ListOf, OneOf
-from dlcli.spec.fields import Choice, JsonSchema, Text
+from dlcli.spec.fields import Choice, Text
 from dlcli.spec.problems import KeyPath, Problems, join_names, suggest
 from dlcli.spec.sections import Section, setting
 
@@ -26,27 +27,8 @@ class InitFrom:
     )
 
 
-@dataclass(frozen=True)
-class InitFromField:
-    """A run, or a run with how its preprocessing is taken over; it becomes an InitFrom."""
-
-    @property
-    def _kind(self) -> OneOf:
-        return OneOf((Text("a run"), Section(InitFrom)))
-
-    @property
-    def expectation(self) -> str:
-        return self._kind.expectation
-
-    def accepts(self, value: object) -> bool:
-        return self._kind.accepts(value)
-
-    def check(self, value: object, path: KeyPath, problems: Problems) -> Any:
-        checked = self._kind.check(value, path, problems)
-        return InitFrom(run=checked) if isinstance(checked, str) else checked
-
-    def schema(self) -> JsonSchema:
-        return self._kind.schema()
+INIT_FROM = Abbreviated(InitFrom, "run", Text("a run"))
+"""A run, or a run with how its preprocessing is taken over."""
 
 
 @dataclass(frozen=True, kw_only=True)
