@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import uvicorn
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from dlcli.runs import RunFolder, load_json, write_json
 from dlcli.serving.server import address_of, listen
@@ -18,17 +18,6 @@ from dlcli.serving.server import address_of, listen
 PHONE = {"width": 375, "height": 700}
 DESK = {"width": 1280, "height": 900}
 TOKEN = "correct-horse-battery"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
-        pytest.fail("these tests need Chromium: apt-get install -y chromium")
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from dlcli.commands.report import report
 from dlcli.runs import RunFolder
@@ -21,17 +21,6 @@ PAINTED = """() => [...document.querySelectorAll(".plot canvas")].map((canvas) =
   for (let at = 3; at < data.length; at += 32) if (data[at] > 0) painted += 8;
   return painted;
 })"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
-        pytest.fail("these tests need Chromium: apt-get install -y chromium")
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield launched
-        launched.close()
 
 
 class Opened:
