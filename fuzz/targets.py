@@ -16,9 +16,12 @@ from dlcli.spec.merging import merge_values
 from dlcli.spec.overrides import apply_override
 from dlcli.spec.run import build_spec
 from dlcli.spec.source import parse_source
+from fuzz.bounds import bounded, check_refusal
 
 FOLDER = Path(tempfile.mkdtemp(prefix="dlcli-fuzz-"))
-MOST_BYTES = 20_000
+_FEW_ROWS = 7
+"""Of a block, so that small tables have several."""
+_MOST_BLOCKS = 3000
 
 CONFIG = """
 data: {source: a.csv, target: y, scale: standard, split: {test: 0.2}}
@@ -63,11 +66,22 @@ def _table(suffix: str) -> Callable[[bytes], None]:
     def read(content: bytes) -> None:
         path = FOLDER / f"table{suffix}"
         path.write_bytes(content)
-        read_table([path])
-        for _ in read_blocks(path, ReadOptions(), rows=7):
-            pass
+        rows = max(_FEW_ROWS, len(content) // _MOST_BLOCKS)
+        with bounded():
+            read_table([path])
+        with bounded():
+            for _ in read_blocks(path, ReadOptions(), rows=rows):
+                pass
 
     return read
+
+
+def _bounded(read: Callable[[bytes], None]) -> Callable[[bytes], None]:
+    def run(content: bytes) -> None:
+        with bounded():
+            read(content)
+
+    return run
 
 
 def _record(name: str, read: Callable[[RunFolder], Any]) -> Callable[[bytes], None]:
@@ -81,13 +95,13 @@ def _record(name: str, read: Callable[[RunFolder], Any]) -> Callable[[bytes], No
             (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
         read(RunFolder(folder))
 
-    return load
+    return _bounded(load)
 
 
 TARGETS: Mapping[str, Callable[[bytes], None]] = {
-    "config": config,
-    "set": override,
-    "mapping": mapping,
+    "config": _bounded(config),
+    "set": _bounded(override),
+    "mapping": _bounded(mapping),
     "csv": _table(".csv"),
     "jsonl": _table(".jsonl"),
     "xlsx": _table(".xlsx"),
@@ -98,10 +112,19 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
 }
 
 
+MOST_BYTES: Mapping[str, int] = {
+    **dict.fromkeys(TARGETS, 20_000),
+    # What people write by hand; a longer one says the same more often.
+    **dict.fromkeys(("config", "mapping"), 4_000),
+    "set": 400,
+}
+
+
 def try_bytes(name: str, content: bytes) -> bool:
     """Run one input; tell whether it was taken. Anything but DlcliError passes through."""
     try:
-        TARGETS[name](content[:MOST_BYTES])
-    except DlcliError:
+        TARGETS[name](content)
+    except DlcliError as error:
+        check_refusal(error)
         return False
     return True

@@ -1,7 +1,9 @@
 """Kill trainings at random moments, resume them, and compare what comes out with an untouched one.
 
 `python scripts/kill_trainings.py --kills 100` prints a record of every kill and exits with 1 where
-a resumed run differs in one bit, or a folder reads as a complete run that is none.
+a resumed run differs in one bit, or a folder reads as a complete run that is none. With `--forked`
+the trainings on TensorFlow are copies of a process that has imported it, so that most of their time
+is training and writing, and the kills fall there.
 """
 
 import argparse
@@ -16,13 +18,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import h5py
 
+from dlcli.cli import run
 from dlcli.errors import DlcliError
+from dlcli.model.keras_import import load_keras
 from dlcli.runs import RunFolder
 
 ROWS = 400
@@ -78,6 +82,43 @@ LANES = (
 )
 
 
+class Forked:
+    """A command line in a copy of this process, with what `Popen` offers of it."""
+
+    def __init__(self, arguments: list[str], *, folder: Path) -> None:
+        sys.stdout.flush()
+        self.pid = os.fork()
+        if self.pid == 0:
+            self._run(arguments, folder)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return the exit code; raises TimeoutExpired."""
+        until = None if timeout is None else time.monotonic() + timeout
+        while True:
+            pid, status = os.waitpid(self.pid, 0 if until is None else os.WNOHANG)
+            if pid:
+                return os.waitstatus_to_exitcode(status)
+            if until is not None and time.monotonic() > until:
+                raise subprocess.TimeoutExpired("dlcli", timeout or 0)
+            time.sleep(0.002)
+
+    @staticmethod
+    def _run(arguments: list[str], folder: Path) -> None:
+        code = 1
+        try:
+            os.setsid()
+            os.chdir(folder)
+            for number, name in ((1, os.devnull), (2, "stderr.txt")):
+                os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+            sys.argv = ["dlcli", *arguments]
+            run()
+            code = 0
+        except SystemExit as end_of_command:
+            code = int(end_of_command.code or 0)
+        finally:
+            os._exit(code)
+
+
 @dataclass
 class Training:
     """One command line, run until it ends or is killed."""
@@ -85,13 +126,16 @@ class Training:
     folder: Path
     lane: Lane
     out: Path
+    forked: bool = False
 
-    def start(self, *, resume: bool) -> subprocess.Popen[str]:
+    def start(self, *, resume: bool) -> "subprocess.Popen[str] | Forked":
         """Start the command in a process group of its own."""
-        command = [sys.executable, "-m", "dlcli", "train", f"{self.lane.name}.yaml"]
-        command += ["--out", str(self.out), *self.lane.options, *(["--resume"] if resume else [])]
+        arguments = ["train", f"{self.lane.name}.yaml", "--out", str(self.out)]
+        arguments += [*self.lane.options, *(["--resume"] if resume else [])]
+        if self.forked and self.lane.name != "jax":
+            return Forked(arguments, folder=self.folder)
         return subprocess.Popen(
-            command,
+            [sys.executable, "-m", "dlcli", *arguments],
             cwd=self.folder,
             env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
             stdout=subprocess.DEVNULL,
@@ -158,14 +202,14 @@ def standing(out: Path) -> str:
     return "a state" if has_state else "no state yet"
 
 
-def end(process: subprocess.Popen[str]) -> None:
+def end(process: subprocess.Popen[str] | Forked) -> None:
     """Kill a process and all that it has started."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
-def wait(process: subprocess.Popen[str], seconds: float | None) -> int | None:
+def wait(process: subprocess.Popen[str] | Forked, seconds: float | None) -> int | None:
     """Return the exit code, or None where the process still runs after as many seconds."""
     try:
         return process.wait(timeout=seconds)
@@ -176,8 +220,11 @@ def wait(process: subprocess.Popen[str], seconds: float | None) -> int | None:
 class Campaign:
     """Kills until there were enough, over and over the lanes."""
 
-    def __init__(self, folder: Path, *, kills: int, seed: int, lanes: tuple[Lane, ...]) -> None:
+    def __init__(
+        self, folder: Path, *, kills: int, seed: int, lanes: tuple[Lane, ...], forked: bool
+    ) -> None:
         self.folder = folder
+        self.forked = forked
         self.kills = kills
         self.random = random.Random(seed)
         self.lanes = lanes
@@ -193,7 +240,7 @@ class Campaign:
         for lane in self.lanes:
             text = CONFIG.format(epochs=lane.epochs, callbacks=lane.callbacks)
             (self.folder / f"{lane.name}.yaml").write_text(text)
-            training = Training(self.folder, lane, self.folder / "whole" / lane.name)
+            training = Training(self.folder, lane, self.folder / "whole" / lane.name, self.forked)
             began = time.monotonic()
             code = training.start(resume=False).wait()
             seconds = time.monotonic() - began
@@ -205,7 +252,7 @@ class Campaign:
             lane = self.lanes[number % len(self.lanes)]
             number += 1
             out = self.folder / f"cut-{number}" / "run"
-            self.one_run(Training(self.folder, lane, out), *expected[lane.name])
+            self.one_run(Training(self.folder, lane, out, self.forked), *expected[lane.name])
         return not self.wrong
 
     def one_run(self, training: Training, seconds: float, expected: dict[str, Any]) -> None:
@@ -260,10 +307,20 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     names = [lane.name for lane in LANES]
     parser.add_argument("--lanes", nargs="+", choices=names, default=names)
+    parser.add_argument("--share", type=float, default=1.0, help="of the epochs, for slow machines")
+    parser.add_argument("--forked", action="store_true", help="import TensorFlow once for all")
     asked = parser.parse_args()
-    lanes = tuple(lane for lane in LANES if lane.name in asked.lanes)
+    if asked.forked:
+        load_keras("tensorflow")
+    lanes = tuple(
+        replace(lane, epochs=max(5, round(asked.share * lane.epochs)))
+        for lane in LANES
+        if lane.name in asked.lanes
+    )
     with tempfile.TemporaryDirectory(prefix="dlcli-kills-") as folder:
-        campaign = Campaign(Path(folder), kills=asked.kills, seed=asked.seed, lanes=lanes)
+        campaign = Campaign(
+            Path(folder), kills=asked.kills, seed=asked.seed, lanes=lanes, forked=asked.forked
+        )
         try:
             is_right = campaign.run()
         except DlcliError as error:

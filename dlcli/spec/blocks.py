@@ -13,6 +13,9 @@ from dlcli.spec.problems import Problems
 MOST_LAYERS = 2_000
 """Keras needs about a minute for as many; blocks within blocks soon say more than all memory holds."""
 
+MOST_BLOCKS = 100
+"""Each may hold the next one, and every level takes calls within calls to follow."""
+
 _WRAPPER = ("TimeDistributed", "layer")
 """The one layer, and its argument, that may hold a block."""
 
@@ -34,6 +37,10 @@ def connect_blocks(
     problems: Problems,
 ) -> dict[str, Block]:
     """Resolve the connections in every block; report names and uses that cannot be."""
+    if len(blocks) > MOST_BLOCKS:
+        message = f"{len(blocks):,} blocks; a config has at most {MOST_BLOCKS}"
+        problems.add(("blocks",), message, hint="a block is for layers used twice", on_key=True)
+        return {}
     for name in blocks:
         _check_name(name, problems)
     connected = {
@@ -48,6 +55,7 @@ def connect_blocks(
         for index, layer in enumerate(listed):
             used[inside].update(uses(layer.component, blocks))
             _check_wrapped(layer, blocks, layer_path(index, layer, inside=inside), problems)
+    used_by = {name: used["blocks", name] for name in blocks}
     for name in blocks:
         if not any(name in names for inside, names in used.items() if inside != ("blocks", name)):
             problems.add(
@@ -56,7 +64,7 @@ def connect_blocks(
                 hint=f"- {name} under layers, or leave the block out",
                 on_key=True,
             )
-        _check_no_cycle(name, {inner: used["blocks", inner] for inner in blocks}, problems)
+        _check_no_cycle(name, used_by, problems)
     return connected
 
 

@@ -24,6 +24,9 @@ KINDS = (
     "activation",
 )
 
+_MOST_CHARACTERS = 1000
+"""A longer name is compared with no others: that takes seconds and helps nobody."""
+
 # What people write by habit from elsewhere; a suggestion only, never accepted in its place.
 _HABITS = {
     "layer": {"batchnorm": "BatchNormalization", "linear": "Dense", "fc": "Dense"},
@@ -182,6 +185,8 @@ def _fold(name: str) -> str:
 
 
 def _nearest(name: str, spellings: dict[str, str]) -> str | None:
+    if len(name) > _MOST_CHARACTERS:
+        return None
     folded = _fold(name)
     if folded in spellings:
         return spellings[folded]

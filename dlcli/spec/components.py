@@ -224,7 +224,8 @@ def _nearest(kind: str, name: str) -> str | None:
     entries = [catalog.find(kind, each) for each in catalog.names(kind)]
     usable = [entry for entry in entries if entry is not None and not entry.refused]
     spellings = [word for entry in usable for word in (*catalog.aliases(entry), entry.name)]
-    anagrams = [word for word in spellings if sorted(word) == sorted(name)]
+    letters = sorted(name)
+    anagrams = [word for word in spellings if sorted(word) == letters]
     near = anagrams[0] if anagrams else catalog.suggest(kind, name)
     return near if near in spellings else None
 

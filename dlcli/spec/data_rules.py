@@ -3,6 +3,8 @@
 import codecs
 from pathlib import Path
 
+from dlcli.errors import SpecError
+from dlcli.files import reading
 from dlcli.spec.data import ColumnSpec, DataSpec, SplitSpec, as_names
 from dlcli.spec.fields import number_hint
 from dlcli.spec.problems import KeyPath, Problems, closest
@@ -176,7 +178,8 @@ def _check_size(name: str, size: float | str, problems: Problems) -> None:
         if hint is None and closest(written, ["test"]) and written != "test":
             hint = "did you mean 'test'?"
         is_file = Path(written).suffix or ":" in size or "*" in size or written == "test"
-        is_file = is_file or Path(size).is_dir()
+        with reading(size, SpecError):
+            is_file = is_file or Path(size).is_dir()
         if hint is not None or not is_file:
             problems.add(
                 path,

@@ -1,13 +1,14 @@
 """A config that is a mapping in Python, as a Source whose places are key paths."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from dlcli.errors import SpecError
 from dlcli.spec.places import KeyPlace, Place, Source
 from dlcli.spec.problems import KeyPath, show_value
-from dlcli.spec.source import UNWRITABLE
+from dlcli.spec.source import MAX_DEPTH, MAX_NODES, UNWRITABLE
 
 CALLED = Path("config")
 """What messages call a config that stands in no file, and how its run is named without `name`."""
@@ -19,7 +20,12 @@ def source_of(values: Mapping[str, Any]) -> Source:
     Raises SpecError for what YAML could not hold.
     """
     plain = _plain(values, ())
-    places = {path: _place(path) for path in _paths(plain, ())}
+    places = {path: _place(path) for path in islice(_paths(plain, ()), MAX_NODES + 1)}
+    if len(places) > MAX_NODES:
+        raise SpecError(
+            f"{CALLED}: more than {MAX_NODES:,} values",
+            hint="is a table among them? it is given beside the config: dlcli.train(config, table)",
+        )
     return Source(values=plain, places=places, file=CALLED)
 
 
@@ -36,6 +42,8 @@ def _paths(value: Any, path: KeyPath) -> Iterator[KeyPath]:
 
 
 def _plain(value: Any, path: KeyPath) -> Any:
+    if len(path) > MAX_DEPTH:
+        raise SpecError(f"{'.'.join(map(str, path[:3]))}: nested more than {MAX_DEPTH} levels deep")
     if isinstance(value, Mapping):
         return {_key(key, path): _plain(item, (*path, key)) for key, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dlcli.errors import SpecError
+from dlcli.files import reading
 from dlcli.spec.mapping import source_of
 from dlcli.spec.overrides import add_checks, apply_override
 from dlcli.spec.places import KeyPlace, Source, format_problem
@@ -71,9 +72,11 @@ def _with_base(source: Source, folder: Path, seen: tuple[Path, ...]) -> Source:
         return source
     base_path = folder / base
     place = source.place(("extends",))
-    if base_path.resolve() in seen or len(seen) >= MAX_EXTENDS:
+    with reading(base, SpecError):
+        is_repeated, is_file = base_path.resolve() in seen, base_path.is_file()
+    if is_repeated or len(seen) >= MAX_EXTENDS:
         raise SpecError(format_problem(f"{base!r} extends this config in turn", place))
-    if not base_path.is_file():
+    if not is_file:
         raise SpecError(
             format_problem(f"extends {base!r}, but there is no file {base_path}", place)
         )
@@ -176,7 +179,10 @@ def _resolve_axes(values: dict[str, Any], folder: Path) -> None:
 
 def _absolute_run(value: Any, folder: Path) -> Any:
     """Make a run's folder absolute; the name of runs, which is no folder here, stays a name."""
-    is_folder = isinstance(value, str) and value and (folder / value).is_dir()
+    if not isinstance(value, str):
+        return value
+    with reading(value, SpecError):
+        is_folder = value and (folder / value).is_dir()
     return _absolute(value, folder) if is_folder else value
 
 

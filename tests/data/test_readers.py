@@ -537,7 +537,7 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
     ):
         for _ in range(100):
             member.write(bytes(1 << 20))
-    with pytest.raises(DataError, match=r"bomb\.xlsx unpacks to 105 MB, 1,0\d\d times its size"):
+    with pytest.raises(DataError, match=r"bomb\.xlsx unpacks to 105 MB or more, 1,0\d\d times"):
         read(path)
 
 

@@ -31,6 +31,8 @@ _BLOCK_BYTES = (1 << 20, 1 << 24, 1 << 28, (1 << 31) - 1)
 """Sizes to try in turn: a row must fit into a block."""
 _STREAM_BLOCK_BYTES = 1 << 23
 _MAX_LISTED = 5
+_MOST_RAGGED = 100_000
+"""Rows of a wrong length that are counted; looking at each one takes longer than reading them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -248,6 +250,7 @@ def _parsed_blocks(stream: Utf8Stream, layout: Layout, path: Path) -> Iterator[p
             last = pa.Table.from_batches([batch])
             yield last
     except pa.ArrowInvalid as error:
+        ragged.check()
         raise _unexplained(error, path) from error
     ragged.check()
     if last is not None:
@@ -315,7 +318,7 @@ class _RaggedRows:
         if len(self._first) < _MAX_LISTED:
             number = row.number + self._layout.first_row - 1
             self._first.append((number, row.actual_columns, row.text))
-        return "skip"
+        return "skip" if self._count <= _MOST_RAGGED else "error"
 
     def check(self) -> None:
         if not self._count:
@@ -328,7 +331,8 @@ class _RaggedRows:
             listed = ", ".join(f"row {n} has {cells}" for n, cells, _ in self._first)
             more = self._count - len(self._first)
             listed += f", and {more} more" if more else ""
-            message = f"{self._file}: {self._count} rows do not have {expected} cells: {listed}"
+            count = self._count if self._count <= _MOST_RAGGED else f"more than {_MOST_RAGGED:,}"
+            message = f"{self._file}: {count} rows do not have {expected} cells: {listed}"
         hint = f"cells are separated by {self._layout.separator!r} (`separator`); "
         hint += "a cell that contains it needs double quotes"
         if "\n" in text or "\r" in text:

@@ -22,7 +22,9 @@ def read(path: Path, options: ReadOptions) -> Table:
     check_workbook(path)
     try:
         with python_calamine.CalamineWorkbook.from_path(path) as workbook:
-            sheet = _open_sheet(workbook, path, options.sheet)
+            name = _sheet_name(workbook, path, options.sheet)
+            unshown = unshown_cells(path, name)
+            sheet = workbook.get_sheet_by_name(name)
             rows: list[list[object]] = [list(row) for row in sheet.to_python()]
             start = sheet.start or (0, 0)
     except python_calamine.PasswordError as error:
@@ -34,7 +36,7 @@ def read(path: Path, options: ReadOptions) -> Table:
             f"{path.name} cannot be opened as a workbook: {error}",
             hint="it may be damaged, or another kind of file under an Excel name",
         ) from error
-    for (row, number), text in unshown_cells(path, sheet.name).items():
+    for (row, number), text in unshown.items():
         _place(rows, row - start[0], number - start[1], text)
     while rows and all(cell == "" for cell in rows[-1]):
         rows.pop()
@@ -51,26 +53,26 @@ def read_blocks(path: Path, options: ReadOptions, *, rows: int) -> Iterator[Tabl
     yield read(path, options)
 
 
-def _open_sheet(
+def _sheet_name(
     workbook: python_calamine.CalamineWorkbook, path: Path, wanted: str | int | None
-) -> python_calamine.CalamineSheet:
-    names = workbook.sheet_names
+) -> str:
+    names: list[str] = workbook.sheet_names
     if not names:
         raise DataError(f"{path.name} has no sheets")
     if wanted is None:
-        return workbook.get_sheet_by_name(_first_in_sight(workbook))
+        return _first_in_sight(workbook)
     if isinstance(wanted, int):
         if not 1 <= wanted <= len(names):
             raise DataError(
                 f"{path.name} has no sheet number {wanted}",
                 hint=f"sheets are counted from 1: {', '.join(names)}",
             )
-        return workbook.get_sheet_by_index(wanted - 1)
+        return names[wanted - 1]
     if wanted not in names:
         raise DataError(
             f"{path.name} has no sheet {wanted!r}", hint=f"its sheets are {', '.join(names)}"
         )
-    return workbook.get_sheet_by_name(wanted)
+    return wanted
 
 
 def _first_in_sight(workbook: python_calamine.CalamineWorkbook) -> str:

@@ -11,12 +11,7 @@ MOST_COLUMNS = 20_000
 
 def column_names(cells: Sequence[str], *, file: str) -> list[str]:
     """Return the names as written; a nameless column is `column N`. Raises on a repeated name."""
-    if len(cells) > MOST_COLUMNS:
-        raise DataError(
-            f"{file} has {len(cells):,} columns; at most {MOST_COLUMNS:,} are read",
-            hint="are rows and columns exchanged? long rows of numbers belong into a file of arrays, "
-            "such as .npz",
-        )
+    check_width(len(cells), file=file)
     names = [cell or f"column {number}" for number, cell in enumerate(cells, start=1)]
     first: dict[str, int] = {}
     for number, name in enumerate(names, start=1):
@@ -31,6 +26,16 @@ def column_names(cells: Sequence[str], *, file: str) -> list[str]:
             )
         first[name] = number
     return names
+
+
+def check_width(num_columns: int, *, file: str) -> None:
+    """Raise DataError for more columns than are read."""
+    if num_columns > MOST_COLUMNS:
+        raise DataError(
+            f"{file} has {num_columns:,} columns; at most {MOST_COLUMNS:,} are read",
+            hint="are rows and columns exchanged? long rows of numbers belong into a file of arrays, "
+            "such as .npz",
+        )
 
 
 def given_names(header: Sequence[str], *, num_cells: int, file: str, row: int) -> list[str]:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -10,19 +11,24 @@ from typing import NoReturn
 import pyarrow as pa
 
 from dlcli.data.cells import column_of, join_columns
-from dlcli.data.formats.header import given_names
+from dlcli.data.formats.header import check_width, given_names
 from dlcli.data.formats.stream import Utf8Stream
+from dlcli.data.formats.unfolding import is_sparse
 from dlcli.data.readers import ReadOptions
 from dlcli.data.table import Origin, Table, repeated
 from dlcli.errors import DataError
 
 HAS_TYPES = False
 _BLOCK_ROWS = 65536
+_HALF_CHARACTER = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def read(path: Path, options: ReadOptions) -> Table:
     """Read the whole file; a key that a line lacks is a missing cell there."""
-    blocks = list(_blocks(path, options, rows=_BLOCK_ROWS))
+    blocks, size = [], _Size(path.name)
+    for block in _blocks(path, options, rows=_BLOCK_ROWS):
+        blocks.append(block)
+        size.add(block)
     names = list(dict.fromkeys(name for block in blocks for name in block.names))
     if not names:
         raise DataError(f"{path.name} is empty: it has no objects")
@@ -33,9 +39,10 @@ def read(path: Path, options: ReadOptions) -> Table:
 def read_blocks(path: Path, options: ReadOptions, *, rows: int) -> Iterator[Table]:
     """Read `rows` lines at a time; a key that first appears later is a column from there on."""
     names: dict[str, None] = {}
-    start = 0
+    start, size = 0, _Size(path.name)
     for block in _blocks(path, options, rows=rows):
         names.update(dict.fromkeys(block.names))
+        size.add(block)
         columns = [_column_or_nulls(block, name) for name in names]
         arrow = pa.Table.from_arrays(columns, names=list(names))
         yield _table(arrow, path, options, start=start)
@@ -57,7 +64,7 @@ def _blocks(path: Path, options: ReadOptions, *, rows: int) -> Iterator["_Block"
         lines: Iterable[bytes] = io.BufferedReader(_Raw(stream), 1 << 20)
         objects = _objects(lines, path)
         while block := list(islice(objects, rows)):
-            yield _Block(block)
+            yield _Block(block, path.name)
 
 
 def _objects(lines: Iterable[bytes], path: Path) -> Iterator[dict[str, object]]:
@@ -90,11 +97,23 @@ def parse_json(text: bytes) -> object:
     Raises ValueError with the reason.
     """
     try:
-        return json.loads(
+        value: object = json.loads(
             text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_integer
         )
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+    if _HALF_CHARACTER.search(text):
+        _check_characters(value)
+    return value
+
+
+def _check_characters(value: object) -> None:
+    """Raise ValueError for text that no UTF-8 can hold; two halves in a row make a character."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        half = ascii(error.object[error.start])
+        raise ValueError(f"{half} is half a character") from None
 
 
 def check_row(value: object, place: str, *, hint: str) -> dict[str, object]:
@@ -134,12 +153,37 @@ def _kind(value: object) -> str:
     return "null" if value is None else kinds.get(type(value), "a number")
 
 
+class _Size:
+    """How large a table the lines make; a key of one line alone is a column of gaps."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self._names: set[str] = set()
+        self._rows = self._filled = 0
+
+    def add(self, block: "_Block") -> None:
+        """Count a block; raises DataError where the table would be too wide, or made of gaps."""
+        self._names.update(block.names)
+        self._rows += block.num_rows
+        self._filled += block.num_filled
+        check_width(len(self._names), file=self._file)
+        cells = self._rows * len(self._names)
+        if is_sparse(cells, self._filled):
+            raise DataError(
+                f"{self._file}: {self._rows:,} lines with {len(self._names):,} different keys make "
+                f"a table of {cells:,} cells, {self._filled:,} of them filled",
+                hint="every line of a table has the same keys; are these keys data?",
+            )
+
+
 class _Block:
     """The objects of some lines, turned to columns."""
 
-    def __init__(self, objects: list[dict[str, object]]) -> None:
+    def __init__(self, objects: list[dict[str, object]], file: str) -> None:
         self.num_rows = len(objects)
+        self.num_filled = sum(map(len, objects))
         self.names = list(dict.fromkeys(name for item in objects for name in item))
+        _Size(file).add(self)
         self.columns = {
             name: column_of([item.get(name) for item in objects]) for name in self.names
         }

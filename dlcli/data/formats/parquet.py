@@ -5,24 +5,29 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from dlcli.data.formats.header import column_names, given_names
+from dlcli.data.formats.unfolding import bomb, is_bomb
 from dlcli.data.readers import ReadOptions
 from dlcli.data.table import Origin, Table
 from dlcli.data.typed_columns import plain_column
 from dlcli.errors import DataError
 
 HAS_TYPES = True
+_SMALL_FILE = 1 << 22
+"""Up to this size texts are read with their dictionaries, so that a bomb is seen before it fills memory."""
+_MOST_RATIO = 500
+"""Columns that repeat their values take less here than compressed text does."""
+_NUMBER_BYTES = 8
+_DAMAGES = (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowIndexError, OSError)
 
 
 def read(path: Path, options: ReadOptions) -> Table:
     """Read the whole file; its numbers become int64 or float64."""
     with _open(path) as file:
-        try:
-            arrow = file.read()
-        except (pa.ArrowInvalid, OSError) as error:
-            raise _damaged(path, error) from error
+        arrow = _read(file, path)
     return _build(arrow, path, options, first_row=1)
 
 
@@ -30,21 +35,88 @@ def read_blocks(path: Path, options: ReadOptions, *, rows: int) -> Iterator[Tabl
     """Read `rows` rows at a time."""
     with _open(path) as file:
         start = 0
-        try:
-            for batch in file.iter_batches(batch_size=rows):
-                yield _build(pa.Table.from_batches([batch]), path, options, first_row=start + 1)
-                start += batch.num_rows
-        except (pa.ArrowInvalid, OSError) as error:
-            raise _damaged(path, error) from error
+        for batch in _batches(file, path, rows):
+            yield _build(batch, path, options, first_row=start + 1)
+            start += batch.num_rows
         if start == 0:
             yield _build(file.schema_arrow.empty_table(), path, options, first_row=1)
 
 
 def _open(path: Path) -> Any:
+    """Open a file that says of itself that it will not unpack to too much."""
     try:
-        return pq.ParquetFile(path)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+        size = path.stat().st_size
+        texts = _text_columns(pq.read_schema(path)) if size <= _SMALL_FILE else []
+        file = pq.ParquetFile(path, read_dictionary=texts)
+    except _DAMAGES as error:
         raise _damaged(path, error) from error
+    _check_unpacked(_declared_bytes(file.metadata), path)
+    return file
+
+
+def _batches(file: Any, path: Path, rows: int) -> Iterator[pa.Table]:
+    if path.stat().st_size <= _SMALL_FILE:
+        whole = _read(file, path)
+        for start in range(0, whole.num_rows, rows):
+            yield whole.slice(start, rows)
+        return
+    try:
+        for batch in file.iter_batches(batch_size=rows):
+            yield pa.Table.from_batches([batch])
+    except _DAMAGES as error:
+        raise _damaged(path, error) from error
+
+
+def _read(file: Any, path: Path) -> pa.Table:
+    """Read the whole file; texts that a small one repeats are counted before they are written out."""
+    try:
+        arrow = file.read()
+    except _DAMAGES as error:
+        raise _damaged(path, error) from error
+    for number, column in enumerate(arrow.columns):
+        if pa.types.is_dictionary(column.type) and _is_text(column.type.value_type):
+            _check_unpacked(_written_out_bytes(column), path)
+            field = arrow.schema.field(number).with_type(column.type.value_type)
+            arrow = arrow.set_column(number, field, column.cast(field.type))
+    return arrow
+
+
+def _text_columns(schema: pa.Schema) -> list[str]:
+    return [field.name for field in schema if _is_text(field.type)]
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    types = pa.types
+    is_long = types.is_large_string(kind) or types.is_large_binary(kind)
+    return bool(is_long or types.is_string(kind) or types.is_binary(kind))
+
+
+def _declared_bytes(metadata: Any) -> int:
+    """Return what the columns of fixed width take, and the others as they stand in their pages."""
+    total = 0
+    for index in range(metadata.num_row_groups):
+        group = metadata.row_group(index)
+        columns = [group.column(number) for number in range(group.num_columns)]
+        sizes = (max(column.total_uncompressed_size, 0) for column in columns)
+        total += max(group.num_rows, 0) * _NUMBER_BYTES * group.num_columns + sum(sizes)
+    return total
+
+
+def _written_out_bytes(column: pa.ChunkedArray) -> int:
+    total = 0
+    for chunk in column.chunks:
+        lengths = pc.binary_length(chunk.dictionary).take(chunk.indices)
+        total += pc.sum(lengths).as_py() or 0
+    return total
+
+
+def _check_unpacked(unpacked: int, path: Path) -> None:
+    size = path.stat().st_size
+    if is_bomb(unpacked, size, ratio=_MOST_RATIO):
+        raise bomb(
+            path, unpacked, size,
+            hint="a table of one value? write a real one without compression and dictionaries",
+        )  # fmt: skip
 
 
 def _damaged(path: Path, error: Exception) -> DataError:

@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Callable
 from typing import BinaryIO
 
+from dlcli.data.formats.unfolding import bomb, is_bomb
 from dlcli.errors import DataError
 
 _MARKS = (
@@ -15,6 +16,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_HINT_OF_BOMB = "is this a table? unpack it and look: what is not compressed is read at any size"
 _GZIP_MAGIC = b"\x1f\x8b"
 _CHUNK_BYTES = 1 << 20
 
@@ -42,6 +44,7 @@ class Utf8Stream:
         self._told = 0
         self._raw = _unzipped(raw, name) if gzipped else raw
         self._zipped = gzipped
+        self._unpacked = 0
         self._pending = b""
         self._tail = (b"", b"")
         self.holds_apostrophe = False
@@ -113,7 +116,11 @@ class Utf8Stream:
 
     def _read_raw(self, size: int) -> bytes:
         try:
-            return self._raw.read(size)
+            piece = self._raw.read(size)
+            self._unpacked += len(piece)
+            if self._zipped and is_bomb(self._unpacked, self._file.tell()):
+                raise bomb(self._name, self._unpacked, self._file.tell(), hint=_HINT_OF_BOMB)
+            return piece
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             raise DataError(
                 f"{self._name}: the gzip data is damaged or cut off",

@@ -1,4 +1,4 @@
-"""What calamine does not tell about an .xlsx: its unpacked size, error cells, lost formulas."""
+"""What calamine does not tell about a workbook: its unpacked size, its span, error cells, lost formulas."""
 
 import re
 import zipfile
@@ -7,16 +7,27 @@ from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
 
+from dlcli.data.formats.sheet_extent import Outline, XlsxCells, column_index, ods_extents
+from dlcli.data.formats.unfolding import bomb, is_bomb
 from dlcli.errors import DataError
 
 MAX_UNPACKED_BYTES = 2 << 30
-MAX_RATIO = 1000
-"""Deflate reaches about 1030 on zeros; real sheets stay below 50."""
-_SMALL_BYTES = 64 << 20
 _ZIPPED = {".xlsx", ".xlsm", ".ods"}
 _CHUNK_BYTES = 1 << 22
+_DAMAGES = (
+    zipfile.BadZipFile,
+    zlib.error,
+    OSError,
+    KeyError,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+)
 
-_CELL = re.compile(rb"<c\s([^>]*)>((?:(?!</c>).)*)</c>", re.DOTALL)
+_CELL_ENDS = (b"/c>", b":c>")
+"""The second one where the sheet's elements have a prefix."""
+_END_BYTES = 3
+_CELL = re.compile(rb"<c\s(?:[^>]*/>|([^>]*)>(.*?)</c>)", re.DOTALL)
 _ADDRESS = re.compile(rb'\br="([A-Z]+)([0-9]+)"')
 _VALUE = re.compile(rb"<v[^>]*>([^<]+)</v>")
 _FORMULA = re.compile(rb"<f[^>]*>([^<]*)</f>")
@@ -30,19 +41,29 @@ def check_workbook(path: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(entry.file_size for entry in archive.infolist())
     except (zipfile.BadZipFile, NotImplementedError, OSError) as error:
-        raise DataError(f"{path.name} cannot be opened as a workbook: {error}") from error
-    ratio = unpacked / max(path.stat().st_size, 1)
-    if unpacked > MAX_UNPACKED_BYTES or (unpacked > _SMALL_BYTES and ratio > MAX_RATIO):
-        raise DataError(
-            f"{path.name} unpacks to {unpacked / 1e6:,.0f} MB, {ratio:,.0f} times its size",
-            hint="if it is a real table, save it as CSV or Parquet",
-        )
+        raise _unopened(path, error) from error
+    size = path.stat().st_size
+    if unpacked > MAX_UNPACKED_BYTES or is_bomb(unpacked, size):
+        raise bomb(path, unpacked, size, hint="if it is a real table, save it as CSV or Parquet")
+    if path.suffix.lower() == ".ods":
+        _check_ods_extents(path)
+
+
+def _check_ods_extents(path: Path) -> None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            content = archive.read("content.xml")
+    except _DAMAGES as error:
+        raise _unopened(path, error) from error
+    for extent in ods_extents(content):
+        extent.check(path.name)
 
 
 def unshown_cells(path: Path, sheet: str) -> dict[tuple[int, int], str]:
     """Return error values (`#N/A`) and formulas without a stored value, by (row, column) from 0.
 
-    calamine reports both as empty cells, which would make them missing in silence.
+    calamine reports both as empty cells, which would make them missing in silence. Raises
+    DataError where the cells span a table that is made of gaps, which calamine would allocate.
     """
     if path.suffix.lower() not in {".xlsx", ".xlsm"} or not zipfile.is_zipfile(path):
         return {}
@@ -51,17 +72,23 @@ def unshown_cells(path: Path, sheet: str) -> dict[tuple[int, int], str]:
             member = _sheet_member(archive, sheet)
             if member is None:
                 return {}
-            return dict(_scan(archive, member))
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        OSError,
-        KeyError,
-        EOFError,
-        NotImplementedError,
-        RuntimeError,
-    ) as error:
-        raise DataError(f"{path.name} cannot be opened as a workbook: {error}") from error
+            outline = Outline()
+            unshown: dict[tuple[int, int], str] = {}
+            for text in _pieces(archive, member):
+                outline.take(text)
+                unshown.update(_scan(text))
+            if outline.may_be_sparse:
+                cells = XlsxCells()
+                for text in _pieces(archive, member):
+                    cells.take(text)
+                cells.extent.check(f"{path.name}, sheet {sheet}")
+            return unshown
+    except _DAMAGES as error:
+        raise _unopened(path, error) from error
+
+
+def _unopened(path: Path, error: Exception) -> DataError:
+    return DataError(f"{path.name} cannot be opened as a workbook: {error}")
 
 
 def _sheet_member(archive: zipfile.ZipFile, sheet: str) -> str | None:
@@ -80,33 +107,35 @@ def _sheet_member(archive: zipfile.ZipFile, sheet: str) -> str | None:
     return None
 
 
-def _scan(archive: zipfile.ZipFile, member: str) -> Iterator[tuple[tuple[int, int], str]]:
+def _pieces(archive: zipfile.ZipFile, member: str) -> Iterator[bytes]:
+    """Yield a sheet's XML in pieces that end behind a cell, without what follows the last one."""
     with archive.open(member) as file:
-        rest = b""
+        waiting: list[bytes] = []
         while chunk := file.read(_CHUNK_BYTES):
-            text = rest + chunk
-            end = text.rfind(b"</c>") + 4 if b"</c>" in text else 0
-            rest = text[end:]
-            if b't="e"' in text or b"<f" in text:
-                yield from _scan_cells(text[:end])
+            # A cell's end may stand across two chunks.
+            head = (waiting[-1][-_END_BYTES:] if waiting else b"") + chunk
+            if not any(end in head for end in _CELL_ENDS):
+                waiting.append(chunk)
+                continue
+            text = b"".join([*waiting, chunk])
+            end = max(text.rfind(end) for end in _CELL_ENDS) + _END_BYTES
+            yield text[:end]
+            waiting = [text[end:]]
 
 
-def _scan_cells(text: bytes) -> Iterator[tuple[tuple[int, int], str]]:
+def _scan(text: bytes) -> Iterator[tuple[tuple[int, int], str]]:
+    if b't="e"' not in text and b"<f" not in text:
+        return
     for match in _CELL.finditer(text):
         attributes, body = match.groups()
+        if attributes is None:
+            continue  # A cell with a format and nothing in it.
         address = _ADDRESS.search(attributes)
         value, formula = _VALUE.search(body), _FORMULA.search(body)
         if address is None:
             continue
-        place = int(address[2]) - 1, _column_index(address[1])
+        place = int(address[2]) - 1, column_index(address[1])
         if b't="e"' in attributes and value:
             yield place, unescape(value[1].decode("utf-8", "replace"))
         elif formula and formula[1] and not value and b"t=" not in attributes:
             yield place, "=" + unescape(formula[1].decode("utf-8", "replace"))
-
-
-def _column_index(letters: bytes) -> int:
-    index = 0
-    for letter in letters:
-        index = index * 26 + letter - ord("A") + 1
-    return index - 1
