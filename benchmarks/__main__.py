@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.bars import Bar, Section, format_bars
+from benchmarks.big import measure_big
 from benchmarks.commands import measure_commands
 from benchmarks.machine import format_facts, machine_facts
 from benchmarks.problems import find_problems
@@ -18,15 +19,18 @@ from benchmarks.training import measure_training
 
 RESULTS = Path(__file__).with_name("results")
 SECTIONS = ("training", "shipped", "streaming", "commands", "serving")
+ASKED_FOR = ("big",)
+"""Sections that are measured by their name alone: 15 GB of disk, and half an hour."""
 
 
 def read_options(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--only", choices=SECTIONS, help="measure one section")
+    parser.add_argument("--only", choices=(*SECTIONS, *ASKED_FOR), help="measure one section")
     parser.add_argument("--pairs", type=int, default=5, help="paired runs of each row; 5")
     parser.add_argument("--problem", metavar="NAME", help="only problems whose name has this part")
     parser.add_argument("--large", action="store_true", help="also ten million rows: 2 GB of disk")
+    parser.add_argument("--rows", type=int, metavar="N", help="of `big`; those of 5 GB without")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample there")
     parser.add_argument("--write", action="store_true", help="also write benchmarks/results/")
     options = parser.parse_args(arguments)
@@ -47,6 +51,7 @@ def main() -> None:
         "training": lambda: measure_training(options.problems, pairs=options.pairs),
         "shipped": lambda: measure_shipped(pairs=options.pairs, name=options.problem),
         "streaming": lambda: measure_streaming(pairs=options.pairs, large=options.large),
+        "big": lambda: measure_big(rows=options.rows),
         "commands": lambda: measure_commands(pairs=options.pairs),
         "serving": lambda: measure_serving(pairs=options.pairs),
     }

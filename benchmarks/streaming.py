@@ -159,7 +159,7 @@ def format_loads(loads: dict[Case, list[Load]]) -> str:
 
 
 def _row(case: Case, loads: list[Load]) -> list[str]:
-    origin = "host memory, in blocks" if case.streamed else "device memory"
+    origin = "disk, in blocks" if case.streamed else "device memory"
     start = [f"{case.rows:,}", case.suffix, origin]
     if not loads:
         return [*start, "not measured"]

@@ -1,7 +1,7 @@
 """From a network's raw outputs to predictions: numbers in the target's unit, classes, probabilities."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -90,6 +90,21 @@ class TargetPrediction:
         if self.spread is None or self.probabilities is None:
             return self.spread
         return np.take_along_axis(self.spread, self.codes[:, None], axis=1)[:, 0]
+
+
+def join_predictions(stretches: Sequence[TargetPrediction]) -> TargetPrediction:
+    """Return the predictions of stretches of rows laid end to end."""
+
+    def join(name: str) -> NDArray[np.float64] | None:
+        found = [getattr(each, name) for each in stretches]
+        return None if found[0] is None else np.concatenate(found)
+
+    return replace(
+        stretches[0],
+        values=join("values"),
+        probabilities=join("probabilities"),
+        spread=join("spread"),
+    )
 
 
 def read_outputs(

@@ -43,6 +43,13 @@ MANIFEST: Mapping[str, Shape] = {
         "validation_is_test?": bool,
         "counts?": {"rows?": {"*": int}, "columns?": {"*": dict}},
         "warnings?": [str],
+        "from_disk?": {
+            "reason": str,
+            "needed_bytes": int,
+            "budget_bytes": int,
+            "sampled_train_rows": int,
+            "seconds": {"*": _NUMBER},
+        },
     },
     "refit?": (dict, _MAYBE),
     "members?": (int, _MAYBE),

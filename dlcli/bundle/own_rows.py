@@ -20,6 +20,7 @@ from dlcli.data.reading_settings import with_registry
 from dlcli.data.sources import DATASET_PREFIX, fingerprint, resolve_source
 from dlcli.errors import DlcliError, RunError
 from dlcli.files import reading
+from dlcli.memory import available_bytes, show_bytes
 from dlcli.runs import RunFolder
 from dlcli.spec.data import MEMORY
 
@@ -39,6 +40,7 @@ def read_own_rows(run: RunFolder, preprocessing: Preprocessing) -> dict[str, Own
     """
     run.check_files(run.config)
     record = run.load_manifest()["data"]
+    _check_room(run, record.get("from_disk"))
     spec_module: Any = importlib.import_module("dlcli.spec.run")
     spec = spec_module.load_spec(run.config)
     paths = _find_files(record["sources"], spec.data.source)
@@ -66,6 +68,17 @@ def read_own_rows(run: RunFolder, preprocessing: Preprocessing) -> dict[str, Own
             of_part = preprocessing.read(table, with_targets=True)
         own[name] = OwnRows(cells=of_part, rows=part.rows)
     return own
+
+
+def _check_room(run: RunFolder, from_disk: dict[str, Any] | None) -> None:
+    """Raise RunError for a run whose rows do not fit into memory."""
+    room = available_bytes()
+    if from_disk is not None and from_disk["needed_bytes"] > room:
+        raise RunError(
+            f"{run.path} was trained from disk: its rows take about "
+            f"{show_bytes(from_disk['needed_bytes'])} of memory, and {show_bytes(room)} are free",
+            hint="ask on a machine with more memory, or train on fewer rows",
+        )
 
 
 def column_values(column: InputColumn, read: ReadColumn) -> NDArray[np.float64] | None:

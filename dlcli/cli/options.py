@@ -136,6 +136,6 @@ MemoryBudget = Annotated[
     typer.Option(
         "--memory-budget",
         metavar="SIZE",
-        help="Larger data, as in 512MB or 2GB, train in blocks; a quarter of RAM without.",
+        help="Larger data, as in 512MB or 2GB, train in blocks, those of tables from disk.",
     ),
 ]

@@ -4,16 +4,24 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from dlcli.bundle.store import AnyScorer, Bundle, find_calibration, open_scorer
 from dlcli.commands.evaluate import Evaluation
 from dlcli.conformal import measure_coverage
-from dlcli.data.readers import read_table
+from dlcli.data.counting import add_table_counts
+from dlcli.data.preprocessing import Applied
+from dlcli.data.readers import read_blocks, read_table
 from dlcli.data.sources import fingerprint, resolve_source
 from dlcli.data.table import Table
 from dlcli.data.window_checks import check_holds_window
 from dlcli.errors import DataError
+from dlcli.predictions import TargetPrediction, join_predictions
 from dlcli.runs import RunFolder
 from dlcli.scores import score_naive, score_predictions
+
+WHOLE_BYTES = 2**27
+"""Files larger than this, all of them together, are scored block by block."""
 
 
 def evaluate_files(
@@ -22,10 +30,14 @@ def evaluate_files(
     """Score a run on labelled files; raises DataError where no row is left."""
     bundle = Bundle.load(run)
     files = resolve_source([str(path) for path in data], folder=Path())
-    table = read_table(files, bundle.preprocessing.read_options)
     what = ", ".join(path.name for path in files)
     scorer = open_scorer(run, threads=threads)
-    evaluation = evaluate_table(run, bundle, scorer, table, what=what)
+    num_bytes = sum(path.stat().st_size for path in files if path.is_file())
+    if num_bytes > WHOLE_BYTES and bundle.preprocessing.window is None:
+        evaluation = _evaluate_blocks(run, bundle, scorer, files, what=what)
+    else:
+        table = read_table(files, bundle.preprocessing.read_options)
+        evaluation = evaluate_table(run, bundle, scorer, table, what=what)
     return replace(evaluation, warnings=tuple(_trained_on(run, files)))
 
 
@@ -38,7 +50,50 @@ def evaluate_table(
         if applied.windows is not None:
             check_holds_window(applied.windows.series, what)
         raise DataError(f"{what}: no row is left to score")
-    predictions = bundle.predict(applied, scorer)
+    return _evaluation(run, bundle, applied, bundle.predict(applied, scorer), what=what)
+
+
+def _evaluate_blocks(
+    run: RunFolder, bundle: Bundle, scorer: AnyScorer, files: list[Path], *, what: str
+) -> Evaluation:
+    """Score a run on files block by block: targets and predictions stay in memory, inputs do not."""
+    predicted: list[dict[str, TargetPrediction]] = []
+    seen: list[Applied] = []
+    for file in files:
+        for block in read_blocks(file, bundle.preprocessing.read_options):
+            applied = bundle.preprocessing.apply(block, with_targets=True)
+            if len(applied.kept):
+                predicted.append(bundle.predict(applied, scorer))
+            seen.append(replace(applied, inputs={}, scaled_targets={}))
+    if not predicted:
+        raise DataError(f"{what}: no row is left to score")
+    predictions = {
+        name: join_predictions([each[name] for each in predicted]) for name in predicted[0]
+    }
+    return _evaluation(run, bundle, _joined(seen), predictions, what=what)
+
+
+def _joined(blocks: list[Applied]) -> Applied:
+    """Return the rows of all blocks without their inputs."""
+    weights = [each.sample_weight for each in blocks if each.sample_weight is not None]
+    names = blocks[0].targets
+    return replace(
+        blocks[0],
+        targets={name: np.concatenate([each.targets[name] for each in blocks]) for name in names},
+        sample_weight=np.concatenate(weights) if weights else None,
+        kept=np.arange(sum(len(each.kept) for each in blocks)),
+        counts=add_table_counts([each.counts for each in blocks]),
+    )
+
+
+def _evaluation(
+    run: RunFolder,
+    bundle: Bundle,
+    applied: Applied,
+    predictions: dict[str, TargetPrediction],
+    *,
+    what: str,
+) -> Evaluation:
     coverage = {}
     calibration = find_calibration(run, bundle)
     if calibration is not None:

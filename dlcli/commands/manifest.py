@@ -56,6 +56,7 @@ def build_manifest(
             "counts": dataset.counts,
             "image_files": dataset.image_files,
             "warnings": list(dataset.warnings),
+            **({} if dataset.disk_record is None else {"from_disk": dataset.disk_record}),
             **({} if dataset.window_record is None else {"windows": dataset.window_record}),
         },
         "refit": _refit_record(job),

@@ -92,7 +92,10 @@ def reproduce(run: str, options: ReproduceOptions, display: Display) -> Reproduc
         out = options.out
         if out is None:
             out = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "again"
-        asked = TrainOptions(out=out, threads=threads, previous=str(folder.path))
+        budget = manifest["data"].get("from_disk", {}).get("budget_bytes")
+        asked = TrainOptions(
+            out=out, threads=threads, memory_budget_bytes=budget, previous=str(folder.path)
+        )
         again = train_spec(spec, asked, display)
         found = judge_reproduction(folder, again.run, tolerance=options.tolerance)
     return Reproduced(run=folder, again=options.out, reproduction=found, warnings=warnings)

@@ -20,6 +20,7 @@ from dlcli.report import (
     format_scores,
     format_temperatures,
     format_thresholds,
+    from_disk_text,
     refit_text,
 )
 from dlcli.report.blocks import format_blocks
@@ -134,6 +135,8 @@ def run_text(run: RunFolder) -> str:
         f"network     {manifest['num_parameters']:,} parameters{_members_text(manifest)}",
         f"training    {done}, {_path_text(manifest)}",
     ]
+    if "from_disk" in manifest["data"]:
+        lines.insert(2, f"from disk   {from_disk_text(manifest['data'])}")
     if manifest.get("refit"):
         lines.append(f"refit       {refit_text(manifest['refit'])}")
     if "windows" in manifest["data"]:

@@ -1,6 +1,7 @@
 """Train: a config to a run folder."""
 
 import re
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,8 @@ from dlcli.commands.refitting import fit_and_refit
 from dlcli.commands.resuming import asked_by, check_same_config, check_same_data
 from dlcli.commands.starting import kept_preprocessing, start_of, with_exact_start
 from dlcli.data.dataset import Dataset, ReadData, encode_parts, read_data
+from dlcli.data.large.deciding import Decision, decide
+from dlcli.data.large.preparing import prepare_large
 from dlcli.data.network_inputs import check_network
 from dlcli.data.table import Table
 from dlcli.engines import load_engine
@@ -53,6 +56,19 @@ BYTES_OF = {
     "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
     "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40,
 }  # fmt: skip
+
+
+ROWS = "rows"
+"""The folder in a run in the making that holds what is read from disk while it trains."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Room:
+    """Where rows go that do not fit into memory, and how much of it there is."""
+
+    budget_bytes: int | None
+    """None is what is free."""
+    folder: Path
 
 
 class Display(Watcher, Protocol):
@@ -186,7 +202,10 @@ def _train_in_folder(
                 if staged.is_whole:
                     return _finish(staged)
                 staged.begin_again()
-            return _train_staged(spec, staged, options, display, table)
+            try:
+                return _train_staged(spec, staged, options, display, table)
+            finally:
+                shutil.rmtree(staged.path / ROWS, ignore_errors=True)
         except KeyboardInterrupt:
             if staged.has_state:
                 raise Interrupted(
@@ -218,6 +237,7 @@ def _train_staged(
         on_stage=display.on_stage,
         on_read=reads.append,
         on_dataset=lambda dataset: check_same_data(staged, dataset),
+        room=Room(budget_bytes=options.memory_budget_bytes, folder=staged.path / ROWS),
     )
     job = replace(
         job,
@@ -261,13 +281,41 @@ def prepare_job(
     on_stage: Callable[[str], None] = lambda text: None,
     on_read: Callable[[ReadData], None] = lambda read: None,
     on_dataset: Callable[[Dataset], None] = lambda dataset: None,
+    room: Room | None = None,
 ) -> TrainingJob:
     """Read and check the data of a config, or `table` in their place, for a training in `folder`.
 
     `on_read` is shown the table before it is encoded, and `on_dataset` the data before anything is
-    checked against them.
+    checked against them. With `room`, files that are too large are read from disk, block by block.
     """
     on_stage("reading the data")
+    decision = Decision()
+    if room is not None and table is None:
+        decision = decide(spec, budget_bytes=room.budget_bytes, on_stage=on_stage)
+    if decision.large is not None:
+        assert room is not None
+        dataset = prepare_large(
+            decision.large, folder=room.folder, seed=spec.seed, on_stage=on_stage
+        )
+    else:
+        dataset = _read_whole(spec, table, on_stage, on_read)
+    on_dataset(dataset)
+    targets = {info.name: info.classes for info in dataset.preprocessing.targets}
+    objectives = resolve_objectives(spec, targets)
+    check_network(spec, dataset)
+    warned = () if decision.warning is None else (decision.warning,)
+    warnings = (*warned, *dataset.warnings, *training_warnings(spec, dataset))
+    dataset = replace(dataset, warnings=warnings)
+    return TrainingJob(spec=spec, dataset=dataset, objectives=objectives, folder=folder)
+
+
+def _read_whole(
+    spec: RunSpec,
+    table: Table | None,
+    on_stage: Callable[[str], None],
+    on_read: Callable[[ReadData], None],
+) -> Dataset:
+    """Read the data of a config, or `table` in their place, into memory."""
     read = read_data(
         spec.data,
         folder=Path(),
@@ -278,14 +326,7 @@ def prepare_job(
         on_stage=on_stage,
     )
     on_read(read)
-    dataset = encode_parts(read, read.split)
-    on_dataset(dataset)
-    targets = {info.name: info.classes for info in dataset.preprocessing.targets}
-    objectives = resolve_objectives(spec, targets)
-    check_network(spec, dataset)
-    warnings = (*dataset.warnings, *training_warnings(spec, dataset))
-    dataset = replace(dataset, warnings=warnings)
-    return TrainingJob(spec=spec, dataset=dataset, objectives=objectives, folder=folder)
+    return encode_parts(read, read.split)
 
 
 def _write(
@@ -301,6 +342,7 @@ def _write(
     manifest = build_manifest(job, outcome, overrides=options.overrides)
     verdicts = _judge(job, Figures(metrics=metrics, manifest=manifest), options)
     manifest["checks"] = [verdict.to_json() for verdict in verdicts]
+    shutil.rmtree(staged.path / ROWS, ignore_errors=True)
     return TrainedRun(
         run=staged.publish(manifest),
         metrics=metrics,

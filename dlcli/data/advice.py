@@ -30,18 +30,25 @@ FEWEST_NUMBERED_ROWS = 10
 
 def dataset_warnings(
     preprocessing: Preprocessing,
-    cells: Cells,
-    train_rows: NDArray[np.int64],
     *,
+    constant: Sequence[str],
+    numbered: Sequence[str],
     sizes: Mapping[str, int],
     roles: Roles,
     columns: Mapping[str, ColumnSpec],
 ) -> tuple[str, ...]:
-    """Return one sentence per thing worth a second look."""
+    """Return one sentence per thing worth a second look.
+
+    `constant` are inputs that are the same in every training row, `numbered` ones that only number
+    the rows.
+    """
     unit = "row" if preprocessing.window is None else "window"
     return (
-        *_row_number_warnings(preprocessing, cells),
-        *_constant_warnings(preprocessing, cells, train_rows),
+        *(
+            f"input {name!r} only numbers the rows: leave it out with `drop: {yaml_text([name])}`"
+            for name in numbered
+        ),
+        *_constant_warnings(constant),
         *_class_warnings(preprocessing),
         *(_idle_warning(name) for name in roles.idle),
         *_unused_setting_warnings(roles, columns),
@@ -66,14 +73,27 @@ def folder_warnings(paths: Sequence[Path]) -> Iterator[str]:
             )
 
 
-def _row_number_warnings(preprocessing: Preprocessing, cells: Cells) -> Iterator[str]:
-    for column in preprocessing.input_columns:
-        name = column.settings.name
-        if isinstance(column, NumberInput) and _numbers_rows(cells.columns[name].values):
-            yield (
-                f"input {name!r} only numbers the rows: leave it out with "
-                f"`drop: {yaml_text([name])}`"
-            )
+def numbered_inputs(preprocessing: Preprocessing, cells: Cells) -> list[str]:
+    """Return the inputs that only number the rows."""
+    return [
+        column.settings.name
+        for column in preprocessing.input_columns
+        if isinstance(column, NumberInput)
+        and _numbers_rows(cells.columns[column.settings.name].values)
+    ]
+
+
+def constant_inputs(
+    preprocessing: Preprocessing, cells: Cells, train_rows: NDArray[np.int64]
+) -> list[str]:
+    """Return the inputs that are the same in every training row."""
+    if preprocessing.features_shape is not None:
+        return []  # The edge of an image is often empty, and has to stay there.
+    return [
+        column.settings.name
+        for column in preprocessing.input_columns
+        if _is_constant(column, cells, train_rows)
+    ]
 
 
 def _numbers_rows(values: NDArray[np.float64]) -> bool:
@@ -82,16 +102,7 @@ def _numbers_rows(values: NDArray[np.float64]) -> bool:
     return bool(np.array_equal(values, np.arange(len(values)) + values[0]))
 
 
-def _constant_warnings(
-    preprocessing: Preprocessing, cells: Cells, train_rows: NDArray[np.int64]
-) -> Iterator[str]:
-    if preprocessing.features_shape is not None:
-        return  # The edge of an image is often empty, and has to stay there.
-    names = [
-        column.settings.name
-        for column in preprocessing.input_columns
-        if _is_constant(column, cells, train_rows)
-    ]
+def _constant_warnings(names: Sequence[str]) -> Iterator[str]:
     if len(names) == 1:
         yield (
             f"input {names[0]!r} is the same in every training row: it tells the network nothing"

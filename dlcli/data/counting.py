@@ -1,7 +1,8 @@
 """Counts of what the policies did, as a run's record and a prediction's report show them."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,19 @@ from dlcli.data.columns.weight import WeightColumn
 
 CellCounts = dict[str, dict[str, dict[str, Any]]]
 """Column to `filled`, `unreadable` or `unseen` to its policy and number of `cells`."""
+
+
+class Counted(Protocol):
+    """A table whose rows were read, and some of them dropped."""
+
+    @property
+    def num_read(self) -> int: ...
+
+    @property
+    def num_kept(self) -> int: ...
+
+    @property
+    def dropped(self) -> dict[str, dict[str, int]]: ...
 
 
 def count_cells(
@@ -38,6 +52,17 @@ def count_cells(
     return counts
 
 
+def add_counts(one: CellCounts, other: CellCounts) -> CellCounts:
+    """Return the counts of two stretches of rows together."""
+    joined = {name: dict(found) for name, found in one.items()}
+    for name, found in other.items():
+        kinds = joined.setdefault(name, {})
+        for kind, entry in found.items():
+            before = kinds.get(kind, {"cells": 0})["cells"]
+            kinds[kind] = {**entry, "cells": before + entry["cells"]}
+    return joined
+
+
 def count_table(cells: Cells, counts: CellCounts) -> dict[str, Any]:
     """Put row counts and dropped rows beside the cell counts of a whole table."""
     num_read, num_kept = cells.table.num_rows, len(cells.kept)
@@ -48,20 +73,37 @@ def count_table(cells: Cells, counts: CellCounts) -> dict[str, Any]:
     return {"rows": rows, "columns": columns}
 
 
+def add_table_counts(tables: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return what `count_table` says of stretches of rows, of all of them together."""
+    rows: Counter[str] = Counter()
+    columns: dict[str, dict[str, Any]] = {}
+    for table in tables:
+        rows.update(table["rows"])
+        for name, found in table["columns"].items():
+            kept = columns.setdefault(name, {})
+            for kind, entry in found.items():
+                if kind == "dropped":
+                    kept[kind] = dict(Counter(kept.get(kind, {})) + Counter(entry))
+                else:
+                    cells = kept.get(kind, {"cells": 0})["cells"] + entry["cells"]
+                    kept[kind] = {**entry, "cells": cells}
+    return {"rows": dict(rows), "columns": columns}
+
+
 def join_counts(
-    tables: Sequence[Cells], parts: Mapping[str, CellCounts], sizes: Mapping[str, int]
+    tables: Sequence[Counted], parts: Mapping[str, CellCounts], sizes: Mapping[str, int]
 ) -> dict[str, Any]:
     """Put the counts of all parts together; `cells` becomes a number per part."""
-    num_read = sum(cells.table.num_rows for cells in tables)
-    num_dropped = num_read - sum(len(cells.kept) for cells in tables)
+    num_read = sum(table.num_read for table in tables)
+    num_dropped = num_read - sum(table.num_kept for table in tables)
     columns: dict[str, dict[str, Any]] = {}
     for part, counts in parts.items():
         for name, found in counts.items():
             for kind, entry in found.items():
                 joined = columns.setdefault(name, {}).setdefault(kind, {**entry, "cells": {}})
                 joined["cells"][part] = entry["cells"]
-    for cells in tables:
-        for name, reasons in cells.dropped.items():
+    for table in tables:
+        for name, reasons in table.dropped.items():
             dropped = columns.setdefault(name, {}).setdefault("dropped", {})
             for reason, count in reasons.items():
                 dropped[reason] = dropped.get(reason, 0) + count

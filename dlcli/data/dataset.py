@@ -1,19 +1,22 @@
 """From the `data` section to arrays: read, clean, split, fit on the training part, encode."""
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dlcli.data.advice import dataset_warnings, folder_warnings
+from dlcli.data.advice import (
+    constant_inputs,
+    dataset_warnings,
+    folder_warnings,
+    numbered_inputs,
+)
 from dlcli.data.columns.pixels import fingerprint_images, names_files
 from dlcli.data.columns.policies import Cells, PlannedColumn, read_cells
-from dlcli.data.counting import join_counts
+from dlcli.data.counting import Counted, join_counts
 from dlcli.data.fitting import fit_columns, read_options
 from dlcli.data.frames import fingerprint_table
 from dlcli.data.keeping import keep_preprocessing
@@ -28,8 +31,8 @@ from dlcli.data.sources import (
     OnStage,
     SourceFile,
     Stamps,
-    check_unchanged,
-    fingerprint,
+    fingerprints,
+    named_by,
     resolve_source,
     stamp_files,
 )
@@ -76,6 +79,19 @@ class Part:
     @property
     def num_rows(self) -> int:
         return len(self.rows)
+
+
+class RowSource(Protocol):
+    """Rows on disk, in the order in which an unshuffled epoch takes them."""
+
+    @property
+    def num_rows(self) -> int: ...
+
+    @property
+    def row_bytes(self) -> int: ...
+
+    def read(self, start: int, stop: int) -> Part:
+        """Read rows from `start` on, before `stop`, into memory."""
 
 
 def join_parts(one: Part, other: Part) -> Part:
@@ -134,6 +150,15 @@ class Dataset:
     would take more than MOST_KEPT_BYTES."""
     window_record: dict[str, Any] | None = None
     """JSON-ready: how rows became windows, and how many each part holds."""
+    stored: RowSource | None = None
+    """All training rows, where they are read from disk; `train` then is a random sample of them."""
+    disk_record: dict[str, Any] | None = None
+    """JSON-ready: why and how rows are read from disk."""
+
+    @property
+    def num_train_rows(self) -> int:
+        """The rows that an epoch takes."""
+        return self.train.num_rows if self.stored is None else self.stored.num_rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,7 +231,7 @@ def read_data(
         table = type_frame(given, options)
     else:
         check_options_apply(paths, options)
-        with _named_by("data.source"):
+        with named_by("data.source"):
             table = read_table(
                 paths, replace(options, on_bytes=ReadingProgress(paths, on_stage).take)
             )
@@ -250,17 +275,17 @@ def encode_parts(read: ReadData, split: RowSplit, *, own_test_file: bool = True)
     origins = {"train": (cells, train_rows)}
     for name, rows in (("validation", split.validation), ("test", split.test)):
         if name in files:
-            with _named_by(f"data.split.{name}"):
+            with named_by(f"data.split.{name}"):
                 origins[name] = _read_part(files[name], preprocessing, read.on_stage)
         elif len(rows):
             origins[name] = (cells, cells.kept[rows])
     short = {} if window is None else check_windows(window, origins, cells)
     check_arrays_fit(preprocessing, sum(len(rows) for _, rows in origins.values()))
-    parts = {name: _part(preprocessing.encode(*origin)) for name, origin in origins.items()}
+    parts = {name: as_part(preprocessing.encode(*origin)) for name, origin in origins.items()}
     windows = {name: part.windows for name, part in parts.items() if part.windows is not None}
     sizes = {name: part.num_rows for name, part in parts.items()}
     watches_test = spec.split.validation == "test"
-    sources = _fingerprints(every_path, read.stamps)
+    sources = fingerprints(every_path, read.stamps)
     return Dataset(
         train=parts["train"],
         validation=parts["test"] if watches_test else parts.get("validation"),
@@ -272,15 +297,20 @@ def encode_parts(read: ReadData, split: RowSplit, *, own_test_file: bool = True)
             *(() if read.given is None else (fingerprint_table(read.given),)),
             *sources,
         ),
-        split_record=_split_record(split.kind, parts, seed=read.split_seed, files=files),
+        split_record=split_record(
+            split.kind,
+            {name: part.rows for name, part in parts.items()},
+            seed=read.split_seed,
+            files=files,
+        ),
         image_files=_image_files(preprocessing, origins),
         tables=_kept_tables({name: origin[0].table for name, origin in origins.items()}),
         warnings=(
             *folder_warnings(every_path),
             *dataset_warnings(
                 preprocessing,
-                cells,
-                train_rows,
+                constant=constant_inputs(preprocessing, cells, train_rows),
+                numbered=numbered_inputs(preprocessing, cells),
                 sizes=sizes,
                 roles=read.roles,
                 columns=spec.columns,
@@ -293,45 +323,32 @@ def encode_parts(read: ReadData, split: RowSplit, *, own_test_file: bool = True)
     )
 
 
-def _fingerprints(paths: list[Path], stamps: Stamps) -> tuple[SourceFile, ...]:
-    """Return the files that were read, which are still those that they were before."""
-    check_unchanged(stamps)
-    found = tuple(fingerprint(path) for path in paths)
-    check_unchanged(stamps)
-    return found
-
-
 def _kept_tables(tables: dict[str, Table]) -> dict[str, Table]:
     once = {id(table): table for table in tables.values()}
     is_small = sum(table.arrow.nbytes for table in once.values()) <= MOST_KEPT_BYTES
     return tables if is_small else {}
 
 
-@contextmanager
-def _named_by(key: str) -> Iterator[None]:
-    """Add to the error for a file that is not there which key of the config names it."""
-    try:
-        yield
-    except DataError as error:
-        if isinstance(error.__cause__, FileNotFoundError):
-            error.message = f"{error.message} (`{key}`)"
-        raise
-
-
 def _checked(cells: Cells) -> Cells:
     """Return `cells`, which must have a row left."""
-    if len(cells.kept):
-        return cells
-    file, num_rows = cells.table.origins[0].path.name, cells.table.num_rows
-    if not num_rows:
-        raise DataError(f"{file} has no rows")
+    check_any_left(cells, cells.table.origins[0].path)
+    return cells
+
+
+def check_any_left(table: Counted, path: Path) -> None:
+    """Raise DataError where no row of a table is left, of which `path` is the first file."""
+    if table.num_kept:
+        return
+    if not table.num_read:
+        raise DataError(f"{path.name} has no rows")
     counts = [
         f"{name!r} ({count} {reason})"
-        for name, reasons in cells.dropped.items()
+        for name, reasons in table.dropped.items()
         for reason, count in reasons.items()
     ]
     raise DataError(
-        f"{file}: no row is left of {num_rows}; rows were dropped for {join_names(counts, most=5)}",
+        f"{path.name}: no row is left of {table.num_read}; rows were dropped for "
+        f"{join_names(counts, most=5)}",
         hint="fill missing cells instead, or leave such columns out with `drop`",
     )
 
@@ -345,7 +362,8 @@ def _read_part(
     return cells, cells.kept
 
 
-def _part(applied: Applied) -> Part:
+def as_part(applied: Applied) -> Part:
+    """Return encoded rows as a part."""
     return Part(
         inputs=applied.inputs,
         targets=applied.targets,
@@ -379,17 +397,18 @@ def _counts(
     return join_counts(tables, counts, sizes)
 
 
-def _split_record(
-    kind: str, parts: dict[str, Part], *, seed: int, files: dict[str, list[Path]]
+def split_record(
+    kind: str, parts: dict[str, Rows], *, seed: int, files: dict[str, list[Path]]
 ) -> dict[str, Any]:
+    """Return what a run records of its split, from the rows of each part."""
     digests = {
-        name: hashlib.sha256(part.rows.astype("<i8").tobytes()).hexdigest()
-        for name, part in parts.items()
+        name: hashlib.sha256(np.ascontiguousarray(rows, dtype="<i8").data).hexdigest()
+        for name, rows in parts.items()
     }
     return {
         "kind": kind,
         "seed": seed if kind in ("random", "stratified", "grouped") else None,
-        "sizes": {name: part.num_rows for name, part in parts.items()},
+        "sizes": {name: len(rows) for name, rows in parts.items()},
         "sha256": digests,
         "files": {name: [path.name for path in paths] for name, paths in files.items()},
     }

@@ -62,7 +62,7 @@ def fit_columns(
     weights = [fit_weight(p.settings, cells, train_rows) for p in planned if p.role == "weight"]
     whitening = _fit_whitening(spec, inputs, cells, train_rows)
     preprocessing = Preprocessing(
-        read_options=_prediction_options(spec, planned, cells.table),
+        read_options=prediction_options(spec, planned, cells.table),
         input_columns=tuple(inputs),
         target_columns=tuple(targets),
         weight=weights[0] if weights else None,
@@ -71,7 +71,7 @@ def fit_columns(
         features_shape=spec.shape,
         whitening=whitening,
     )
-    _check_tensor_names(preprocessing)
+    check_tensor_names(preprocessing)
     return preprocessing
 
 
@@ -139,7 +139,7 @@ def read_options(spec: DataSpec) -> ReadOptions:
     )
 
 
-def _prediction_options(
+def prediction_options(
     spec: DataSpec, planned: Sequence[PlannedColumn], table: Table
 ) -> ReadOptions:
     """Keep categories and texts that were text while training text in every later block."""
@@ -152,7 +152,8 @@ def _prediction_options(
     return replace(read_options(spec), text_columns=frozenset(texts), is_other_file=True)
 
 
-def _check_tensor_names(preprocessing: Preprocessing) -> None:
+def check_tensor_names(preprocessing: Preprocessing) -> None:
+    """Raise DataError for a column called like a tensor that columns share."""
     for column in preprocessing.input_columns:
         name = column.settings.name
         if name in preprocessing.shared_tensors and own_tensor(column) is not None:

@@ -111,10 +111,25 @@ def read_table(paths: Sequence[Path], options: ReadOptions | None = None) -> Tab
     for path, format in zip(paths, formats, strict=True):
         with reading(path, DataError):
             raws.append(format.read(path, options))
+    return _join(raws, options, has_types=all(format.HAS_TYPES for format in formats))
+
+
+def read_sample(paths: Sequence[Path], options: ReadOptions, *, rows: int) -> Table:
+    """Read the first rows of every file, `rows` of each, into one table, as `read_table` would."""
+    check_decimal(options.decimal, options.thousands)
+    formats = [_format_of(path) for path in paths]
+    raws = []
+    for path, format in zip(paths, formats, strict=True):
+        with reading(path, DataError):
+            raws.append(next(iter(format.read_blocks(path, options, rows=rows))))
+    return _join(raws, options, has_types=all(format.HAS_TYPES for format in formats))
+
+
+def _join(raws: list[Table], options: ReadOptions, *, has_types: bool) -> Table:
+    """Lay the tables of files end to end, and type their columns."""
     names = raws[0].names
     for raw in raws[1:]:
-        _check_same_columns(raws[0], raw)
-    has_types = all(format.HAS_TYPES for format in formats)
+        check_same_columns(raws[0], raw)
     origins = [origin for raw in raws for origin in raw.origins]
     parts = [dict(zip(raw.names, raw.arrow.columns, strict=True)) for raw in raws]
     raws.clear()
@@ -229,7 +244,8 @@ def _not_found(path: Path) -> DataError:
     )
 
 
-def _check_same_columns(first: Table, other: Table) -> None:
+def check_same_columns(first: Table, other: Table) -> None:
+    """Raise DataError for a table that has other columns than the first one."""
     missing = [name for name in first.names if name not in other.names]
     extra = [name for name in other.names if name not in first.names]
     if not missing and not extra:

@@ -1,9 +1,9 @@
 """Scalers of numeric columns: float64 statistics, an inverse, JSON state."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,51 +76,86 @@ class Scaler:
         )
 
 
-def fit_scaler(kind: ScaleName, values: Floats, *, bound: float | None = None) -> Scaler:
+class Distribution(Protocol):
+    """What a scaler is fitted on: numbers, finite and not none, by their figures."""
+
+    size: int
+    low: float
+    high: float
+
+    def mean(self) -> float: ...
+
+    def deviation(self) -> float:
+        """Return the standard deviation of the population."""
+
+    def percentiles(self, percents: Sequence[float] | Floats) -> Floats:
+        """Return percentiles, between two numbers the line from one to the other."""
+
+
+class Values:
+    """The distribution of an array [rows]."""
+
+    def __init__(self, values: Floats) -> None:
+        assert values.ndim == 1 and values.size, "a scaler needs values"
+        self._values = values
+        self.size = values.size
+        self.low, self.high = float(values.min()), float(values.max())
+
+    def mean(self) -> float:
+        return float(self._values.mean())
+
+    def deviation(self) -> float:
+        return float(self._values.std())
+
+    def percentiles(self, percents: Sequence[float] | Floats) -> Floats:
+        return np.asarray(np.percentile(self._values, percents), dtype=np.float64)
+
+
+def fit_scaler(
+    kind: ScaleName, values: Floats | Distribution, *, bound: float | None = None
+) -> Scaler:
     """Fit on `values` [rows], finite and not empty; a constant column is only shifted to 0.
 
     `bound` is how far from 0 those of a robust or a quantile scaler come at most.
     """
-    assert values.ndim == 1 and values.size, "a scaler needs values"
     # Numbers near the end of float64 overflow here; what comes of them is refused when encoded.
     with np.errstate(over="ignore", invalid="ignore"):
-        fitted = SCALERS[kind](values)
+        found = Values(values) if isinstance(values, np.ndarray) else values
+        fitted = SCALERS[kind](found)
         if bound is None or kind == "quantile":
             return replace(fitted, bound=None if fitted.quantiles is None else bound)
-        return _bounded(fitted, values, bound)
+        return _bounded(fitted, found, bound)
 
 
-def _fit_none(values: Floats) -> Scaler:
+def _fit_none(values: Distribution) -> Scaler:
     return Scaler(kind="none")
 
 
-def _fit_standard(values: Floats) -> Scaler:
-    mean = float(values.mean())
-    if values.min() == values.max():
-        return Scaler(kind="standard", offset=float(values[0]))
-    return Scaler(kind="standard", offset=mean, scale=_usable(float(values.std())))
+def _fit_standard(values: Distribution) -> Scaler:
+    if values.low == values.high:
+        return Scaler(kind="standard", offset=values.low)
+    return Scaler(kind="standard", offset=values.mean(), scale=_usable(values.deviation()))
 
 
-def _fit_minmax(values: Floats) -> Scaler:
-    low, high = float(values.min()), float(values.max())
-    return Scaler(kind="minmax", offset=low, scale=_usable(high - low))
+def _fit_minmax(values: Distribution) -> Scaler:
+    return Scaler(kind="minmax", offset=values.low, scale=_usable(values.high - values.low))
 
 
-def _fit_robust(values: Floats) -> Scaler:
-    low, median, high = (float(q) for q in np.percentile(values, (25, 50, 75)))
+def _fit_robust(values: Distribution) -> Scaler:
+    low, median, high = values.percentiles((25, 50, 75)).tolist()
     return Scaler(kind="robust", offset=median, scale=_usable(high - low))
 
 
-def _fit_quantile(values: Floats) -> Scaler:
-    if values.min() == values.max():
-        return Scaler(kind="quantile", offset=float(values[0]))
+def _fit_quantile(values: Distribution) -> Scaler:
+    if values.low == values.high:
+        return Scaler(kind="quantile", offset=values.low)
     percents = np.linspace(0, 1, min(MOST_QUANTILES, values.size)) * 100
     # Interpolation may round a quantile below the one before it.
-    quantiles = np.maximum.accumulate(np.percentile(values, percents))
+    quantiles = np.maximum.accumulate(values.percentiles(percents))
     return Scaler(kind="quantile", quantiles=tuple(quantiles.tolist()))
 
 
-SCALERS: dict[str, Callable[[Floats], Scaler]] = {
+SCALERS: dict[str, Callable[[Distribution], Scaler]] = {
     "none": _fit_none,
     "standard": _fit_standard,
     "minmax": _fit_minmax,
@@ -129,13 +164,13 @@ SCALERS: dict[str, Callable[[Floats], Scaler]] = {
 }
 
 
-def _bounded(fitted: Scaler, values: Floats, bound: float) -> Scaler:
+def _bounded(fitted: Scaler, values: Distribution, bound: float) -> Scaler:
     """Return a robust scaler that bends; where half of the values are one, by half their range.
 
     Else a few values beside a constant, which its quartiles do not see, would all be outliers.
     """
-    low, high = np.percentile(values, (25, 75))
-    scale = fitted.scale if high > low else _usable(float(np.ptp(values)) / 2)
+    low, high = values.percentiles((25, 75)).tolist()
+    scale = fitted.scale if high > low else _usable((values.high - values.low) / 2)
     return replace(fitted, scale=scale, bound=bound)
 
 

@@ -5,6 +5,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -94,6 +95,25 @@ def check_unchanged(stamps: Stamps) -> None:
                 f"{path} {what} while it was read: what was read of it may be no table that ever was",
                 hint="run again when whatever writes the file is done",
             )
+
+
+def fingerprints(paths: Sequence[Path], stamps: Stamps) -> tuple[SourceFile, ...]:
+    """Return the files that were read, which are still those that they were before."""
+    check_unchanged(stamps)
+    found = tuple(fingerprint(path) for path in paths)
+    check_unchanged(stamps)
+    return found
+
+
+@contextmanager
+def named_by(key: str) -> Iterator[None]:
+    """Add to the error for a file that is not there which key of the config names it."""
+    try:
+        yield
+    except DataError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            error.message = f"{error.message} (`{key}`)"
+        raise
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:

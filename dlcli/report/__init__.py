@@ -8,6 +8,7 @@ from dlcli.report.text import (
     format_table,
     format_temperatures,
     format_thresholds,
+    from_disk_text,
     markdown_table,
     refit_text,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "format_table",
     "format_temperatures",
     "format_thresholds",
+    "from_disk_text",
     "markdown_table",
     "refit_text",
 ]

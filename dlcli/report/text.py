@@ -1,7 +1,7 @@
 """Figures to text: tables for the terminal; strings only, nothing is written here."""
 
 import html
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from dlcli.report.figures import (
@@ -45,6 +45,14 @@ def format_figure(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return "-" if value is None else str(value)
     return f"{value:.5g}"
+
+
+def from_disk_text(data: Mapping[str, Any]) -> str:
+    """Say why a run read its rows from disk, and which figures are then of a sample of them."""
+    record, rows = data["from_disk"], data["split"]["sizes"]["train"]
+    sampled = record["sampled_train_rows"]
+    of = f"{sampled:,} training rows of {rows:,}" if sampled < rows else "all training rows"
+    return f"{record['reason']}; baselines and training figures are of {of}"
 
 
 def refit_text(refit: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from dlcli.errors import RunError
+from dlcli.errors import RunError, TrainingError
 from dlcli.memory import total_bytes
 from dlcli.training.batches import Arrays, arrange, count_batches, permutation
 from dlcli.training.loop import Loop, LoopAnswer, LoopPlan, plain_rate
@@ -20,6 +20,7 @@ from dlcli.training.memory import empty_aligned
 from dlcli.training.plain import fit_plainly
 from dlcli.training.shared_networks import Slot
 from dlcli.training.state import Keeper, Progress
+from dlcli.training.streaming import StoredLeaves
 from dlcli.training.watchers import Watcher, is_watchable, watch
 
 __all__ = ["Arrays", "EpochsResult", "permutation", "train_epochs"]
@@ -110,6 +111,7 @@ def train_epochs(
     uses_xla: bool | None = None,
     keeper: Keeper | None = None,
     slot: Slot | None = None,
+    stored: StoredLeaves | None = None,
 ) -> EpochsResult:
     """Train a compiled model until epoch `epochs`, as `model.fit` would over the same batches.
 
@@ -120,7 +122,9 @@ def train_epochs(
     than the memory budget (a quarter of the memory, unless it is given) stay in host memory and
     come to the device in blocks, with the same result. `keeper` saves the state now and then, and
     goes on from the one that it found. `slot` keeps the compiled epochs for the next training of
-    this very model on these very arrays, or has them already.
+    this very model on these very arrays, or has them already. What is `stored` is read from disk
+    in blocks in the place of `train`, which are some of its rows; raises TrainingError for what
+    only Keras's own fit could train.
     """
     started = time.perf_counter()
     keeper = keeper or Keeper(None)
@@ -131,22 +135,26 @@ def train_epochs(
     reason = _why_plain(model, train, validation, callbacks=callbacks)
     if not compiled:
         reason = "the run asks for Keras's own loop"
+    rows = train.num_rows if stored is None else stored.num_rows
     conductor: _Conductor | None = None
     if reason is None:
         conductor, reason = _compile(
             model,
             arrange(model, train, class_weight=class_weight),
             None if validation is None else arrange(model, validation),
-            rows=train.num_rows,
+            rows=rows,
             batch_size=batch_size,
             seed=seed,
-            shuffle=shuffle,
+            shuffle=shuffle and stored is None,
             callbacks=callbacks,
             epochs=epochs,
             stop_on_nan=stop_on_nan,
             uses_xla=uses_xla,
-            streams_within_bytes=_streamed_within(train, validation, memory_budget_bytes),
+            streams_within_bytes=_streamed_within(
+                train, validation, memory_budget_bytes, is_stored=stored is not None
+            ),
             slot=slot,
+            stored=stored,
         )
     compile_seconds = time.perf_counter() - started
     if conductor is not None:
@@ -160,6 +168,11 @@ def train_epochs(
         if train.num_bytes >= FREED_AT_ONCE_BYTES:
             gc.collect()  # compiled functions refer to themselves, and to the device's copy
         return result
+    if stored is not None:
+        raise TrainingError(
+            f"rows that are read from disk train in compiled epochs alone: {reason}",
+            hint="leave that out, or train on data that fit into memory",
+        )
     history, rates, seconds, interrupted = fit_plainly(
         model,
         train,
@@ -205,6 +218,7 @@ def _compile(
     uses_xla: bool | None,
     streams_within_bytes: int | None,
     slot: Slot | None,
+    stored: StoredLeaves | None,
 ) -> tuple["_Conductor | None", str | None]:
     """Return what runs the compiled epochs, or the reason why there is none."""
     streams = streams_within_bytes is not None
@@ -224,6 +238,7 @@ def _compile(
         ends_on_nan=stop_on_nan,
         stops_on_nan=any(_is(callback, "TerminateOnNaN") for callback in callbacks),
         streams_within_bytes=streams_within_bytes,
+        stored=stored,
     )
     if slot is not None and slot.loop is not None and slot.plan == plan:
         taken = _take_over(model, slot, callbacks, epochs, seed)
@@ -627,12 +642,12 @@ def _why_no_xla(model: Any) -> str | None:
 
 
 def _streamed_within(
-    train: Arrays, validation: Arrays | None, budget_bytes: int | None
+    train: Arrays, validation: Arrays | None, budget_bytes: int | None, *, is_stored: bool
 ) -> int | None:
     """Return the memory in which data must be streamed that are larger, or None if these fit."""
     budget = default_memory_budget() if budget_bytes is None else budget_bytes
     needed = train.num_bytes + (0 if validation is None else validation.num_bytes)
-    return budget if needed > budget else None
+    return budget if needed > budget or is_stored else None
 
 
 def default_memory_budget() -> int:

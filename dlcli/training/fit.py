@@ -2,7 +2,6 @@
 
 import math
 import shutil
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -16,8 +15,9 @@ from numpy.typing import NDArray
 from dlcli.bundle.export import export_onnx
 from dlcli.bundle.keras_score import KerasScorer
 from dlcli.bundle.score import Scorer
+from dlcli.clock import Clock
 from dlcli.custom.models import EnsembleModel
-from dlcli.data.dataset import Part
+from dlcli.data.dataset import Part, RowSource
 from dlcli.errors import Interrupted, TrainingError
 from dlcli.model.build import backend_errors, build_model, make_at
 from dlcli.model.describe import describe_layers
@@ -25,7 +25,7 @@ from dlcli.spec.callbacks import RUN_PATHS
 from dlcli.spec.components import in_steps
 from dlcli.spec.names import tensor_name
 from dlcli.spec.run import RunSpec, metrics_by_output, resolve_network
-from dlcli.training.batches import count_batches
+from dlcli.training.batches import arrange, count_batches
 from dlcli.training.ensembles import (
     Member,
     join_members,
@@ -124,7 +124,7 @@ class _Trained:
     keeper: Keeper
     started_from: StartRecord | None
     best_epoch: int | None
-    clock: "_Clock"
+    clock: Clock
 
 
 def _write_network(job: TrainingJob, trained: _Trained) -> TrainingOutcome:
@@ -204,7 +204,7 @@ def _went_on_after(keeper: Keeper) -> int | None:
 def _train_network(
     job: TrainingJob, watcher: Watcher, networks: KeptNetworks | None = None
 ) -> _Trained:
-    clock = _Clock()
+    clock = Clock()
     watcher.on_stage("building the network")
     slot, is_new = None, True
     if networks is None and may_keep(job):
@@ -236,7 +236,7 @@ def _train_network(
 
 def _train_members(job: TrainingJob, watcher: Watcher) -> _Trained:
     """Train the members of an ensemble one after the other, and put them into one network."""
-    clock = _Clock()
+    clock = Clock()
     models, done = [], []
     networks = KeptNetworks()
     for number, own in enumerate(member_jobs(job), 1):
@@ -279,19 +279,6 @@ def _train_members(job: TrainingJob, watcher: Watcher) -> _Trained:
     )
 
 
-class _Clock:
-    """Wall-clock seconds of each stage."""
-
-    def __init__(self) -> None:
-        self.laps: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def lap(self, name: str) -> None:
-        now = time.perf_counter()
-        self.laps[name] = now - self._last
-        self._last = now
-
-
 def compile_model(job: TrainingJob) -> Any:
     """Return the network of a job, compiled with its optimizer, losses and metrics."""
     spec = job.spec
@@ -314,7 +301,7 @@ def _compile(model: Any, job: TrainingJob) -> None:
         return next(iter(named.values())) if single else named
 
     weights = spec.loss_weights
-    steps = count_batches(job.dataset.train.num_rows, spec.batch_size)
+    steps = count_batches(job.dataset.num_train_rows, spec.batch_size)
     optimizer = in_steps(spec.optimizer, steps_per_epoch=steps)
     model.compile(
         optimizer=make_at(spec, optimizer, ("optimizer",)),
@@ -405,10 +392,43 @@ def _train(
                 should_stop=lambda: stop.is_requested() or watcher.should_stop(),
                 keeper=keeper,
                 slot=slot,
+                stored=_stored_leaves(job, model),
             )
     except _KERAS_ERRORS + backend_errors() as error:
         # Keras's own words for labels, losses and metrics that do not fit each other.
         raise TrainingError(f"training cannot go on: {_first_lines(error)}") from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class _JobRows:
+    """The training rows of a job on disk, as its network takes them."""
+
+    job: TrainingJob
+    model: Any
+    source: RowSource
+
+    @property
+    def num_rows(self) -> int:
+        return self.source.num_rows
+
+    @property
+    def shuffles(self) -> bool:
+        return self.job.spec.shuffle
+
+    @property
+    def seed(self) -> int:
+        return self.job.spec.seed
+
+    def read(self, start: int, stop: int) -> list[NDArray[Any]]:
+        """Read rows, and lay them out as the network's tensors flatten."""
+        arrays = part_arrays(self.job, self.source.read(start, stop), self.model)
+        leaves: list[NDArray[Any]] = keras.tree.flatten(arrange(self.model, arrays))
+        return leaves
+
+
+def _stored_leaves(job: TrainingJob, model: Any) -> _JobRows | None:
+    source = job.dataset.stored
+    return None if source is None else _JobRows(job=job, model=model, source=source)
 
 
 def _callbacks(spec: RunSpec, watcher: Watcher, folder: Path) -> list[Any]:

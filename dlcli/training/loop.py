@@ -1,13 +1,14 @@
 """What a compiled loop over epochs is asked to do and what it answers, on either backend."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from dlcli.training.streaming import StoredLeaves
 from dlcli.training.watchers import Watcher
 
 
@@ -28,6 +29,8 @@ class LoopPlan:
     """Whether a call ends after an epoch whose loss is not finite."""
     streams_within_bytes: int | None = None
     """Memory for the blocks in which data come to the device; None where the device holds them."""
+    stored: StoredLeaves | None = field(default=None, compare=False)
+    """The training part, where it is on disk; those who read it know its order."""
 
     @property
     def full_batches(self) -> int:

@@ -40,6 +40,7 @@ class StreamedLoop(ABC):
             batch_size=plan.batch_size,
             budget_bytes=plan.streams_within_bytes,
             to_device=to_device,
+            stored=plan.stored,
         )
         self.blocks: int | None = self._train.num_blocks
         self._trainers: dict[int, Any] = {}
@@ -67,7 +68,7 @@ class StreamedLoop(ABC):
         batches, calls = 0, 0
         order = orders[0] if self._plan.shuffle else None
         done = first_block
-        for block in self._train.read(order, first=first_block):
+        for block in self._train.read(order, first=first_block, epoch=first_epoch):
             if calls and pauses():
                 self._leave(state)
                 return self._broken_off(block=done, batches=batches, calls=calls)

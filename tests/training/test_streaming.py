@@ -19,7 +19,7 @@ keras: Any = load_keras(BACKEND)
 from keras import layers, optimizers
 
 from dlcli.commands.train import parse_bytes
-from dlcli.errors import UsageError
+from dlcli.errors import TrainingError, UsageError
 from dlcli.training import epochs as epochs_module
 from dlcli.training.batches import permutation
 from dlcli.training.epochs import Arrays, EpochsResult, train_epochs
@@ -27,6 +27,7 @@ from dlcli.training.memory import ALIGNMENT, as_aligned, empty_aligned
 from dlcli.training.streaming import (
     MAX_BLOCK_BYTES,
     KeptBlocks,
+    StoredBlocks,
     StreamedBlocks,
     feed_parts,
 )
@@ -358,3 +359,90 @@ def test_the_command_streams_and_its_manifest_says_so(
 @pytest.mark.slow
 def test_all_of_this_holds_on_jax(run_module_on_jax: Callable[[], None]) -> None:
     run_module_on_jax()
+
+
+class Numbers:
+    """Stored rows that hold where they stand."""
+
+    def __init__(self, num_rows: int, *, shuffles: bool = True) -> None:
+        self.num_rows, self.shuffles, self.seed = num_rows, shuffles, 4
+        self.rows = np.arange(num_rows, dtype=np.int32)[:, None]
+
+    def read(self, start: int, stop: int) -> list[Any]:
+        assert 0 <= start < stop <= self.num_rows
+        return [self.rows[start:stop]]
+
+
+def rows_of_epoch(feed: StoredBlocks, epoch: int, *, first: int = 0) -> list[list[int]]:
+    """Return the rows that each block of an epoch trains on, in their order."""
+    blocks = []
+    for block in feed.read(first=first, epoch=epoch):
+        rows = np.array(block.arrays[0])[:, 0]
+        size = block.batch_size
+        blocks.append(rows[block.first * size : block.stop * size].tolist())
+    return blocks
+
+
+def stored_blocks(stored: Numbers, *, batches: int) -> StoredBlocks:
+    return StoredBlocks(
+        stored,
+        [stored.rows[:3]],
+        batch_size=BATCH,
+        block_bytes=batches * BATCH * 4,
+        to_device=np.asarray,
+    )
+
+
+@pytest.mark.parametrize("num_rows", [5, 8, 83, 88, 203])
+@pytest.mark.parametrize("batches", [1, 3, 100])
+def test_stored_blocks_hold_every_row_once_an_epoch(num_rows: int, batches: int) -> None:
+    feed = stored_blocks(Numbers(num_rows), batches=batches)
+    epochs = [rows_of_epoch(feed, epoch) for epoch in range(3)]
+    for blocks in epochs:
+        assert sorted(row for rows in blocks for row in rows) == list(range(num_rows))
+    # A block is always of the same rows; their order and that of the blocks are drawn anew.
+    made_of = [{frozenset(rows) for rows in blocks} for blocks in epochs]
+    assert made_of[0] == made_of[1] == made_of[2]
+    if num_rows > 80:
+        assert epochs[0] != epochs[1] != epochs[2]
+    assert rows_of_epoch(stored_blocks(Numbers(num_rows), batches=batches), 1) == epochs[1]
+    if len(epochs[1]) > 2:
+        assert rows_of_epoch(feed, 1, first=2) == epochs[1][2:]
+
+
+def test_stored_blocks_keep_their_order_where_nothing_is_shuffled() -> None:
+    feed = stored_blocks(Numbers(83, shuffles=False), batches=3)
+    found = [row for rows in rows_of_epoch(feed, 5) for row in rows]
+    assert found == list(range(83))
+
+
+class StoredPart:
+    """A part on disk as far as training can tell."""
+
+    def __init__(self, part: Arrays, *, shuffles: bool) -> None:
+        self.part, self.num_rows, self.shuffles, self.seed = part, part.num_rows, shuffles, SEED
+
+    def read(self, start: int, stop: int) -> list[Any]:
+        return [self.part.inputs["x"][start:stop], self.part.targets["y"][start:stop]]
+
+
+def test_stored_rows_train_to_the_weights_of_rows_in_memory() -> None:
+    train, validation = part(ROWS, 0), part(VALIDATION_ROWS, 1)
+    expected, told = trained(budget=None, parts=(train, validation), shuffle=False)
+    few = Arrays(inputs={"x": train.inputs["x"][:5]}, targets={"y": train.targets["y"][:5]})
+    stored = StoredPart(train, shuffles=False)
+    found, result = trained(
+        budget=TWO_BATCHES, parts=(few, validation), shuffle=False, stored=stored
+    )
+    assert result.blocks == 5
+    assert_equal(found, expected, result, told)
+
+
+def test_what_does_not_compile_is_refused_for_stored_rows() -> None:
+    class EveryBatch(keras.callbacks.Callback):  # type: ignore[misc]
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            """Be called."""
+
+    stored = StoredPart(part(ROWS, 0), shuffles=True)
+    with pytest.raises(TrainingError, match="callback EveryBatch runs at every batch"):
+        trained(budget=None, stored=stored, callbacks=[EveryBatch()])

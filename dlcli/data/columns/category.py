@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dlcli.data.columns.filling import fit_fill
+from dlcli.data.columns.filling import fit_fill, no_value
 from dlcli.data.columns.reading import Mask, ReadColumn
 from dlcli.data.columns.settings import ColumnSettings
 from dlcli.data.columns.tensor import InputSpec
@@ -41,8 +41,22 @@ class CategoryInput:
     @classmethod
     def fit(cls, settings: ColumnSettings, read: ReadColumn) -> "CategoryInput":
         fill = fit_fill(settings, read)
+        return cls.from_names(
+            settings, fill, present_names(read), has_missing=bool(read.missing.any())
+        )
+
+    @classmethod
+    def from_names(
+        cls,
+        settings: ColumnSettings,
+        fill: float | str | None,
+        names: set[str],
+        *,
+        has_missing: bool,
+    ) -> "CategoryInput":
+        """Fit on the distinct names of the training cells that are not missing."""
         assert fill is None or isinstance(fill, str)
-        categories = settings.categories or sort_names(present_names(read))
+        categories = settings.categories or sort_names(names)
         if fill is not None and fill not in categories:
             if settings.categories is not None:
                 raise DataError(
@@ -50,14 +64,11 @@ class CategoryInput:
                     "one of its `categories`",
                     hint=f"add {fill!r} to `categories`",
                 )
-            if read.missing.any() or settings.missing_is_own:
+            if has_missing or settings.missing_is_own:
                 assert isinstance(settings.missing, ConstantPolicy)
                 categories = sort_names({*categories, fill})
         if not categories:
-            raise DataError(
-                f"column {settings.name!r} has no value in the training part",
-                hint="leave it out with `drop`",
-            )
+            raise no_value(settings)
         return cls(settings=settings, fill=fill, categories=categories)
 
     def unseen(self, read: ReadColumn) -> Mask:

@@ -7,11 +7,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dlcli.data.columns.filling import fit_fill, indicator_names, tells_missing, with_indicator
+from dlcli.data.columns.filling import (
+    fit_fill,
+    indicator_names,
+    no_value,
+    tells_missing,
+    with_indicator,
+)
 from dlcli.data.columns.reading import ReadColumn
 from dlcli.data.columns.settings import ColumnSettings
 from dlcli.data.scaling import Scaler, fit_scaler
-from dlcli.errors import DataError
 
 Moments = NDArray[np.datetime64]
 
@@ -61,19 +66,16 @@ class DateInput:
     def fit(cls, settings: ColumnSettings, read: ReadColumn) -> "DateInput":
         value = fit_fill(settings, read)
         fill = None if value is None else int(value)
-        parts = _date_parts(settings, read, fill)
+        parts = date_parts(settings, read, fill)
         if not len(parts):
-            raise DataError(
-                f"column {settings.name!r} has no value in the training part",
-                hint="leave it out with `drop`",
-            )
+            raise no_value(settings)
         scalers = tuple(fit_scaler(settings.scale, part, bound=settings.bound) for part in parts.T)
         told = tells_missing(settings, read)
         return cls(settings=settings, fill=fill, scalers=scalers, has_indicator=told)
 
     def encode(self, read: ReadColumn) -> NDArray[np.float32]:
         """Return [rows, parts], and a column more with the indicator."""
-        parts = _date_parts(self.settings, read, self.fill)
+        parts = date_parts(self.settings, read, self.fill)
         pairs = zip(self.scalers, parts.T, strict=True)
         scaled = np.stack([scaler.apply(part) for scaler, part in pairs], axis=1)
         return with_indicator(scaled.astype(np.float32), read, has_indicator=self.has_indicator)
@@ -96,8 +98,8 @@ class DateInput:
         )
 
 
-def _date_parts(settings: ColumnSettings, read: ReadColumn, fill: int | None) -> NDArray[Any]:
-    """Return [rows, parts] as float64."""
+def date_parts(settings: ColumnSettings, read: ReadColumn, fill: int | None) -> NDArray[Any]:
+    """Return the parts of every moment, [rows, parts] as float64."""
     microseconds = read.values
     if read.missing.any():
         assert fill is not None, "missing cells are settled before they are encoded"

@@ -1,5 +1,7 @@
 """What takes the place of a missing cell: the policy's value, from the training part."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -53,6 +55,22 @@ def fit_fill(settings: ColumnSettings, read: ReadColumn) -> float | str | None:
     `read` holds the training rows. A policy of the whole table that this column cannot follow
     gives None: `settle` has seen to it that no cell needs it.
     """
+
+    def statistic(policy: str) -> float | str | None:
+        values = read.values[read.valid]
+        if not values.size:
+            return None
+        if settings.type in ("category", "text"):
+            return _commonest_name(values, read.names)
+        return _statistic(values, policy, whole=settings.type == "date")
+
+    return choose_fill(settings, statistic)
+
+
+def choose_fill(
+    settings: ColumnSettings, statistic: Callable[[str], float | str | None]
+) -> float | str | None:
+    """Return what `fit_fill` does; `statistic` gives a policy's value, None where there is none."""
     if not fills(settings):
         return None
     try:
@@ -63,15 +81,21 @@ def fit_fill(settings: ColumnSettings, read: ReadColumn) -> float | str | None:
         return None
     if isinstance(settings.missing, ConstantPolicy):
         return fill_constant(settings)
-    values = read.values[read.valid]
-    if not values.size:
+    value = statistic(str(settings.missing))
+    if value is None:
         raise DataError(
             f"column {settings.name!r} has no value in the training part, so no {settings.missing}",
             hint=f"leave it out with `drop`, or set `{_constant_hint(settings)}`",
         )
-    if settings.type in ("category", "text"):
-        return _commonest_name(values, read.names)
-    return _statistic(values, str(settings.missing), whole=settings.type == "date")
+    return value
+
+
+def no_value(settings: ColumnSettings) -> DataError:
+    """Build the error for a column without a value in the training part."""
+    return DataError(
+        f"column {settings.name!r} has no value in the training part",
+        hint="leave it out with `drop`",
+    )
 
 
 def tells_missing(settings: ColumnSettings, read: ReadColumn) -> bool:

@@ -6,11 +6,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dlcli.data.columns.filling import fit_fill, indicator_names, tells_missing, with_indicator
+from dlcli.data.columns.filling import (
+    fit_fill,
+    indicator_names,
+    no_value,
+    tells_missing,
+    with_indicator,
+)
 from dlcli.data.columns.reading import ReadColumn
 from dlcli.data.columns.settings import ColumnSettings
 from dlcli.data.scaling import Scaler, fit_scaler
-from dlcli.errors import DataError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,10 +43,7 @@ class NumberInput:
         filled = fill_gaps(read, fill)
         seen = read.values[read.valid] if read.valid.any() else filled
         if not filled.size:
-            raise DataError(
-                f"column {settings.name!r} has no value in the training part",
-                hint="leave it out with `drop`",
-            )
+            raise no_value(settings)
         return cls(
             settings=settings,
             fill=fill,

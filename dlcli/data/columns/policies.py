@@ -74,6 +74,14 @@ class Cells:
     dropped: dict[str, dict[str, int]]
     """Rows dropped for each column, by reason; a row bad in two columns counts in both."""
 
+    @property
+    def num_read(self) -> int:
+        return self.table.num_rows
+
+    @property
+    def num_kept(self) -> int:
+        return len(self.kept)
+
 
 def read_cells(
     table: Table,

@@ -1,5 +1,6 @@
 """Arrow columns to NumPy values by column type, with what is missing and what cannot be read."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,7 +57,7 @@ def read_column(column: pa.ChunkedArray, settings: ColumnSettings) -> ReadColumn
         return _read_booleans(column)
     if settings.type == "date":
         return _read_dates(column, settings)
-    codes, names = _distinct(column)
+    codes, names = distinct_texts(column)
     missing = missing_mask(column)
     return ReadColumn(values=codes, missing=missing, unreadable=np.zeros_like(missing), names=names)
 
@@ -91,27 +92,37 @@ def _read_numbers(column: pa.ChunkedArray, settings: ColumnSettings) -> ReadColu
 
 
 def _read_booleans(column: pa.ChunkedArray) -> ReadColumn:
-    codes, names = _distinct(column)
-    folded = [name.strip().casefold() for name in names]
-    meaning = np.array(
-        [1.0 if f in TRUE_WORDS else 0.0 if f in FALSE_WORDS else np.nan for f in folded] + [np.nan]
-    )
-    values = meaning[codes]
+    codes, names = distinct_texts(column)
+    values = np.append(_meanings(names), np.nan)[codes]
     missing = missing_mask(column)
     counts = np.bincount(codes[~missing], minlength=len(names))
     return ReadColumn(
         values=values,
         missing=missing,
         unreadable=np.isnan(values) & ~missing,
-        names=(
-            _commonest(names, counts, meaning == 0.0, "false"),
-            _commonest(names, counts, meaning == 1.0, "true"),
-        ),
+        names=boolean_names(dict(zip(names, counts.tolist(), strict=True))),
     )
 
 
+def boolean_names(counts: Mapping[str, int]) -> tuple[str, str]:
+    """Return how a column mostly writes false and true, from how often it has which text."""
+    names = tuple(counts)
+    meanings, numbers = _meanings(names), np.array(list(counts.values()))
+    return (
+        _commonest(names, numbers, meanings == 0.0, "false"),
+        _commonest(names, numbers, meanings == 1.0, "true"),
+    )
+
+
+def _meanings(names: Sequence[str]) -> NDArray[np.float64]:
+    """Return 1 for each text that means true, 0 for one that means false, NaN for others."""
+    folded = [name.strip().casefold() for name in names]
+    found = [1.0 if f in TRUE_WORDS else 0.0 if f in FALSE_WORDS else np.nan for f in folded]
+    return np.array(found, dtype=np.float64)
+
+
 def _commonest(names: tuple[str, ...], counts: NDArray[Any], chosen: Mask, default: str) -> str:
-    candidates = [(-int(counts[code]), names[code]) for code in np.flatnonzero(chosen[:-1])]
+    candidates = [(-int(counts[code]), names[code]) for code in np.flatnonzero(chosen)]
     return min(candidates)[1] if candidates else default
 
 
@@ -124,8 +135,8 @@ def _read_dates(column: pa.ChunkedArray, settings: ColumnSettings) -> ReadColumn
     return ReadColumn(values=values, missing=missing, unreadable=unreadable & ~missing)
 
 
-def _distinct(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], tuple[str, ...]]:
-    """Return codes into the distinct texts; -1 where a cell is missing."""
+def distinct_texts(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], tuple[str, ...]]:
+    """Return each cell as a code into the distinct texts, -1 where it is missing; and the texts."""
     encoded = to_text(column).dictionary_encode().unify_dictionaries().combine_chunks()
     codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
     return codes.astype(np.int32), tuple(encoded.dictionary.to_pylist())

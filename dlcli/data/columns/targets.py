@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from dlcli.data.columns.category import UNSEEN, match_names, present_names, sort_names
 from dlcli.data.columns.reading import Mask, ReadColumn
 from dlcli.data.columns.settings import ColumnSettings, column_hint
-from dlcli.data.scaling import Scaler, fit_scaler
+from dlcli.data.scaling import Distribution, Scaler, Values, fit_scaler
 from dlcli.errors import DataError
 
 MOST_FRACTIONAL_CLASSES = 50
@@ -27,15 +27,19 @@ class NumberTarget:
 
     @classmethod
     def fit(cls, settings: ColumnSettings, read: ReadColumn) -> "NumberTarget":
-        minimum, maximum = float(read.values.min()), float(read.values.max())
+        return cls.from_values(settings, Values(read.values))
+
+    @classmethod
+    def from_values(cls, settings: ColumnSettings, values: Distribution) -> "NumberTarget":
+        """Fit on the training numbers."""
         # A table of a single row is there to be computed, not to be generalized from.
-        if minimum == maximum and len(read.values) > 1:
+        if values.low == values.high and values.size > 1:
             raise DataError(
-                f"target {settings.name!r} is {minimum:g} in every training row: there is nothing "
-                "to learn"
+                f"target {settings.name!r} is {values.low:g} in every training row: there is "
+                "nothing to learn"
             )
-        scaler = fit_scaler(settings.scale, read.values)
-        return cls(settings=settings, scaler=scaler, minimum=minimum, maximum=maximum)
+        scaler = fit_scaler(settings.scale, values)
+        return cls(settings=settings, scaler=scaler, minimum=values.low, maximum=values.high)
 
     def unknown(self, read: ReadColumn) -> Mask:
         return np.zeros_like(read.missing)
@@ -86,6 +90,13 @@ class ClassTarget:
         classes = _class_names(settings, read)
         positions = _positions(settings, read, classes)
         counts = np.bincount(positions[positions != UNSEEN], minlength=len(classes))
+        return cls.from_counts(settings, classes, counts)
+
+    @classmethod
+    def from_counts(
+        cls, settings: ColumnSettings, classes: tuple[str, ...], counts: NDArray[np.int64]
+    ) -> "ClassTarget":
+        """Fit on how many training rows there are of each class."""
         present = [name for name, count in zip(classes, counts, strict=True) if count]
         if len(present) < 2:
             raise DataError(

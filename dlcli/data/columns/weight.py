@@ -51,8 +51,13 @@ def fit_weight(
     assert not isinstance(fill, str)
     weight = WeightColumn(settings=settings, fill=fill)
     if not weight.encode(cells, train_rows).any():
-        raise DataError(
-            f"every training row has weight 0 in column {settings.name!r}",
-            hint="leave out `sample_weight`, or name another column",
-        )
+        raise no_weight(settings)
     return weight
+
+
+def no_weight(settings: ColumnSettings) -> DataError:
+    """Build the error for a column of weights that are all 0."""
+    return DataError(
+        f"every training row has weight 0 in column {settings.name!r}",
+        hint="leave out `sample_weight`, or name another column",
+    )

@@ -15,6 +15,7 @@ from dlcli.report.html.elements import (
 )
 from dlcli.report.policies import policy_effects
 from dlcli.report.record import RunRecord
+from dlcli.report.text import from_disk_text
 
 _OPEN_COLUMNS = 30
 """Columns of a table that is not folded away."""
@@ -28,6 +29,7 @@ def data_section(record: RunRecord) -> Markup:
         "data",
         "Data",
         _rows_table(data),
+        *([note(f"Read from disk: {from_disk_text(data)}.")] if "from_disk" in data else []),
         *(note(f"Warning: {text}") for text in data.get("warnings", [])),
         element("h3", "Policies"),
         _policies(record),
