@@ -179,8 +179,8 @@ def test_a_kept_network_learns_what_a_new_one_does(monkeypatch: pytest.MonkeyPat
     settings["layers"] = [{"Dropout": 0.2}, {"Dense": 5}, {"BatchNormalization": {}}, {"Dense": 1}]
     NetworkRegressor(**settings).fit(data, y)
     kept = NetworkRegressor(**settings).fit(data, y)
-    monkeypatch.setattr("dlcli.training.kept.may_keep", lambda job: False)
-    monkeypatch.setattr("dlcli.training.fit.may_keep", lambda job: False)
+    monkeypatch.setattr("dlcli.training.restarting.may_restart", lambda job: False)
+    monkeypatch.setattr("dlcli.training.fit.may_restart", lambda job: False)
     new = NetworkRegressor(**settings).fit(data, y)
     np.testing.assert_allclose(kept.predict(data), new.predict(data), rtol=1e-5)
     # The run that is written when it is asked for holds the weights of its own training.

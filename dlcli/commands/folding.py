@@ -24,7 +24,7 @@ from dlcli.spec.folds import FoldsSpec
 from dlcli.spec.heads import Objective
 from dlcli.spec.run import RunSpec, resolve_objectives
 from dlcli.training.job import JudgedNetwork, TrainingJob, Watcher
-from dlcli.training.shared_networks import KeptNetworks
+from dlcli.training.kept_networks import KeptNetworks
 from dlcli.training.stage_watcher import StageWatcher
 
 HELD_OUT = "test"

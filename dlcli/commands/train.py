@@ -49,7 +49,7 @@ from dlcli.staging import StagedRun, check_free, has_unfinished, resume_run, sta
 from dlcli.trackers import check_trackers, track_run
 from dlcli.training.advice import training_warnings
 from dlcli.training.job import TrainingJob, TrainingOutcome, Watcher, with_members
-from dlcli.training.shared_networks import KeptNetworks
+from dlcli.training.kept_networks import KeptNetworks
 
 BYTES_OF = {
     "": 1, "B": 1,

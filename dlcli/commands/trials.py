@@ -26,7 +26,7 @@ from dlcli.spec.run import RunSpec, build_spec, load_spec, resolve_objectives, t
 from dlcli.spec.sweep import metric_of
 from dlcli.spec.writing import to_canonical, to_yaml
 from dlcli.training.job import JudgedNetwork, TrainingJob
-from dlcli.training.shared_networks import KeptNetworks
+from dlcli.training.kept_networks import KeptNetworks
 
 WORK = "dlcli.commands.trials:TrialWork"
 CONFIG = "config.yaml"

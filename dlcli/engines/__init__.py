@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from dlcli.training.job import JudgedNetwork, TrainingJob, TrainingOutcome, Watcher
-from dlcli.training.shared_networks import KeptNetworks
+from dlcli.training.kept_networks import KeptNetworks
 
 ENGINES = {"local": "dlcli.engines.local"}
 """Modules with `run` and `judge`."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from dlcli.model.keras_import import load_keras, sensible_threads
 from dlcli.training.job import JudgedNetwork, TrainingJob, TrainingOutcome, Watcher
-from dlcli.training.shared_networks import KeptNetworks
+from dlcli.training.kept_networks import KeptNetworks
 from dlcli.training.threads import largest_product
 
 
@@ -38,7 +38,7 @@ def train_and_hold(job: TrainingJob, watcher: Watcher) -> Any:
     None stands for a job whose network cannot be kept.
     """
     load_keras(job.spec.backend, threads=_threads(job), debug=job.debug)
-    if not importlib.import_module("dlcli.training.kept").may_keep(job):
+    if not importlib.import_module("dlcli.training.restarting").may_restart(job):
         return None
     return importlib.import_module("dlcli.training.fit").fit_and_hold(job, watcher)
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Self
 
 import keras
@@ -15,10 +16,10 @@ from numpy.typing import NDArray
 from dlcli.errors import RunError, TrainingError
 from dlcli.memory import total_bytes
 from dlcli.training.batches import Arrays, arrange, count_batches, permutation
+from dlcli.training.kept_networks import CompiledEpochs, Slot
 from dlcli.training.loop import Loop, LoopAnswer, LoopPlan, plain_rate
 from dlcli.training.memory import empty_aligned
 from dlcli.training.plain import fit_plainly
-from dlcli.training.shared_networks import Slot
 from dlcli.training.state import Keeper, Progress
 from dlcli.training.streaming import StoredLeaves
 from dlcli.training.watchers import Watcher, is_watchable, watch
@@ -33,9 +34,6 @@ STREAMED_LOOPS = {
     "tensorflow": "dlcli.training.epochs_tensorflow:StreamedTensorFlowLoop",
     "jax": "dlcli.training.epochs_jax:StreamedJaxLoop",
 }
-
-KEPT_LOOPS: dict[int, dict[Any, Any]] = {}
-"""By id of model: the loops of one that will be trained again, by plan and shapes of data."""
 
 BATCH_HOOKS = (
     "on_batch_begin",
@@ -122,9 +120,13 @@ def train_epochs(
     than the memory budget (a quarter of the memory, unless it is given) stay in host memory and
     come to the device in blocks, with the same result. `keeper` saves the state now and then, and
     goes on from the one that it found. `slot` keeps the compiled epochs for the next training of
+<<<<<<< HEAD
     this very model on these very arrays, or has them already. What is `stored` is read from disk
     in blocks in the place of `train`, which are some of its rows; raises TrainingError for what
     only Keras's own fit could train.
+=======
+    this very model on arrays of these shapes, or has them already.
+>>>>>>> b71b9e3 (Keep compiled networks in one way; take LLVM's optimizations off the tests)
     """
     started = time.perf_counter()
     keeper = keeper or Keeper(None)
@@ -240,41 +242,45 @@ def _compile(
         streams_within_bytes=streams_within_bytes,
         stored=stored,
     )
-    if slot is not None and slot.loop is not None and slot.plan == plan:
-        taken = _take_over(model, slot, callbacks, epochs, seed)
-        taken.reason = obstacle
-        return taken, None
-    conductor, failure = _compile_plan(model, train, validation, plan, callbacks, epochs, seed)
+    key = (plan, _shapes(train), _shapes(validation))
+    known = None if slot is None else slot.find(key)
+    if slot is not None and known is not None:
+        if slot.exchanges_data:
+            known.loop.take_over(train, validation)
+        return _take_over(model, known, callbacks, epochs, seed), None
+    exchanges = slot is not None and slot.exchanges_data and not streams
+    compile_plan = partial(
+        _compile_plan, model, train, validation, callbacks, epochs, seed, exchanges
+    )
+    conductor, failure = compile_plan(plan)
     if failure is not None and plan.uses_xla and keras.backend.backend() == "tensorflow":
         obstacle = f"XLA does not compile it: {failure}"
-        plan = replace(plan, uses_xla=False)
-        conductor, failure = _compile_plan(model, train, validation, plan, callbacks, epochs, seed)
+        conductor, failure = compile_plan(replace(plan, uses_xla=False))
     if conductor is None:
         # A mistake of the user's fails again under Keras's own fit, which words it better.
         return None, f"it does not compile: {failure}"
     if slot is not None and not streams:
-        slot.loop, slot.plan = conductor.loop, plan
+        slot.put(key, CompiledEpochs(loop=conductor.loop, reason=obstacle))
     conductor.reason = obstacle
     return conductor, None
 
 
 def _take_over(
-    model: Any, slot: Slot, callbacks: Sequence[Any], epochs: int, seed: int
+    model: Any, known: CompiledEpochs, callbacks: Sequence[Any], epochs: int, seed: int
 ) -> "_Conductor":
     """Return what runs epochs that are compiled already, for callbacks set like those before."""
+    loop = known.loop
     watched = [callback for callback in callbacks if is_watchable(callback)]
     watched = watched if all(map(_may_wait, callbacks)) else []
     for callback in watched:
         callback.set_model(model)
-    if not all(callback.monitor in slot.loop.names for callback in watched):
+    if not all(callback.monitor in loop.names for callback in watched):
         watched = []
-    watchers = watch(watched, slot.loop.names)
-    slot.loop.follow(watchers)
-    slot.uses += 1
-    conductor = _Conductor(
-        model, slot.loop, slot.loop.plan, watchers, callbacks, epochs=epochs, seed=seed
-    )
+    watchers = watch(watched, loop.names)
+    loop.follow(watchers)
+    conductor = _Conductor(model, loop, loop.plan, watchers, callbacks, epochs=epochs, seed=seed)
     conductor.reused = True
+    conductor.reason = known.reason
     return conductor
 
 
@@ -282,21 +288,17 @@ def _compile_plan(
     model: Any,
     train: tuple[Any, ...],
     validation: tuple[Any, ...] | None,
-    plan: LoopPlan,
     callbacks: Sequence[Any],
     epochs: int,
     seed: int,
+    exchanges_data: bool,
+    plan: LoopPlan,
 ) -> tuple["_Conductor | None", str | None]:
     """Return what runs the epochs of this plan, or what keeps them from being compiled."""
     loops = LOOPS if plan.streams_within_bytes is None else STREAMED_LOOPS
     module, _, name = loops[keras.backend.backend()].partition(":")
-    kept = KEPT_LOOPS.get(id(model)) if plan.streams_within_bytes is None else None
-    key = (plan, _shapes(train), _shapes(validation))
-    if kept is not None:
+    if exchanges_data:
         name = f"Kept{name}"
-        if key in kept:
-            kept[key].take_over(train, validation)
-            return _Conductor(model, kept[key], plan, (), callbacks, epochs=epochs, seed=seed), None
     backend: Any = importlib.import_module(module)
     may_watch = plan.streams_within_bytes is None and all(map(_may_wait, callbacks))
     try:
@@ -314,8 +316,6 @@ def _compile_plan(
         loop.compile(watchers)
     except backend.COMPILE_ERRORS as error:
         return None, _first_line(error)
-    if kept is not None:
-        kept[key] = loop
     return _Conductor(model, loop, plan, watchers, callbacks, epochs=epochs, seed=seed), None
 
 

@@ -44,13 +44,14 @@ from dlcli.training.job import (
     Watcher,
     with_members,
 )
-from dlcli.training.kept import kept_model, may_keep, set_state, start_afresh, state_of
+from dlcli.training.kept_networks import KeptNetworks, Slot, TakenNetwork
 from dlcli.training.labels import labels_of, row_weights
 from dlcli.training.readings import means_of
-from dlcli.training.shared_networks import KeptNetworks, Slot
+from dlcli.training.restarting import may_restart, restart
 from dlcli.training.stage_watcher import StageWatcher
 from dlcli.training.state import Keeper
 from dlcli.training.stopping import StopRequest
+from dlcli.training.values import set_state, start_afresh, state_of
 from dlcli.training.warm_start import freeze_layers, names_of_frozen, start_from
 
 ONNX_SAMPLE_ROWS = 256
@@ -88,13 +89,13 @@ class HeldNetwork:
     def write(self, folder: Path) -> TrainingOutcome:
         """Do what `fit` does after training, in a folder."""
         job = replace(self.job, folder=folder)
-        model, _ = kept_model(job, compile_model)
+        model = restart(job, compile_model).model
         set_state(model, self._values)
         return _write_network(job, replace(self._trained, model=model))
 
 
 def fit_and_hold(job: TrainingJob, watcher: Watcher) -> HeldNetwork:
-    """Train the network of a job that `may_keep` allows, and leave it for another training.
+    """Train the network of a job that `may_restart` allows, and leave it for another training.
 
     Writes `model.onnx` into `job.folder`, where the network exports. Raises what `fit` raises.
     """
@@ -206,25 +207,24 @@ def _train_network(
 ) -> _Trained:
     clock = Clock()
     watcher.on_stage("building the network")
-    slot, is_new = None, True
-    if networks is None and may_keep(job):
-        model, is_new = kept_model(job, compile_model)
+    if networks is None and may_restart(job):
+        taken, started_from = restart(job, compile_model), None
     else:
         start_afresh(job.spec.seed, backend=job.spec.backend)
         model = compile_model(job)
-    started_from = start_from(model, job)
-    if networks is not None:
-        model, slot = networks.take(job, model)
+        started_from = start_from(model, job)
+        taken = TakenNetwork(model=model) if networks is None else networks.take(job, model)
+    model = taken.model
     parts = _parts(job, model)
     clock.lap("build")
     keeper = Keeper(job.state, resumes=job.resumes)
     callbacks = _callbacks(job.spec, watcher, job.folder)
-    result = _train(job, model, parts, watcher, keeper, callbacks, slot)
+    result = _train(job, model, parts, watcher, keeper, callbacks, taken.slot)
     clock.lap("train")
     _check_finite(result, job, keeper)
     return _Trained(
         model=model,
-        is_new=is_new,
+        is_new=taken.is_new,
         parts=parts,
         result=result,
         keeper=keeper,

@@ -18,10 +18,10 @@ from dlcli.training.batches import Arrays, arrange, row_order
 from dlcli.training.epochs import LOOPS, XLA_FROM_BATCHES
 from dlcli.training.fit import compile_model, part_arrays
 from dlcli.training.job import TrainingJob, Watcher
-from dlcli.training.kept import start_afresh
 from dlcli.training.loop import Loop, LoopPlan
 from dlcli.training.rate_curve import RateCurve, read_curve
 from dlcli.training.stopping import StopRequest
+from dlcli.training.values import start_afresh
 from dlcli.training.warm_start import start_from
 
 STEPS_PER_CALL = 50

@@ -10,11 +10,7 @@ import pytest
 
 @pytest.fixture
 def run_module_on_jax(request: pytest.FixtureRequest) -> Callable[[], None]:
-    """Return what runs the requesting module again in a process of its own, where Keras takes JAX.
-
-    LLVM's optimizations are off there: they take most of the time and change no result beyond the
-    order of sums, which the tests allow for.
-    """
+    """Return what runs the requesting module again in a process of its own, where Keras takes JAX."""
 
     def run() -> None:
         pytest.importorskip("jax")
@@ -23,11 +19,7 @@ def run_module_on_jax(request: pytest.FixtureRequest) -> Callable[[], None]:
                 *(sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"),
                 str(request.path),
             ],
-            env=os.environ
-            | {
-                "DLCLI_TEST_BACKEND": "jax",
-                "XLA_FLAGS": "--xla_backend_optimization_level=0",
-            },
+            env=os.environ | {"DLCLI_TEST_BACKEND": "jax"},
             capture_output=True,
             text=True,
             check=False,

@@ -29,7 +29,7 @@ from dlcli.custom import (
 from dlcli.training import epochs as epochs_module
 from dlcli.training.batches import arrange, permutation
 from dlcli.training.epochs import Arrays, EpochsResult, train_epochs
-from dlcli.training.kept import set_state, state_of
+from dlcli.training.values import set_state, state_of
 
 ROWS, BATCH, EPOCHS = 48, 16, 2
 SHORT = 6  # rows of a last batch that is short

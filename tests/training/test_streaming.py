@@ -83,8 +83,8 @@ def assert_equal(model: Any, other: Any, result: EpochsResult, expected: EpochsR
 @pytest.mark.parametrize(
     ("budget", "blocks", "options"),
     [
-        (1, 10, {}),
-        (TWO_BATCHES, 5, {"uses_xla": True}),
+        pytest.param(1, 10, {}, marks=tensorflow_only),
+        pytest.param(TWO_BATCHES, 5, {"uses_xla": True}, marks=tensorflow_only),
         (TWO_BATCHES, 5, {"shuffle": False}),
     ],
 )

@@ -2,6 +2,7 @@
 
 import json
 from collections import OrderedDict
+from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ from dlcli.spec.run import RunSpec
 from dlcli.spec.writing import to_canonical
 from dlcli.training.job import TrainingJob
 
-MOST_KEPT = 16
+MOST_NETWORKS = 16
 """Networks that are kept with their device's copy of the data; the oldest goes first."""
+MOST_LOOPS = 4
+"""Of one network: trainings of other lengths are compiled each for itself."""
 
 _NO_SHAPE = (
     *("name", "seed", "data", "checks", "baselines", "threshold", "track", "sweep", "folds"),
@@ -22,14 +25,41 @@ _NO_SHAPE = (
 """Keys that change values, or what is done with them, and nothing that is compiled."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class CompiledEpochs:
+    """The compiled epochs of a network."""
+
+    loop: Any
+    reason: str | None
+    """Why without XLA, where XLA was wanted."""
+
+
 @dataclass(kw_only=True)
 class Slot:
     """A place for the compiled epochs of one network."""
 
-    loop: Any = None
-    plan: Any = None
-    uses: int = 0
-    """Trainings that took the loop as it was compiled before."""
+    exchanges_data: bool = False
+    """Whether trainings bring arrays of their own; else all train on the very same ones."""
+    _epochs: OrderedDict[Hashable, CompiledEpochs] = field(default_factory=OrderedDict)
+
+    def find(self, key: Hashable) -> CompiledEpochs | None:
+        """Return what was put under this key."""
+        return self._epochs.get(key)
+
+    def put(self, key: Hashable, epochs: CompiledEpochs) -> None:
+        """Keep compiled epochs for the next training with this key."""
+        self._epochs[key] = epochs
+        while len(self._epochs) > MOST_LOOPS:
+            self._epochs.popitem(last=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TakenNetwork:
+    """A network to train, compiled and with the values that it starts from."""
+
+    model: Any
+    slot: Slot | None = None
+    is_new: bool = True
 
 
 @dataclass(kw_only=True)
@@ -41,11 +71,11 @@ class _Kept:
 
 @dataclass
 class KeptNetworks:
-    """The compiled networks of this process, by what shapes them."""
+    """The networks that trainings of one shape on the same arrays share, from any seed."""
 
     _kept: OrderedDict[str, _Kept] = field(default_factory=OrderedDict)
 
-    def take(self, job: TrainingJob, model: Any) -> tuple[Any, Slot]:
+    def take(self, job: TrainingJob, model: Any) -> TakenNetwork:
         """Return the network to train, with `model`'s values, and the place of its epochs.
 
         It is one that was compiled before, where there is one of the same shape for the same
@@ -56,13 +86,14 @@ class KeptNetworks:
         if kept is not None and kept.dataset is job.dataset:
             self._kept.move_to_end(key)
             _copy_values(model, kept.model)
-            return kept.model, kept.slot
+            kept.model.stop_training = False
+            return TakenNetwork(model=kept.model, slot=kept.slot, is_new=False)
         made = _Kept(model=model, slot=Slot(), dataset=job.dataset)
         self._kept[key] = made
         self._kept.move_to_end(key)
-        while len(self._kept) > MOST_KEPT:
+        while len(self._kept) > MOST_NETWORKS:
             self._kept.popitem(last=False)
-        return made.model, made.slot
+        return TakenNetwork(model=made.model, slot=made.slot)
 
 
 def key_of(job: TrainingJob) -> str:
@@ -84,16 +115,15 @@ def _with_plain_rate(spec: RunSpec) -> RunSpec:
     return replace(spec, optimizer=replace(optimizer, arguments=arguments))
 
 
-def _copy_values(fresh: Any, kept: Any) -> None:
+def _copy_values(source: Any, target: Any) -> None:
     """Give a network that was trained the values of one that is new: weights, seeds, optimizer."""
-    for model in (fresh, kept):
+    for model in (source, target):
         if not model.optimizer.built:
             model.optimizer.build(model.trainable_variables)
-    pairs = (
-        (fresh.variables, kept.variables),
-        (fresh.optimizer.variables, kept.optimizer.variables),
-    )
-    for sources, targets in pairs:
-        for source, target in zip(sources, targets, strict=True):
-            target.assign(source.value)
-    kept.stop_training = False
+    for given, variable in zip(variables_of(source), variables_of(target), strict=True):
+        variable.assign(given.value)
+
+
+def variables_of(model: Any) -> list[Any]:
+    """Return everything that training changes: weights, states of random numbers, optimizer."""
+    return [*model.variables, *model.optimizer.variables]

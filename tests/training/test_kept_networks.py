@@ -12,7 +12,7 @@ from dlcli.data.dataset import prepare_dataset
 from dlcli.engines import load_judge
 from dlcli.spec.run import load_spec, resolve_objectives
 from dlcli.training.job import JudgedNetwork, TrainingJob
-from dlcli.training.shared_networks import KeptNetworks, key_of
+from dlcli.training.kept_networks import KeptNetworks, key_of
 
 CONFIG = """\
 seed: 4
