@@ -1,10 +1,15 @@
 """Runs as one file to send: the same bytes for the same run, checked byte for byte when opened."""
 
+import atexit
 import hashlib
 import json
+import os
+import shutil
 import stat
+import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
@@ -24,6 +29,9 @@ MOST_FILES = 10_000
 MOST_CONTENTS_BYTES = 10_000_000
 MOST_RATIO = 100
 """Unpacked bytes for each byte of the pack; a packed run is stored as it is, with a ratio of 1."""
+
+_UNPACKED: dict[tuple[Path, int, int], RunFolder] = {}
+"""What this process has unpacked to read, by the file's path, size and time."""
 
 _TIME = (1980, 1, 1, 0, 0, 0)
 _MODE = 0o100644
@@ -83,6 +91,62 @@ def unpack_run(path: Path, out: Path | None = None) -> RunFolder:
 
     Nothing of it stays where anything is not as the pack's own list says.
     """
+    with _opened(path) as opened, stage_run(opened.name, out) as staged:
+        manifest = opened.extract(staged.path)
+        own = {key: manifest[key] for key in manifest if key not in ("format", "files")}
+        RunFolder(staged.path).manifest.unlink()
+        return staged.publish(own)
+
+
+def open_packed(path: Path) -> RunFolder:
+    """Return a packed run, unpacked to a folder that goes when this process ends.
+
+    It is checked like `unpack_run` does; raises RunError. A file opened before is not opened twice.
+    """
+    with reading(path, RunError):
+        status = path.stat()
+        key = (path.resolve(), status.st_size, status.st_mtime_ns)
+    if key not in _UNPACKED:
+        with reading(path, RunError):
+            kept = Path(tempfile.mkdtemp(prefix="dlcli-packed-"))
+        atexit.register(_remove, kept, os.getpid())
+        # Called like the file, which messages then name.
+        folder = kept / path.name
+        with _opened(path) as opened:
+            folder.mkdir()
+            opened.extract(folder)
+        _UNPACKED[key] = RunFolder(folder)
+    return _UNPACKED[key]
+
+
+def _remove(folder: Path, process: int) -> None:
+    # A copy of the process that unpacked it may end sooner.
+    if os.getpid() == process:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Opened:
+    """A pack whose list is known to be harmless."""
+
+    path: Path
+    archive: zipfile.ZipFile
+    entries: Mapping[str, zipfile.ZipInfo]
+    listed: Mapping[str, Mapping[str, Any]]
+    name: str
+
+    def extract(self, folder: Path) -> dict[str, Any]:
+        """Write the files into `folder`, each as it was packed; return the run's manifest."""
+        for name, expected in self.listed.items():
+            _extract(self.archive, self.entries[name], folder / name, expected, self.path)
+        run = RunFolder(folder)
+        manifest = run.load_manifest()
+        run.check_files(*(folder / name for name in manifest["files"]))
+        return manifest
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[_Opened]:
     with reading(path, RunError):
         if path.is_dir():
             raise RunError(f"{path} is a folder; expected a packed run, as `dlcli pack` writes it")
@@ -92,15 +156,9 @@ def unpack_run(path: Path, out: Path | None = None) -> RunFolder:
             entries = _checked_entries(archive, path, size)
             contents = _read_contents(archive, entries, path)
             listed = _checked_list(contents, entries, path)
-            with stage_run(contents["name"], out) as staged:
-                for name, expected in listed.items():
-                    _extract(archive, entries[name], staged.path / name, expected, path)
-                run = RunFolder(staged.path)
-                manifest = run.load_manifest()
-                run.check_files(*(run.path / name for name in manifest["files"]))
-                own = {key: manifest[key] for key in manifest if key not in ("format", "files")}
-                run.manifest.unlink()
-                return staged.publish(own)
+            yield _Opened(
+                path=path, archive=archive, entries=entries, listed=listed, name=contents["name"]
+            )
     except zipfile.BadZipFile as error:
         raise RunError(
             f"{path} is no whole zip file: {str(error)[:80]}",

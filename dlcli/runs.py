@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,9 @@ PARTIAL = ".partial-"
 """How the name of a folder begins that is a run in the making."""
 MOST_JSON_BYTES = 1 << 28
 """Far above the vocabulary of a large text column."""
+
+PACKED = ".zip"
+"""What a packed run's name ends in."""
 
 _REMOVED = ".removed-"
 
@@ -138,8 +142,11 @@ class RunFolder:
                 )
 
 
-def open_run(text: str | Path) -> RunFolder:
-    """Find a run by its folder, or the newest run of a name; raises RunError."""
+def open_run(text: str | Path, *, packed: bool = True) -> RunFolder:
+    """Find a run by its folder, the newest run of a name, or a packed one; raises RunError.
+
+    A packed run is a `.zip` of `dlcli pack`; it is unpacked to read, unless `packed` refuses it.
+    """
     given = Path(text)
     with reading(given, RunError):
         for path in (given, RUNS / given):
@@ -149,7 +156,25 @@ def open_run(text: str | Path) -> RunFolder:
             numbered = list_runs(path)
             if numbered:
                 return numbered[-1]
-        raise RunError(f"{text}: {_why_no_run(given)}", hint=_known_runs(given.name))
+        if is_packed(given):
+            return _open_packed(given, allowed=packed)
+        raise RunError(f"{text}: {_why_no_run(given)}", hint=_known_runs(given))
+
+
+def is_packed(path: Path) -> bool:
+    """Tell whether a file is called as packed runs are."""
+    return path.suffix.lower() == PACKED and path.is_file()
+
+
+def _open_packed(path: Path, *, allowed: bool) -> RunFolder:
+    if not allowed:
+        raise RunError(
+            f"{path} is a packed run, which can be read and not changed",
+            hint=f"dlcli unpack {path}",
+        )
+    # What opens packs knows how runs are written, which this module must not depend on.
+    run: RunFolder = import_module("dlcli.packing").open_packed(path)
+    return run
 
 
 def list_runs(folder: Path) -> list[RunFolder]:
@@ -255,7 +280,10 @@ def _why_no_run(path: Path) -> str:
     return "not a run folder: it has no manifest.json"
 
 
-def _known_runs(wanted: str) -> str | None:
+def _known_runs(given: Path) -> str | None:
+    wanted = given.name
+    if given.is_file():
+        return f"a packed run's name ends in {PACKED}"
     folders = RUNS.iterdir() if RUNS.is_dir() else ()
     names = sorted(item.name for item in folders if item.name != wanted and list_runs(item))
     if not names:

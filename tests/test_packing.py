@@ -11,9 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from typer.testing import CliRunner
+
+import dlcli
+from dlcli.cli import app
+from dlcli.commands.served_run import ServedRun
 from dlcli.errors import RunError
 from dlcli.packing import CONTENTS, pack_run, unpack_run
-from dlcli.runs import RunFolder
+from dlcli.runs import RunFolder, open_run
+
+DATASETS = Path(__file__).parents[1] / "datasets"
 
 
 def _files(folder: Path) -> dict[str, bytes]:
@@ -184,3 +191,94 @@ def test_what_is_there_is_not_overwritten(packed, tmp_path):
     (tmp_path / "run").mkdir()
     with pytest.raises(RunError, match="exists already"):
         unpack_run(packed, tmp_path / "run")
+
+
+@pytest.fixture
+def workdir(packed, tmp_path, monkeypatch):
+    """Stand beside `a.zip`, the packed run, with no other run in sight."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+DATA = str(DATASETS / "concrete.csv")
+READS = {
+    "summarize": ["summarize", "a.zip"],
+    "evaluate": ["evaluate", "a.zip", "--data", DATA],
+    "evaluate its own": ["evaluate", "a.zip"],
+    "predict": ["predict", "a.zip", "--data", DATA, "--out", "p.csv"],
+    "report in words": ["report", "a.zip", "--format", "md"],
+    "compare": ["compare", "a.zip", "b.zip"],
+    "show": ["runs", "show", "a.zip"],
+    "export": ["export", "a.zip", "--data", DATA, "--out", "m.onnx"],
+    "importance": ["importance", "a.zip", "--data", DATA, "--repeats", "1", "--curves", "0"],
+    "card": ["card", "a.zip", "--out", "CARD.md"],
+}
+
+
+@pytest.mark.parametrize("case", READS)
+def test_a_packed_run_is_read_like_a_folder(case, workdir):
+    shutil.copyfile("a.zip", "b.zip")
+    found = CliRunner().invoke(app, READS[case])
+    assert found.exit_code == 0, found.output
+    assert not (workdir / "runs").exists()
+
+
+def test_a_packed_run_predicts_as_the_run_does(trained_run, workdir):
+    packed, own = dlcli.load("a.zip"), dlcli.load(trained_run.path)
+    assert packed.metrics == own.metrics
+    served = ServedRun.open(open_run("a.zip"))
+    assert served.reads == ServedRun.open(trained_run).reads
+
+
+def test_the_page_of_a_packed_run_stands_beside_it(workdir):
+    found = CliRunner().invoke(app, ["report", "a.zip"])
+    assert found.exit_code == 0, found.output
+    assert "<html" in (workdir / "a.html").read_text(encoding="utf-8")
+    again = CliRunner().invoke(app, ["report", "a.zip"])
+    assert (again.exit_code, "a.html" in again.output) == (2, True)
+
+
+def test_a_packed_run_is_opened_once(workdir):
+    assert open_run("a.zip").path is open_run("a.zip").path
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["runs", "rm", "a.zip", "--yes"],
+        ["pack", "a.zip", "--out", "b.zip"],
+        ["runs", "list", "a.zip"],
+    ],
+)
+def test_what_changes_runs_wants_a_folder(command, workdir):
+    found = CliRunner().invoke(app, command)
+    assert found.exit_code == 6, found.output
+    assert "dlcli unpack a.zip" in found.output
+    assert (workdir / "a.zip").is_file()
+
+
+def test_a_changed_pack_is_not_read(workdir):
+    content = bytearray((workdir / "a.zip").read_bytes())
+    content[content.index(b"loss,") + 1] ^= 1
+    (workdir / "a.zip").write_bytes(content)
+    found = CliRunner().invoke(app, ["evaluate", "a.zip"])
+    assert found.exit_code == 6
+    assert "is not the file that was packed" in found.output or "whole zip" in found.output
+
+
+def test_data_that_do_not_travel_are_asked_for(workdir):
+    found = CliRunner().invoke(app, ["reproduce", "a.zip", "--quiet"])
+    assert found.exit_code == 4, found.output
+    assert "concrete.csv is gone" in found.output
+    assert "--data" in found.output
+
+
+def test_another_zip_is_no_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with zipfile.ZipFile("a.zip", "w") as archive:
+        archive.writestr("a.txt", "a")
+    found = CliRunner().invoke(app, ["predict", "a.zip", "--data", DATA])
+    assert found.exit_code == 6
+    assert "no packed run" in found.output
+    Path("a.bin").write_bytes(b"a")
+    assert "ends in .zip" in CliRunner().invoke(app, ["evaluate", "a.bin"]).output

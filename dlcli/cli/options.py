@@ -56,7 +56,7 @@ Run = Annotated[
     str,
     typer.Argument(
         metavar="RUN",
-        help="A run folder, or a run's name for its newest run.",
+        help="A run folder, a run's name for its newest run, or a packed run.",
         autocompletion=complete_run,
     ),
 ]

@@ -11,7 +11,7 @@ from dlcli.report.blocks import Block, markdown_blocks
 from dlcli.report.html.page import build_report, write_report
 from dlcli.report.markdown import markdown_report
 from dlcli.report.record import RunRecord, find_previous, load_record
-from dlcli.runs import RunFolder, open_run
+from dlcli.runs import RunFolder, is_packed, open_run
 
 Layout = Literal["html", "md"]
 
@@ -29,11 +29,14 @@ def report(
 ) -> tuple[Path | None, str]:
     """Return where the report was written, and its text; Markdown without `out` is not written.
 
-    One run's page goes into its folder, several runs' page to COMPARED, unless `out` names a file.
+    One run's page goes into its folder, a packed run's beside its file, several runs' page to COMPARED, unless `out` names a file.
     Raises RunError for a run that is not whole, or runs that cannot be compared.
     """
     chosen = _choose_layout(out, layout)
     folders = [open_run(run) for run in runs]
+    if len(runs) == 1 and out is None and chosen == "html" and is_packed(Path(runs[0])):
+        # The folder that it was unpacked to goes when this command ends.
+        out = Path(runs[0]).with_suffix(".html")
     if len(folders) == 1 and chosen == "html" and out is None:
         path = write_report(folders[0])
         return path, path.read_text(encoding="utf-8")

@@ -127,7 +127,7 @@ def find_removable(runs: Sequence[str]) -> list[RunFolder]:
     """Return runs that are named one by one; raises UsageError for a name that has several."""
     found = []
     for text in runs:
-        run = open_run(text)
+        run = open_run(text, packed=False)
         if text.rstrip("/").endswith(run.path.name) is False:
             raise UsageError(
                 f"{text!r} names all runs of {text}, of which {run.path} is the newest",
@@ -161,7 +161,7 @@ def remove(runs: Sequence[RunFolder]) -> None:
 
 def _records(names: Sequence[str]) -> list[RunRecord]:
     for name in names:
-        open_run(name)
+        open_run(name, packed=False)
     return find_records(names)
 
 

@@ -15,7 +15,7 @@ def with_exact_start(spec: RunSpec) -> RunSpec:
         return spec
     # The name of runs means its newest one now; the record says which that was.
     try:
-        run = open_run(spec.init_from.run).path.absolute()
+        run = open_run(spec.init_from.run, packed=False).path.absolute()
     except RunError as error:
         raise RunError(f"init_from: {error.message}", hint=error.hint) from None
     return replace(spec, init_from=replace(spec.init_from, run=str(run)))

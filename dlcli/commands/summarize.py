@@ -25,7 +25,7 @@ from dlcli.report import (
 )
 from dlcli.report.blocks import format_blocks
 from dlcli.report.folds import folds_blocks
-from dlcli.runs import RUNS, RunFolder, open_run
+from dlcli.runs import RUNS, RunFolder, is_packed, open_run
 from dlcli.terminal_text import counted
 
 POLICY_VERBS = {
@@ -105,6 +105,8 @@ def _names_run(what: str) -> bool:
     """
     path = Path(what)
     with suppress(PermissionError):
+        if is_packed(path):
+            return True
         names_run = (RUNS / path).is_dir() and not path.is_absolute()
         if names_run and not what.endswith("/"):
             return True
