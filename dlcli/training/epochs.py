@@ -120,13 +120,9 @@ def train_epochs(
     than the memory budget (a quarter of the memory, unless it is given) stay in host memory and
     come to the device in blocks, with the same result. `keeper` saves the state now and then, and
     goes on from the one that it found. `slot` keeps the compiled epochs for the next training of
-<<<<<<< HEAD
-    this very model on these very arrays, or has them already. What is `stored` is read from disk
-    in blocks in the place of `train`, which are some of its rows; raises TrainingError for what
-    only Keras's own fit could train.
-=======
-    this very model on arrays of these shapes, or has them already.
->>>>>>> b71b9e3 (Keep compiled networks in one way; take LLVM's optimizations off the tests)
+    this very model on arrays of these shapes, or has them already. What is `stored` is read from
+    disk in blocks in the place of `train`, which are some of its rows; raises TrainingError for
+    what only Keras's own fit could train.
     """
     started = time.perf_counter()
     keeper = keeper or Keeper(None)
