@@ -7,6 +7,7 @@ from typing import Any
 
 from dlcli.comparison.records import RunRecord
 from dlcli.comparison.settings import Variation
+from dlcli.comparison.shares import chance_share, median_move, moved_share
 from dlcli.report.figures import format_value
 from dlcli.runs import RunFolder, load_json
 
@@ -22,10 +23,17 @@ class Drift:
     run: str
     column: str
     change: str
+    moved: float | None = None
+    """The share of rows that lie elsewhere, 0 to 1; None where no profile tells."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the change as JSON values."""
-        return {"run": self.run, "column": self.column, "change": self.change}
+        return {
+            "run": self.run,
+            "column": self.column,
+            "moved": self.moved,
+            "change": self.change,
+        }
 
 
 def vary_data(records: Sequence[RunRecord]) -> tuple[Variation, ...]:
@@ -41,12 +49,36 @@ def vary_data(records: Sequence[RunRecord]) -> tuple[Variation, ...]:
 def find_drift(records: Sequence[RunRecord]) -> tuple[Drift, ...]:
     """Compare the columns of every run with those of the first, as their training parts were."""
     first, *others = records
-    columns = load_columns(first.run)
+    columns, profile = load_columns(first.run), load_profile(first.run)
     return tuple(
-        Drift(run=record.label, column=name, change=change)
+        drift
         for record in others
-        for name, change in column_changes(columns, load_columns(record.run))
+        for drift in _drifts(
+            record.label,
+            dict(column_changes(columns, load_columns(record.run))),
+            dict(_moves(profile, load_profile(record.run))),
+        )
     )
+
+
+def _drifts(
+    run: str, changes: Mapping[str, str], moves: Mapping[str, tuple[float, str]]
+) -> Iterator[Drift]:
+    for name in dict.fromkeys((*changes, *moves)):
+        moved, words = moves.get(name, (None, ""))
+        change = "; ".join(filter(None, (changes.get(name), words)))
+        yield Drift(run=run, column=name, change=change, moved=moved)
+
+
+def _moves(
+    old: Mapping[str, Mapping[str, Any]], new: Mapping[str, Mapping[str, Any]]
+) -> Iterator[tuple[str, tuple[float, str]]]:
+    """Yield the columns of which more rows lie elsewhere than chance makes, with share and words."""
+    for name in old.keys() & new.keys():
+        share = moved_share(old[name], new[name])
+        rows = (int(old[name]["rows"]), int(new[name]["rows"]))
+        if share is not None and share >= max(SMALLEST_DRIFT, chance_share(*rows)):
+            yield name, (share, median_move(old[name], new[name]) or "spread otherwise")
 
 
 def has_same_data(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
@@ -67,6 +99,15 @@ def load_columns(run: RunFolder) -> dict[str, Mapping[str, Any]]:
     return {
         str(column["settings"]["name"]): column for column in (*table["columns"], *table["targets"])
     }
+
+
+def load_profile(run: RunFolder) -> dict[str, Mapping[str, Any]]:
+    """Return the profile of every column by name, with its `rows`; empty for a run without one."""
+    if run.profile.name not in run.load_manifest().get("files", {}):
+        return {}
+    run.check_files(run.profile)
+    values = load_json(run.profile)
+    return {column["name"]: {**column, "rows": values["profiled"]} for column in values["columns"]}
 
 
 def column_changes(

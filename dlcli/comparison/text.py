@@ -37,10 +37,12 @@ def variation_block(
 
 def drift_block(drift: Sequence[Drift]) -> Block:
     """Return a table of the columns that changed."""
-    rows = [[each.run, each.column, each.change] for each in drift]
-    return Block(
-        title="columns of the training part", header=["run", "column", "change"], rows=rows
-    )
+    rows = [
+        [each.run, each.column, "" if each.moved is None else f"{each.moved:.0%}", each.change]
+        for each in drift
+    ]
+    header = ["run", "column", "moved", "change"]
+    return Block(title="columns of the training part", header=header, rows=rows)
 
 
 def _contrast_block(title: str, contrasts: Sequence[Contrast]) -> Block:

@@ -1,6 +1,8 @@
 """A comparison says what two runs share, where they differ, and whether that is chance."""
 
+import hashlib
 import json
+import re
 import shutil
 
 import pytest
@@ -95,6 +97,37 @@ def test_columns_that_drifted_are_named(runs_folder):
     assert columns["cement"] == "is not used"
     assert "maximum 237 -> 474" in columns["water"]
     assert "+1.00 standard deviations" in columns["water"]
+
+
+def test_the_share_of_rows_that_lie_elsewhere_is_told(runs_folder):
+    def shift(profile):
+        for column in profile["columns"]:
+            if column["name"] == "water":
+                for key in ("minimum", "median", "maximum"):
+                    column[key] += 20
+
+    run = runs_folder / "runs/concrete/002"
+    _edit(run / "profile.json", shift)
+    changed = compare_error(["concrete/001", "concrete/002"])
+    assert "profile.json is not the file that training wrote" in changed
+    digest = hashlib.sha256((run / "profile.json").read_bytes()).hexdigest()
+    _edit(
+        run / "manifest.json", lambda manifest: manifest["files"].update({"profile.json": digest})
+    )
+    (found,) = compare(["concrete/001", "concrete/002"]).values["columns"]
+    assert (found["column"], found["change"]) == ("water", "median 185 -> 205")
+    assert 0.3 < found["moved"] < 0.6
+    assert re.search(
+        r"water +\d\d% +median 185 -> 205", _run("concrete/001", "concrete/002").stdout
+    )
+    _edit(run / "manifest.json", lambda manifest: manifest["files"].pop("profile.json"))
+    assert compare(["concrete/001", "concrete/002"]).values["columns"] == []
+
+
+def compare_error(runs):
+    with pytest.raises(RunError) as caught:
+        compare(runs)
+    return str(caught.value)
 
 
 def test_markdown_and_tables_hold_the_same(runs_folder):
