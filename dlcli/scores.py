@@ -30,7 +30,7 @@ from dlcli.predictions import EVEN, TargetPrediction, soften
 
 TEMPERATURE_BOUNDS = (-1.5, 2.5)
 """Between which the logarithm of a temperature is sought: 0.22 to 12."""
-TEMPERATURE_PRIOR = 0.5
+TEMPERATURE_PRIOR = 0.3
 """How far, as a standard deviation, that logarithm strays from 0 before any row was seen."""
 
 Array = NDArray[Any]

@@ -84,6 +84,17 @@ def test_where_members_disagree_intervals_are_wide():
     assert widths[0] < plain[1] - plain[0] < widths[1]
 
 
+def test_a_spread_that_tells_nothing_leaves_plain_intervals():
+    errors, spread = RANDOM.normal(size=500), RANDOM.uniform(0.1, 3, 500)
+    assert calibrated(errors, spread) == calibrated(errors)
+    telling = calibrated(spread * errors, spread)
+    assert telling.describe()["by_spread"] == {"y": True}
+    rows = predicted(np.zeros(500), spread)["y"]
+    low, high = make_intervals(telling, 0.9, what="run").ends(rows)
+    start, end = make_intervals(calibrated(spread * errors), 0.9, what="run").ends(rows)
+    assert np.mean(high - low) < np.mean(end - start)
+
+
 def test_members_that_agree_everywhere_leave_plain_intervals():
     errors = RANDOM.normal(size=60)
     same = make_intervals(calibrated(errors, np.zeros(60)), 0.9, what="run")

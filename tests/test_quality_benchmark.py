@@ -187,8 +187,8 @@ def test_options_name_sets_and_peers(capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_recipes_are_compared_with_the_first_one() -> None:
-    assert parse_recipe("sigma=0.1,units=64x32,has_scale=false") == {
-        "sigma": 0.1, "units": (64, 32), "has_scale": False,
+    assert parse_recipe("sigma=0.1,units=64x32,refits=false") == {
+        "sigma": 0.1, "units": (64, 32), "refits": False,
     }  # fmt: skip
     with pytest.raises(ValueError, match="a recipe has no 'sgma'"):
         parse_recipe("sgma=0.1")

@@ -34,7 +34,7 @@ def test_every_public_file_is_here(shared_datasets):
 @pytest.mark.parametrize("name", TARGETS)
 def test_a_written_config_trains_for_a_few_epochs(name, shared_datasets, tmp_path):
     config = init(shared_datasets / name, (TARGETS[name],), tmp_path / "net.yaml")
-    options = TrainOptions(overrides=("epochs=3",), out=tmp_path / "run")
+    options = TrainOptions(overrides=("epochs=3", "refit=false"), out=tmp_path / "run")
     run = train(config, options, QuietDisplay()).run
     metrics = json.loads(run.metrics.read_text(encoding="utf-8"))
     (figures,) = metrics["parts"]["test"]["targets"].values()

@@ -7,8 +7,9 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import fields, replace
+from functools import partial
 from math import exp, log
 from pathlib import Path
 from statistics import mean
@@ -17,7 +18,7 @@ from typing import Any
 from benchmarks.figures import format_number, format_table
 from benchmarks.processes import say
 from benchmarks.quality.defaults import measure_default
-from benchmarks.quality.peers import Task
+from benchmarks.quality.peers import Task, find_peers
 from benchmarks.quality.sets import QualitySet, find_sets
 from benchmarks.quality.splits import folds
 from benchmarks.quality.tables import MAIN
@@ -25,6 +26,8 @@ from dlcli.recipe import config as recipe
 from dlcli.recipe.strong import Strong, choose_strong
 
 RECORDS = Path("benchmarks-choice.jsonl")
+PEER = "peer:"
+Measure = Callable[[Task], dict[str, float]]
 SETS = "diabetes,concrete,wine-red,bias-tmax,breast-cancer,pima,digits"
 
 
@@ -37,7 +40,8 @@ def read_options(arguments: list[str] | None = None) -> argparse.Namespace:
         "recipes",
         nargs="*",
         metavar="KEY=VALUE,...",
-        help="what a recipe has other than the default, as in sigma=0.1,dropout=0; '' for none",
+        help="what a recipe has other than the strong preset, as in sigma=0.1,dropout=0; '' for "
+        "nothing; or small, fast, peer:CatBoost",
     )
     parser.add_argument("--sets", default=SETS, help=f"these sets; {SETS}")
     parser.add_argument("--folds", type=int, default=4, help="folds of each; 4")
@@ -46,10 +50,20 @@ def read_options(arguments: list[str] | None = None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     try:
         options.sets = find_sets(options.sets)
-        options.recipes = [(text, parse_recipe(text)) for text in options.recipes or [""]]
+        options.recipes = [(text, find_measure(text)) for text in options.recipes or [""]]
     except ValueError as error:
         parser.error(str(error))
     return options
+
+
+def find_measure(text: str) -> Measure:
+    """Return what measures a recipe, a preset or a peer on a fold; raises ValueError."""
+    if text in ("small", "fast"):
+        return partial(measure_default, preset=text)
+    if text.startswith(PEER):
+        (peer,) = find_peers(text.removeprefix(PEER))[:1]
+        return peer.measure
+    return partial(measure_recipe, changes=parse_recipe(text))
 
 
 def parse_recipe(text: str) -> dict[str, Any]:
@@ -86,12 +100,14 @@ def main() -> None:
                 is_classes=each.is_classes,
                 seed=number,
             )
-            for text, changes in options.recipes:
+            for text, measure in options.recipes:
                 key = f"{text}|{each.name}|{number}/{options.folds}"
                 if key in results:
                     continue
                 say(f"choose: {key}")
-                results[key] = measure_recipe(task, changes)
+                started = time.perf_counter()
+                figures = measure(task)
+                results[key] = {**figures, "seconds": round(time.perf_counter() - started, 2)}
                 with options.records.open("a", encoding="utf-8") as file:
                     file.write(json.dumps({"key": key, **results[key]}) + "\n")
     texts = [text for text, _ in options.recipes]
@@ -99,18 +115,16 @@ def main() -> None:
 
 
 def measure_recipe(task: Task, changes: dict[str, Any]) -> dict[str, float]:
-    """Return the figures of what `init` would write with other numbers, and its seconds."""
-    started = time.perf_counter()
+    """Return the figures of what `init` would write with other numbers."""
 
     def chosen(num_rows: int, num_inputs: int) -> Strong:
         return replace(choose_strong(num_rows, num_inputs), **changes)
 
     try:
         recipe.choose_strong = chosen
-        figures = measure_default(task, preset="strong")
+        return measure_default(task, preset="strong")
     finally:
         recipe.choose_strong = choose_strong
-    return {**figures, "seconds": round(time.perf_counter() - started, 2)}
 
 
 def format_choice(

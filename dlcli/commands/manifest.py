@@ -12,6 +12,7 @@ from typing import Any
 from dlcli import __version__
 from dlcli.files import hash_file
 from dlcli.runs import RunFolder
+from dlcli.spec.refit import takes_all_epochs
 from dlcli.spec.run import RunSpec
 from dlcli.training.job import TrainingJob, TrainingOutcome
 
@@ -78,13 +79,13 @@ def build_manifest(
 
 
 def _refit_record(job: TrainingJob) -> dict[str, Any] | None:
-    """Return how many epochs were chosen for the training on all rows, and of how many."""
+    """Return how many epochs the training on all rows took, and of how many they were chosen."""
     if job.selection is None:
         return None
     assert job.dataset.validation is not None
     return {
         "epochs": job.selection.epochs,
-        "chosen_of": len(job.selection.history),
+        "chosen_of": None if takes_all_epochs(job.spec.refit) else len(job.selection.history),
         "rows": job.dataset.train.num_rows + job.dataset.validation.num_rows,
     }
 

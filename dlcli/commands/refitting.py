@@ -1,4 +1,4 @@
-"""Refitting: the number of epochs is chosen on the validation part, then all rows train for it."""
+"""Refitting: the number of epochs is chosen on the validation part or given, then all rows train."""
 
 import json
 from collections.abc import Callable
@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from dlcli.data.dataset import join_parts
+from dlcli.spec.components import shortened
+from dlcli.spec.refit import shortens, takes_all_epochs
 from dlcli.spec.refitting import callbacks_of_refit
 from dlcli.staging import StagedRun
 from dlcli.training.job import Selection, TrainingJob, TrainingOutcome, Watcher
@@ -31,11 +33,14 @@ def fit_and_refit(
         return job, engine(job, watcher)
     selection = _read(staged.resume)
     if selection is None:
-        watcher.on_stage("choosing the number of epochs")
+        takes_all = takes_all_epochs(job.spec.refit)
+        watcher.on_stage(
+            "training without the validation rows" if takes_all else "choosing the number of epochs"
+        )
         outcome = engine(job, watcher)
         if outcome.interrupted:
             return job, outcome
-        selection = _select(outcome)
+        selection = _select(outcome, takes_all=takes_all)
         _write(staged.resume, selection)
         # What follows has a state and files of its own.
         staged.state.unlink(missing_ok=True)
@@ -46,10 +51,10 @@ def fit_and_refit(
     return replace(job, selection=selection), _with_validation(outcome, selection, job)
 
 
-def _select(outcome: TrainingOutcome) -> Selection:
+def _select(outcome: TrainingOutcome, *, takes_all: bool) -> Selection:
     assert outcome.best_epoch is not None, "the config's rules see to a validation part"
     return Selection(
-        epochs=outcome.best_epoch,
+        epochs=len(outcome.history) if takes_all else outcome.best_epoch,
         history=outcome.history,
         predictions=outcome.predictions["validation"],
         evaluation=outcome.evaluation["validation"],
@@ -61,10 +66,18 @@ def _refit_job(job: TrainingJob, selection: Selection) -> TrainingJob:
     dataset, spec = job.dataset, job.spec
     assert dataset.validation is not None
     train = join_parts(dataset.train, dataset.validation)
+    optimizer = spec.optimizer
+    if shortens(spec.refit):
+        optimizer = shortened(optimizer, selection.epochs / spec.epochs)
     return replace(
         job,
         dataset=replace(dataset, train=train, validation=None),
-        spec=replace(spec, epochs=selection.epochs, callbacks=callbacks_of_refit(spec.callbacks)),
+        spec=replace(
+            spec,
+            epochs=selection.epochs,
+            optimizer=optimizer,
+            callbacks=callbacks_of_refit(spec.callbacks),
+        ),
     )
 
 

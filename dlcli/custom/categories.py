@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from dlcli.custom.layers import PACKAGE
+from dlcli.custom.members import check_count
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
@@ -16,7 +17,9 @@ class CategoryEmbedding(keras.layers.Layer):  # type: ignore[misc]
 
     Input: a tensor of whole numbers, or a list of them, all of one shape [rows, ...]; output: [rows,
     ..., inputs * units]. Every input has a table of its own, of as many vectors as
-    `vocabulary_sizes` says; one weight holds them all, so that they are looked up at once.
+    `vocabulary_sizes` says; one weight holds them all, so that they are looked up at once. With
+    `members` each member of an ensemble has tables of its own: one code a row, [rows], becomes
+    [rows, members, inputs * units].
     """
 
     def __init__(
@@ -25,9 +28,12 @@ class CategoryEmbedding(keras.layers.Layer):  # type: ignore[misc]
         vocabulary_sizes: Sequence[int] | None = None,
         embeddings_initializer: Any = "uniform",
         embeddings_regularizer: Any = None,
+        members: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        check_count(members)
+        self.members = members
         if units < 1:
             raise ValueError(f"units must be 1 or more. Received: units={units}")
         if vocabulary_sizes is not None and min(vocabulary_sizes, default=0) < 1:
@@ -41,7 +47,13 @@ class CategoryEmbedding(keras.layers.Layer):  # type: ignore[misc]
         self.embeddings_regularizer = keras.regularizers.get(embeddings_regularizer)
 
     def build(self, input_shape: Any) -> None:
-        count = len(_shapes(input_shape))
+        first, *others = _shapes(input_shape)
+        count = 1 + len(others)
+        if self.members is not None and len(first) != 1:
+            raise ValueError(
+                "CategoryEmbedding with members takes one code a row, of shape (rows,). "
+                f"Received: shape={tuple(first)}"
+            )
         if self.vocabulary_sizes is None or len(self.vocabulary_sizes) != count:
             raise ValueError(
                 f"CategoryEmbedding needs vocabulary_sizes, one for each of its {count} inputs. "
@@ -49,10 +61,15 @@ class CategoryEmbedding(keras.layers.Layer):  # type: ignore[misc]
             )
         self.embeddings = self.add_weight(
             name="embeddings",
-            shape=(sum(self.vocabulary_sizes), self.units),
+            shape=(sum(self.vocabulary_sizes), *self._own, self.units),
             initializer=self.embeddings_initializer,
             regularizer=self.embeddings_regularizer,
         )
+
+    @property
+    def _own(self) -> tuple[int, ...]:
+        """The axis of the members, where there are any."""
+        return () if self.members is None else (self.members,)
 
     @property
     def offsets(self) -> list[int]:
@@ -63,7 +80,10 @@ class CategoryEmbedding(keras.layers.Layer):  # type: ignore[misc]
         listed = inputs if isinstance(inputs, list | tuple) else [inputs]
         codes = ops.stack([ops.cast(each, "int32") for each in listed], axis=-1)
         vectors = ops.take(self.embeddings, codes + ops.convert_to_tensor(self.offsets), axis=0)
-        return ops.reshape(vectors, (-1, *codes.shape[1:-1], len(listed) * self.units))
+        if self.members is not None:
+            vectors = ops.transpose(vectors, (0, 2, 1, 3))
+        shape = (*self._own, *codes.shape[1:-1], len(listed) * self.units)
+        return ops.reshape(vectors, (-1, *shape))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         first, *others = _shapes(input_shape)
@@ -71,7 +91,7 @@ class CategoryEmbedding(keras.layers.Layer):  # type: ignore[misc]
             raise ValueError(
                 f"CategoryEmbedding takes inputs of one shape. Received: shapes={input_shape}"
             )
-        return (*first, (1 + len(others)) * self.units)
+        return (*first, *self._own, (1 + len(others)) * self.units)
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -80,6 +100,7 @@ class CategoryEmbedding(keras.layers.Layer):  # type: ignore[misc]
             "vocabulary_sizes": self.vocabulary_sizes,
             "embeddings_initializer": keras.initializers.serialize(self.embeddings_initializer),
             "embeddings_regularizer": keras.regularizers.serialize(self.embeddings_regularizer),
+            "members": self.members,
         }
 
 

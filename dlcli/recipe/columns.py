@@ -1,7 +1,7 @@
 """What becomes of each input column: how it is read, or why it is left out."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dlcli.data.column_profile import ColumnProfile
@@ -15,6 +15,8 @@ MOST_FREQUENT_CATEGORIES = 500
 ROWS_PER_CATEGORY = 20
 FEWEST_SEEN = 15
 """A category of fewer rows may be absent from the training part: 0.7 ** 15 is 0.5 %."""
+FEWEST_EMBEDDED = 3
+"""Of fewer categories, a feature says as much as a vector."""
 MOST_DROPPED_SHARE = 0.05
 """Rows without a date are dropped up to this share; above it dates are filled."""
 
@@ -40,6 +42,10 @@ class InputPlan:
     is_number: bool = False
     """Whether it gives numbers of any size, not only 0 and 1."""
     words: int = 0
+    categories: int = 0
+    """How many categories it has, where it is none of numbers and no boolean."""
+    is_embedded: bool = False
+    """Whether each category becomes a learnt vector, instead of a feature of 0 and 1."""
     has_rare: bool = False
     """Whether a category has so few rows that training may not see it."""
 
@@ -61,6 +67,23 @@ def plan_input(column: ColumnProfile, num_rows: int) -> InputPlan:
     if column.type == "date":
         return _plan_date(column, num_rows)
     return _plan_category(column)
+
+
+_FEATURE_EACH = ", a feature for each"
+
+
+def embed_categories(plan: InputPlan) -> InputPlan:
+    """Give every category of a column a learnt vector; two of them stay a feature each."""
+    if not plan.is_input or plan.categories < FEWEST_EMBEDDED:
+        return plan
+    about = f"a learnt vector for each of {plan.categories} categories"
+    known = [plan.reason.replace(_FEATURE_EACH, "")] if plan.reason else []
+    return replace(
+        plan,
+        settings={**plan.settings, "encode": "ordinal"},
+        reason="; ".join([*known, about]),
+        is_embedded=True,
+    )
 
 
 def plan_text(plan: InputPlan, *, vocabulary: int) -> InputPlan:
@@ -160,15 +183,16 @@ def _plan_date(column: ColumnProfile, num_rows: int) -> InputPlan:
 def _plan_category(column: ColumnProfile) -> InputPlan:
     settings: dict[str, Any] = {}
     reasons = []
+    has_gaps = bool(column.missing or column.markers)
     if column.type == "number":
         settings["type"] = "category"
-        reasons.append(f"{column.distinct} whole numbers that look like names, a feature for each")
+        reasons.append(f"{column.distinct} whole numbers that look like names{_FEATURE_EACH}")
     if column.markers:
         settings["missing_values"] = [marker.text for marker in column.markers]
         reasons += [say_marker(marker) for marker in column.markers]
     if column.missing:
         reasons.append(f"{_cells(column.missing)} empty")
-    if column.missing or column.markers:
+    if has_gaps:
         settings |= {"type": "category", "missing": {"constant": "missing"}}
         reasons.append("missing is a category of its own")
     rare = column.rarest is not None and column.rarest < FEWEST_SEEN
@@ -176,6 +200,7 @@ def _plan_category(column: ColumnProfile) -> InputPlan:
         name=column.name,
         settings=dict(sorted(settings.items(), key=lambda item: item[0] != "type")),
         reason="; ".join(reasons),
+        categories=0 if column.type == "boolean" else column.distinct + int(has_gaps),
         has_rare=rare and column.type != "boolean",
     )
 

@@ -10,6 +10,7 @@ from dlcli.data.table import Table
 from dlcli.errors import DataError, UsageError
 from dlcli.recipe.columns import (
     InputPlan,
+    embed_categories,
     join_words,
     number_or_text,
     plan_input,
@@ -29,12 +30,24 @@ from dlcli.recipe.strong import (
     Strong,
     as_fast,
     choose_strong,
+    scale_of,
     strong_callback_lines,
     strong_layer_lines,
     strong_training_lines,
 )
 from dlcli.recipe.targets import TargetPlan, plan_target
-from dlcli.recipe.text import Line, flow, line, say, write_blocks, write_key, write_list
+from dlcli.recipe.text import (
+    WIDTH,
+    Line,
+    flow,
+    line,
+    quote,
+    say,
+    write_blocks,
+    write_key,
+    write_list,
+    write_mapping,
+)
 from dlcli.terminal_text import counted
 
 Preset = Literal["small", "strong", "fast"]
@@ -49,7 +62,7 @@ FEWEST_SHARED = 4
 """From so many columns with the same policy on it is written once, for all columns."""
 SEED = 7
 
-LOSSES = {
+LOSSES: dict[str, tuple[Any, str]] = {
     "number": ("mse", "the mean squared error"),
     "binary": ("binary_crossentropy", "how improbable the right class is held"),
     "classes": ("sparse_categorical_crossentropy", "how improbable the right class is held"),
@@ -88,6 +101,11 @@ class Plan:
         return self.images is None and not any(item.is_text for item in self.inputs)
 
     @property
+    def default_preset(self) -> Preset:
+        """What is written unless one is asked for; waves and bounds do not continue a series."""
+        return DEFAULT_PRESET if self.is_plain_table and self.time is None else "small"
+
+    @property
     def strong(self) -> Strong | None:
         """The strong recipe in its size for this table, where the preset asks for it."""
         if self.preset == "small" or not self.is_plain_table:
@@ -120,15 +138,21 @@ def plan_config(
         read_settings=read_settings,
     )
     if preset is None:
-        return plan
-    if not plan.is_plain_table:
+        preset = plan.default_preset
+    elif not plan.is_plain_table:
         what = "images" if plan.images is not None else "texts"
         raise UsageError(
             f"--preset {preset}: presets are for tables of numbers and categories, and the inputs "
             f"here are {what}",
             hint=f"leave it out; {what} have one network",
         )
-    return replace(plan, preset=preset)
+    plan = replace(plan, preset=preset)
+    return plan if plan.strong is None else _with_embeddings(plan)
+
+
+def _with_embeddings(plan: Plan) -> Plan:
+    """Return the plan with a learnt vector for every category of its inputs."""
+    return replace(plan, columns=tuple(map(embed_categories, plan.columns)))
 
 
 def _plan(
@@ -237,8 +261,12 @@ def _learning_blocks(plan: Plan) -> list[list[Line]]:
         return [
             strong_layer_lines(plan.inputs, plan.targets, strong),
             objective,
-            strong_training_lines(plan.inputs, strong, has_validation=plan.has_validation),
-            strong_callback_lines(strong, has_validation=plan.has_validation),
+            strong_training_lines(
+                plan.inputs, strong, num_rows=plan.num_rows, has_validation=plan.has_validation
+            ),
+            strong_callback_lines(
+                strong, num_rows=plan.num_rows, has_validation=plan.has_validation
+            ),
         ]
     if plan.images is not None:
         size = SIZE
@@ -262,16 +290,16 @@ def _data_lines(plan: Plan) -> list[Line]:
     ]
     if any(not item.is_text for item in plan.inputs):
         about = "inputs are brought to mean 0 and deviation 1"
-        scale = "standard"
+        scale: Any = "standard"
         if plan.strong is not None:
-            scale, about = "quantile", "numbers by their rank, as a normal distribution has them"
+            scale, about = scale_of(plan.strong)
         if plan.images is not None:
             about = "pixels are brought to mean 0 and deviation 1, channel by channel"
-        lines.append(line(f"  scale: {scale}", about))
+        lines.append(line(f"  scale: {flow(scale)}", about))
     if any(target.task == "number" for target in plan.targets):
         about = "the target too, while training; reports use its unit"
         lines.append(line("  target_scale: standard", about))
-        if plan.strong is not None:
+        if plan.strong is not None and plan.time is None:
             about = "predictions stay within what the training rows hold"
             lines.append(line("  target_clip: true", about))
     return lines
@@ -373,7 +401,10 @@ def _suggest(item: InputPlan) -> list[Line]:
 def _setting_lines(name: str, settings: Mapping[str, Any], reason: str) -> list[Line]:
     categories = settings.get("categories")
     if categories is None:
-        return [line(write_key("    ", name, flow(settings)), reason)]
+        text = write_key("    ", name, flow(settings))
+        if len(text) > WIDTH and len(quote(name)) < WIDTH:
+            text = write_mapping(f"    {quote(name)}", settings)
+        return [line(text, reason)]
     others = {key: value for key, value in settings.items() if key != "categories"}
     rows = [line(f"      {key}: {flow(value)}") for key, value in others.items()]
     listed = line(write_list("      categories: ", categories))
@@ -426,7 +457,7 @@ def _split_lines(plan: Plan) -> list[Line]:
     about = "20% of the rows judge the network"
     if plan.has_validation:
         parts["validation"] = VALIDATION if plan.strong is None else plan.strong.validation
-        about += f", {parts['validation']:.0%} tell when to stop"
+        about += f", {parts['validation']:.0%} {_what_validation_tells(plan)}"
     classes = [target for target in plan.targets if target.task != "number"]
     lines = []
     if plan.time is not None:
@@ -438,8 +469,18 @@ def _split_lines(plan: Plan) -> list[Line]:
     lines.append(line(f"  split: {flow(parts)}", about))
     if any(item.has_rare for item in plan.inputs):
         about = "a category that training has not seen sets no feature"
+        if any(item.is_embedded for item in plan.inputs):
+            about = "categories that training has not seen are one of their own"
         lines.append(line("  unseen: ignore", about))
     return lines
+
+
+def _what_validation_tells(plan: Plan) -> str:
+    if plan.strong is None:
+        return "tell when to stop"
+    if all(target.task == "number" for target in plan.targets):
+        return "tell which epoch is best and how far to trust it"
+    return "tell which epoch is best and how sure it may be"
 
 
 def _training_lines(size: Size) -> list[Line]:
@@ -478,18 +519,32 @@ def _callback_lines(plan: Plan, size: Size) -> list[Line]:
 
 
 def _objective_lines(plan: Plan) -> list[Line]:
-    lines = _loss_lines(plan.targets)
+    lines = _loss_lines(plan.targets, _losses(plan))
     if plan.has_validation and any(target.task != "number" for target in plan.targets):
         about = "probabilities are made as sure as they are right on the validation rows"
         lines.append(line("calibrate: temperature", about))
     return lines
 
 
-def _loss_lines(targets: Sequence[TargetPlan]) -> list[Line]:
+def _losses(plan: Plan) -> dict[str, tuple[Any, str]]:
+    """Return the loss for each kind of target, and what it is."""
+    strong = plan.strong
+    if strong is None or not strong.smoothing:
+        return LOSSES
+    smoothed = {"label_smoothing": strong.smoothing}
+    about = f"{LOSSES['binary'][1]}; no class is taken for certain"
+    return {
+        **LOSSES,
+        "binary": ({"BinaryCrossentropy": smoothed}, about),
+        "classes": ({"SmoothedSparseCategoricalCrossentropy": smoothed}, about),
+    }
+
+
+def _loss_lines(targets: Sequence[TargetPlan], losses: Mapping[str, tuple[Any, str]]) -> list[Line]:
     if not has_own_heads(targets):
-        loss, about = LOSSES[targets[0].task]
+        loss, about = losses[targets[0].task]
         lines = [
-            line(f"loss: {loss}", f"what training makes small: {about}"),
+            line(f"loss: {flow(loss)}", f"what training makes small: {about}"),
             line(f"metrics: {flow(METRICS[targets[0].task])}", "what each epoch shows beside it"),
         ]
         rare = targets[0].rare_class
@@ -498,7 +553,7 @@ def _loss_lines(targets: Sequence[TargetPlan]) -> list[Line]:
             lines.append(line("# class_weight: balanced", about))
         return lines
     lines = [line("loss:", "what training makes small, for each output")]
-    lines += [line(write_key("  ", each.name, LOSSES[each.task][0])) for each in targets]
+    lines += [line(write_key("  ", each.name, flow(losses[each.task][0]))) for each in targets]
     lines.append(line("metrics:", "what each epoch shows beside it"))
     return lines + [line(write_key("  ", each.name, flow(METRICS[each.task]))) for each in targets]
 

@@ -87,7 +87,7 @@ def _text_lines(
         about = "their mean over the words of a text"
         if is_only:
             return [*lines, line("  - GlobalAveragePooling1D", about)]
-        name = _free_name(f"words_{number}", taken)
+        name = free_name(f"words_{number}", taken)
         names.append(name)
         lines.append(line(f"  - GlobalAveragePooling1D: {flow({'name': name})}", about))
     return [*lines, line(f"  - Concatenate: {flow({'inputs': names})}", "side by side")]
@@ -113,7 +113,7 @@ def _head_lines(
     targets: Sequence[TargetPlan], units: int, *, layer: str, activation: str
 ) -> list[Line]:
     """Give every target an output of its own, named like it."""
-    trunk = _free_name("trunk", {FEATURES, *(target.name for target in targets)})
+    trunk = free_name("trunk", {FEATURES, *(target.name for target in targets)})
     arguments: dict[str, Any] = {"units": units, "activation": activation, "name": trunk}
     lines = [line(f"  - {layer}: {flow(arguments)}", "what all outputs share")]
     for target in targets:
@@ -143,7 +143,8 @@ def _about_head(target: TargetPlan) -> str:
     return "the probability of each class"
 
 
-def _free_name(name: str, taken: set[str]) -> str:
+def free_name(name: str, taken: set[str]) -> str:
+    """Return the name, or a longer one that is not taken."""
     while name in taken:
         name += "_"
     return name

@@ -1,10 +1,10 @@
 """The strong recipe: embedded numbers, wide layers, a decaying rate; what is known to do well on tables.
 
 Its parts are published: periodic embeddings of numbers (Gorishniy, Rubachev, Babenko 2022,
-arXiv:2203.05556), quantile inputs, a learned scale, rates and decay by group of weights (RealMLP,
-Holzmüller, Grinsztajn, Steinwart 2024, arXiv:2407.04491), many members in one network (TabM,
-Gorishniy, Kotelnikov, Babenko 2025, arXiv:2410.24210). `benchmarks/quality` tells how its numbers
-were chosen.
+arXiv:2203.05556), clipped inputs, a learned scale, rates and decay by group of weights, smoothed
+labels (RealMLP, Holzmüller, Grinsztajn, Steinwart 2024, arXiv:2407.04491), many members in one
+network (TabM, Gorishniy, Kotelnikov, Babenko 2025, arXiv:2410.24210). `benchmarks/quality` tells how
+its numbers were chosen.
 """
 
 from collections.abc import Sequence
@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dlcli.recipe.columns import InputPlan
-from dlcli.recipe.network import head_lines
+from dlcli.recipe.network import free_name, head_lines
 from dlcli.recipe.targets import TargetPlan
-from dlcli.recipe.text import Line, flow, line
+from dlcli.recipe.text import Line, flow, line, write_mapping
+from dlcli.spec.layers import FEATURES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,27 +24,29 @@ class Strong:
 
     members: int = 8
     """Networks that are trained side by side; their mean is the prediction."""
-    units: tuple[int, ...] = (256, 256, 256)
+    units: tuple[int, ...] = (256, 256)
     dropout: float = 0.1
+    scaling: str = "robust"
+    """What becomes of numbers before the network: `robust`, smoothly clipped, or `quantile`."""
     frequencies: int = 16
     embedding: int = 8
     """Numbers that stand for each number."""
-    sigma: float = 0.1
+    sigma: float = 0.3
     """How short the waves are at first: the shorter, the sooner a network learns noise."""
-    is_shared: bool = False
-    """Whether the members share their weights but for factors."""
-    has_scale: bool = False
-    """Whether every input is multiplied by a learned number, one for each member, before it is
-    embedded; the embedding then has members as well."""
-    keeps_numbers: bool = False
-    """Whether each number stands beside the waves that it becomes."""
+    category_units: int = 8
+    """Numbers that stand for each category."""
     validation: float = 0.1
-    """The share of all rows that tells which epoch was best."""
-    refits: bool = False
-    """Whether a second training takes the validation rows as well, for the best number of epochs."""
+    """The share of all rows that intervals and temperatures are made from."""
+    refits: bool = True
+    """Whether a second training takes the validation rows as well."""
+    smoothing: float = 0.1
+    """The share of each label that is spread over all classes."""
     batch_size: int = 128
-    epochs: int = 200
-    patience: int = 50
+    steps: int = 1500
+    """How often the weights change, about."""
+    patience: float = 1.0
+    """The share of the epochs that may pass without a better validation loss. All of them: while the
+    learning rate is high no epoch is as good as the last ones may become."""
     learning_rate: float = 2e-3
     warmup: float = 0.05
     weight_decay: float = 1e-2
@@ -53,25 +56,26 @@ class Strong:
     frequency_factor: float = 0.1
 
 
-# Short waves that every member has for itself bend to what a thousand rows show, and learn the noise
-# of fewer by heart.
-_BENDING = Strong(sigma=0.5, has_scale=True, keeps_numbers=True)
+_ONCE: dict[str, Any] = {"refits": False, "smoothing": 0.0}
+"""Of many rows, a second training gains little, and labels need no smoothing."""
 
-# By the rows of the table, up to so many: a training takes about as long as rows * epochs * members.
+# By the rows of the table, up to so many. Few rows are passed over until the weights have changed a
+# few hundred times and learn long waves, lest they are learnt by heart; from a thousand on the
+# network may bend, and `steps` says how long a training takes.
 _SIZES: tuple[tuple[int, Strong], ...] = (
-    (100, Strong(units=(64, 64), batch_size=16, epochs=150)),
-    (1000, Strong(batch_size=32, epochs=80, patience=40)),
-    (2000, replace(_BENDING, epochs=100, patience=60)),
-    (5000, replace(_BENDING, epochs=60, patience=30)),
-    (20_000, replace(_BENDING, members=4, epochs=50, patience=25)),
-    (
-        100_000,
-        replace(_BENDING, members=4, units=(256, 256), batch_size=256, epochs=20, patience=10),
-    ),
+    (100, Strong(units=(64, 64), batch_size=16, steps=600, dropout=0.05, sigma=0.1)),
+    (1000, Strong(units=(128, 128), batch_size=32, steps=500, dropout=0.2, sigma=0.1)),
+    (2500, Strong(batch_size=64, steps=1500, smoothing=0.05)),
+    (6000, Strong(members=4, steps=2000, smoothing=0.02)),
+    (20_000, Strong(members=4, batch_size=256, steps=2000, validation=0.05, **_ONCE)),
+    (100_000, Strong(members=4, batch_size=512, validation=0.02, **_ONCE)),
 )
-_LARGEST = replace(_BENDING, members=2, units=(256, 256), batch_size=1024, epochs=8, patience=4)
+_LARGEST = Strong(members=2, batch_size=1024, validation=0.01, **_ONCE)
 MOST_EMBEDDED = 100
 """Of more inputs, each is embedded in fewer numbers."""
+TRAINED = 0.8
+"""The share of the rows that trains, about."""
+FEWEST_EPOCHS = 3
 
 
 def choose_strong(num_rows: int, num_inputs: int) -> Strong:
@@ -80,63 +84,114 @@ def choose_strong(num_rows: int, num_inputs: int) -> Strong:
     return replace(found, embedding=4) if num_inputs > MOST_EMBEDDED else found
 
 
+def count_epochs(strong: Strong, num_rows: int) -> int:
+    """Return the passes over a table of so many rows in which its weights change `steps` times."""
+    epochs = strong.steps * strong.batch_size / (TRAINED * num_rows)
+    # To two digits, as a person would write it.
+    return max(FEWEST_EPOCHS, round(epochs) if epochs < 100 else 10 * round(epochs / 10))
+
+
 def as_fast(strong: Strong) -> Strong:
-    """Return the recipe with a single network and fewer epochs."""
+    """Return the recipe with a single network, trained once and for half the epochs."""
     return replace(
         strong,
         members=1,
         units=strong.units[:2],
-        epochs=max(5, strong.epochs // 2),
-        patience=max(3, strong.patience // 2),
+        steps=strong.steps // 2,
+        refits=False,
     )
+
+
+def scale_of(strong: Strong) -> tuple[Any, str]:
+    """Return `data.scale`, and what it does."""
+    if strong.scaling == "quantile":
+        return "quantile", "numbers by their rank, as a normal distribution has them"
+    return {"robust": 3}, "numbers to median 0 and quartiles 1 apart, and never beyond 3"
 
 
 def strong_layer_lines(
     inputs: Sequence[InputPlan], targets: Sequence[TargetPlan], strong: Strong
 ) -> list[Line]:
     """Write the layer list."""
+    embedded = [plan for plan in inputs if plan.is_embedded]
+    has_features = len(embedded) < len(inputs)
     lines = [line("layers:")]
-    starts_here = {"members": strong.members} if strong.members > 1 else {}
-    side_by_side = f"in {strong.members} networks that learn side by side" if starts_here else ""
-    if strong.has_scale:
-        scale = f"FeatureScale: {flow(starts_here)}" if starts_here else "FeatureScale"
-        about = f"every input times a learnt number, {side_by_side}".removesuffix(", ")
-        lines.append(line(f"  - {scale}", about))
-    if _has_numbers(inputs):
-        embedding: dict[str, Any] = {
-            "frequencies": strong.frequencies,
-            "units": strong.embedding,
-            "sigma": strong.sigma,
-        }
-        about = f"{strong.embedding} numbers for every input, from waves whose lengths are learnt"
-        if strong.keeps_numbers:
-            embedding["keep_numbers"] = True
-            about += ", and the input itself"
-        if strong.has_scale:
-            embedding |= starts_here
-        lines.append(line(f"  - PeriodicEmbedding: {flow(embedding)}", about))
+    taken = {FEATURES, *(plan.name for plan in inputs), *(target.name for target in targets)}
+    names = [free_name(name, taken) for name in ("numbers", "categories")]
+    if has_features:
+        lines += _number_lines(inputs, strong, name=names[0] if embedded else None)
+    if embedded:
+        lines += _category_lines(embedded, strong, names=names if has_features else [])
     layer = "Dense" if strong.members == 1 else "EnsembleDense"
-    for number, units in enumerate(strong.units):
-        arguments: dict[str, Any] = {"units": units, "activation": "silu"}
+    for units in strong.units:
+        arguments = {"units": units, "activation": "silu"}
         about = f"{units} weighted sums, each bent by silu"
-        if number == 0 and starts_here and not strong.has_scale:
-            arguments |= starts_here
-            about += f", {side_by_side}"
-        if strong.members > 1 and strong.is_shared:
-            arguments["shared"] = True
         lines.append(line(f"  - {layer}: {flow(arguments)}", about))
         if strong.dropout:
             about = f"{strong.dropout:.0%} are left out at random, against learning by heart"
-            lines.append(line(f"  - Dropout: {strong.dropout}", about))
+            lines.append(line(f"  - Dropout: {strong.dropout:g}", about))
     return [*lines, *head_lines(targets, strong.units[-1], layer=layer, activation="silu")]
 
 
-def strong_training_lines(
-    inputs: Sequence[InputPlan], strong: Strong, *, has_validation: bool
+def _number_lines(inputs: Sequence[InputPlan], strong: Strong, *, name: str | None) -> list[Line]:
+    """Write what becomes of the numbers, and of the features of 0 and 1 beside them."""
+    members = _members(strong)
+    has_numbers = _has_numbers(inputs)
+    start: dict[str, Any] = {**members, **({} if name is None else {"inputs": FEATURES})}
+    end: dict[str, Any] = {**members, **({} if name is None else {"name": name})}
+    scale = {**start, **({} if has_numbers else end)}
+    about = f"every input times a learnt number{_side_by_side(strong)}"
+    lines = [line(f"  - {_layer('FeatureScale', scale)}", about)]
+    if has_numbers:
+        embedding = {
+            "frequencies": strong.frequencies,
+            "units": strong.embedding,
+            "sigma": strong.sigma,
+            "keep_numbers": True,
+            **end,
+        }
+        about = f"{strong.embedding} numbers for every input, from waves whose lengths are learnt"
+        text = write_mapping("  - PeriodicEmbedding", embedding)
+        lines.append(line(text, f"{about}, and the input itself"))
+    return lines
+
+
+def _category_lines(
+    embedded: Sequence[InputPlan], strong: Strong, *, names: Sequence[str]
 ) -> list[Line]:
-    """Write optimizer, schedule, batches and epochs."""
+    """Write the vectors of the categories, and how they join the numbers under these names."""
+    arguments: dict[str, Any] = {"units": strong.category_units, **_members(strong)}
+    if names:
+        arguments["name"] = names[1]
+    arguments["inputs"] = [plan.name for plan in embedded]
+    text = write_mapping("  - CategoryEmbedding", arguments)
+    about = f"{strong.category_units} learnt numbers for every category"
+    lines = [line(text, about if names else about + _side_by_side(strong))]
+    if names:
+        joined = {"inputs": names}
+        lines.append(line(f"  - Concatenate: {flow(joined)}", "side by side"))
+    return lines
+
+
+def _members(strong: Strong) -> dict[str, Any]:
+    return {"members": strong.members} if strong.members > 1 else {}
+
+
+def _side_by_side(strong: Strong) -> str:
+    return f", in {strong.members} networks that learn side by side" if strong.members > 1 else ""
+
+
+def _layer(name: str, arguments: dict[str, Any]) -> str:
+    return f"{name}: {flow(arguments)}" if arguments else name
+
+
+def strong_training_lines(
+    inputs: Sequence[InputPlan], strong: Strong, *, num_rows: int, has_validation: bool
+) -> list[Line]:
+    """Write optimizer, schedule, batches and epochs for a table of so many rows."""
+    epochs = count_epochs(strong, num_rows)
     factors = {}
-    if strong.has_scale:
+    if any(not plan.is_embedded for plan in inputs):
         factors["scale"] = strong.scale_factor
     if _has_numbers(inputs):
         factors["frequencies"] = strong.frequency_factor
@@ -146,38 +201,41 @@ def strong_training_lines(
         line("    learning_rate:"),
         line("      FlatCosineDecay:", "the rate rises at first, and falls along a cosine"),
         line(f"        initial_learning_rate: {strong.learning_rate:g}", "its peak"),
-        line(f"        decay_steps: {strong.epochs} epochs", "until it has fallen to 0"),
+        line(f"        decay_steps: {epochs} epochs", "until it has fallen to 0"),
         line(f"        warmup: {strong.warmup:g}", "the share of them in which it rises"),
         line("        flat: 0", "the share of them in which it stays at its peak"),
     ]
     if factors:
         about = "times the rate: " + " and ".join(_FACTORS[name] for name in factors)
         lines.append(line(f"    learning_rate_factors: {flow(factors)}", about))
-    refit = []
-    if has_validation and strong.refits:
-        about = "then train anew on the validation rows too, for the best number of epochs"
-        refit = [line("refit: true", about)]
-    return [
-        *lines,
+    lines += [
         line(f"    weight_decay: {strong.weight_decay:g}", "needless weights fade"),
         line("    weight_decay_on: [kernel]", "but only those between layers"),
         line(f"    beta_2: {strong.beta_2:g}", "how long it remembers how large gradients are"),
         line(f"batch_size: {strong.batch_size}", "rows per change of the weights"),
-        line(f"epochs: {strong.epochs}", "passes over the training rows, at most"),
-        *refit,
+        line(f"epochs: {epochs}", "passes over the training rows"),
     ]
+    if has_validation and strong.refits:
+        about = "then train anew with the validation rows too, for as long as was best"
+        lines.append(line("refit: {schedule: shorten}", about))
+    return lines
 
 
-def strong_callback_lines(strong: Strong, *, has_validation: bool) -> list[Line]:
+def strong_callback_lines(strong: Strong, *, num_rows: int, has_validation: bool) -> list[Line]:
     """Write which epoch's weights are kept."""
     if not has_validation:
         return []
-    about = f"stop after {strong.patience} epochs without a better validation loss"
+    patience = max(FEWEST_EPOCHS, round(strong.patience * count_epochs(strong, num_rows)))
+    about = f"stop after {patience} epochs without a better validation loss"
+    end = "and go back to the weights of the best one"
+    if strong.patience >= 1:
+        about = "never stop early: the last epochs, at a low rate, may be the best"
+        end = "but go back to the weights of the best one"
     return [
         line("callbacks:"),
         line("  - EarlyStopping:"),
-        line(f"      patience: {strong.patience}", about),
-        line("      restore_best_weights: true", "and go back to the weights of the best one"),
+        line(f"      patience: {patience}", about),
+        line("      restore_best_weights: true", end),
     ]
 
 

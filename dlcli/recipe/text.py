@@ -59,6 +59,38 @@ def write_key(indent: str, key: str, value: str) -> str:
     return f"{indent}? {text}\n{indent}: {value}"
 
 
+def write_mapping(start: str, values: Mapping[str, Any]) -> str:
+    """Return `start: {a: b, ...}`, the mapping on lines of its own where it is too long for one."""
+    whole = f"{start}: {flow(values)}"
+    if len(whole) <= WIDTH:
+        return whole
+    indent = " " * (len(start) - len(start.lstrip(" -")) + 2)
+    lines, current = [f"{start}:"], indent
+    for piece in _pieces(values):
+        if current.strip() and len(current) + len(piece.rstrip()) > WIDTH:
+            lines.append(current.rstrip())
+            current = f"{indent} "
+        current += piece
+    return "\n".join([*lines, current])
+
+
+def _pieces(values: Mapping[str, Any]) -> list[str]:
+    """Return a mapping as YAML, cut where a line may end."""
+    pieces: list[str] = []
+    for key, value in values.items():
+        items = [flow(value)]
+        if isinstance(value, Sequence) and not isinstance(value, str) and value:
+            items = [f"{flow(item)}, " for item in value]
+            items[0] = f"[{items[0]}"
+            items[-1] = f"{items[-1].removesuffix(', ')}]"
+        items[0] = f"{quote(key)}: {items[0]}"
+        items[-1] += ", "
+        pieces += items
+    pieces[0] = f"{{{pieces[0]}"
+    pieces[-1] = f"{pieces[-1].removesuffix(', ')}}}"
+    return pieces
+
+
 def flow(value: Any) -> str:
     """Return a value as YAML on one line."""
     if isinstance(value, bool):

@@ -57,8 +57,11 @@ def from_disk_text(data: Mapping[str, Any]) -> str:
 
 def refit_text(refit: dict[str, Any]) -> str:
     """Say how a network was trained anew, from a manifest's record of it."""
+    rows = f"on all {refit['rows']:,} training and validation rows"
+    if refit["chosen_of"] is None:
+        return f"{rows}, for all {counted(refit['epochs'], 'epoch')}"
     return (
-        f"on all {refit['rows']:,} training and validation rows, for the {refit['epochs']:,} epochs "
+        f"{rows}, for the {refit['epochs']:,} epochs "
         f"that were best of {refit['chosen_of']:,} on the validation part"
     )
 

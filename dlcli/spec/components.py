@@ -1,5 +1,6 @@
 """Keras objects as configs write them: a name from the catalogue with its arguments."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
@@ -20,7 +21,7 @@ from dlcli.spec.fields import (
     join_alternatives,
     report_unexpected,
 )
-from dlcli.spec.lengths import Length, count_steps
+from dlcli.spec.lengths import Length, count_steps, shorten_epochs
 from dlcli.spec.problems import (
     KeyPath,
     Problems,
@@ -315,24 +316,39 @@ def field_of(argument: Argument) -> Field:
 
 def in_steps(component: ComponentSpec, *, steps_per_epoch: int) -> ComponentSpec:
     """Return a component with every length that is given in epochs as a number of steps."""
+
+    def count(length: str, *, is_boundary: bool) -> float:
+        # The last step at which Keras still takes the rate before the boundary.
+        return count_steps(length, steps_per_epoch=steps_per_epoch) - int(is_boundary)
+
+    return _with_lengths(component, count)
+
+
+def shortened(component: ComponentSpec, share: float) -> ComponentSpec:
+    """Return a component with every length that is given in epochs times a share."""
+
+    def shorten(length: str, *, is_boundary: bool) -> str:
+        return shorten_epochs(length, share)
+
+    return _with_lengths(component, shorten)
+
+
+def _with_lengths(component: ComponentSpec, change: Callable[..., Any]) -> ComponentSpec:
+    """Return a component with every length in epochs changed; a list of them holds boundaries."""
     entry = catalog.find(component.kind, component.name)
     assert entry is not None
 
     def convert(name: str, value: Any) -> Any:
         if isinstance(value, ComponentSpec):
-            return in_steps(value, steps_per_epoch=steps_per_epoch)
+            return _with_lengths(value, change)
         argument = catalog.argument(entry, name)
         if argument is None or "steps" not in argument.type:
             return value
-        if not isinstance(value, tuple):
-            return count_steps(value, steps_per_epoch=steps_per_epoch)
-        # The last step at which Keras still takes the rate before the boundary.
-        return tuple(
-            count_steps(item, steps_per_epoch=steps_per_epoch) - 1
-            if isinstance(item, str)
-            else item
-            for item in value
-        )
+        if isinstance(value, tuple):
+            return tuple(
+                change(item, is_boundary=True) if isinstance(item, str) else item for item in value
+            )
+        return change(value, is_boundary=False) if isinstance(value, str) else value
 
     converted = {name: convert(name, value) for name, value in component.arguments.items()}
     return replace(component, arguments=converted)

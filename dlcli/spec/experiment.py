@@ -12,6 +12,7 @@ from dlcli.spec.fields import Boolean, Choice, Integer, Number, Text
 from dlcli.spec.folds import FOLDS, FoldsSpec
 from dlcli.spec.layers import LayerField, LayerSpec
 from dlcli.spec.places import Source
+from dlcli.spec.refit import REFIT, RefitSpec
 from dlcli.spec.sections import Section, setting
 from dlcli.spec.starting import FREEZE, INIT_FROM, Freeze, InitFrom
 from dlcli.spec.sweep import SweepSpec
@@ -127,10 +128,10 @@ class RunSpec:
     )
     batch_size: int = setting(Integer(minimum=1), "Rows per weight update.", default=32)
     epochs: int = setting(Integer(minimum=1), "Passes over the training part, e.g. epochs: 100.")
-    refit: bool = setting(
-        Boolean(),
+    refit: bool | RefitSpec = setting(
+        REFIT,
         "Whether to train once more, on training and validation rows together, for as many epochs "
-        "as were best on the validation part.",
+        "as were best on the validation part; {epochs: all} for as many as there are.",
         default=False,
     )
     shuffle: bool = setting(

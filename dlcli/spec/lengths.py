@@ -44,7 +44,16 @@ def count_steps(length: float | str, *, steps_per_epoch: int) -> float:
     """Return a length in steps; what epochs come to is rounded, and at least one step of them."""
     if not isinstance(length, str):
         return length
+    epochs = _epochs_of(length)
+    return float(max(1, round(epochs * steps_per_epoch))) if epochs else 0.0
+
+
+def shorten_epochs(length: str, share: float) -> str:
+    """Return a length in epochs times a share."""
+    return f"{_epochs_of(length) * share:.6f} epochs"
+
+
+def _epochs_of(length: str) -> float:
     found = _EPOCHS.fullmatch(length)
     assert found is not None
-    epochs = float(found[1])
-    return float(max(1, round(epochs * steps_per_epoch))) if epochs else 0.0
+    return float(found[1])

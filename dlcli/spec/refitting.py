@@ -4,6 +4,7 @@ from dlcli.spec import catalog
 from dlcli.spec.components import ComponentSpec
 from dlcli.spec.experiment import RunSpec
 from dlcli.spec.problems import KeyPath, Problems
+from dlcli.spec.refit import takes_all_epochs
 
 CHOOSES = "EarlyStopping"
 """The callback that says which epoch is the best; its work is done when all rows train."""
@@ -21,9 +22,12 @@ def check_refit(spec: RunSpec, problems: Problems) -> None:
     if not spec.refit:
         return
     if not spec.has_validation:
+        what = "chooses the number of epochs on the validation part"
+        if takes_all_epochs(spec.refit):
+            what = "trains anew on the rows of the validation part too"
         problems.add(
             ("refit",),
-            "refit chooses the number of epochs on the validation part, and there is none",
+            f"refit {what}, and there is none",
             hint="set data.split.validation, e.g. 0.1",
             on_key=True,
         )
@@ -36,10 +40,14 @@ def check_refit(spec: RunSpec, problems: Problems) -> None:
             on_key=True,
         )
     for index, callback in enumerate(spec.callbacks):
-        _check_callback(callback, ("callbacks", index), problems)
+        _check_callback(
+            callback, ("callbacks", index), problems, takes_all=takes_all_epochs(spec.refit)
+        )
 
 
-def _check_callback(callback: ComponentSpec, path: KeyPath, problems: Problems) -> None:
+def _check_callback(
+    callback: ComponentSpec, path: KeyPath, problems: Problems, *, takes_all: bool
+) -> None:
     entry = catalog.find("callback", callback.name)
     argument = catalog.argument(entry, "monitor") if entry is not None else None
     is_unused = callback.name == "ModelCheckpoint" and not callback.arguments.get("save_best_only")
@@ -48,7 +56,14 @@ def _check_callback(callback: ComponentSpec, path: KeyPath, problems: Problems) 
     monitor = str(callback.arguments.get("monitor", argument.default))
     watches = monitor.startswith(VALIDATION)
     place = (*path, callback.alias or callback.name)
-    if callback.name == CHOOSES and not watches:
+    if callback.name == CHOOSES and takes_all:
+        problems.add(
+            place,
+            f"refit takes all epochs, and {callback.name} would end the training before it early",
+            hint="leave it out, or refit: {epochs: best}",
+            on_key=True,
+        )
+    elif callback.name == CHOOSES and not watches:
         problems.add(
             place,
             f"refit chooses the epoch that {callback.name} finds best, and it watches {monitor!r}, "

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from dlcli.commands.init import init
 from dlcli.data.dataset import Dataset, prepare_dataset
 from dlcli.errors import DataError, UsageError
+from dlcli.spec.data import RobustScale
 from dlcli.spec.run import RunSpec, load_spec, resolve_objectives, targets_as_classes
 
 DATASETS = Path(__file__).parents[2] / "datasets"
@@ -63,8 +64,10 @@ def write_csv(folder: Path, columns: dict[str, object], name: str = "table.csv")
     return file
 
 
-def init_in(folder: Path, file: Path, *targets: str) -> tuple[RunSpec, Dataset, str]:
-    config = init(file, targets, folder / "config.yaml")
+def init_in(
+    folder: Path, file: Path, *targets: str, preset: Any = None
+) -> tuple[RunSpec, Dataset, str]:
+    config = init(file, targets, folder / f"{file.stem}.config.yaml", preset=preset)
     text = config.read_text(encoding="utf-8")
     assert all(len(line) <= 100 or "source:" in line for line in text.split("\n"))
     return *prepare(config), text
@@ -163,7 +166,7 @@ def test_missing_categories_are_a_category(tmp_path: Path) -> None:
     colours = [*["red", "blue", "green"] * 15, *[""] * 15]
     flags = [*["yes", "no"] * 25, *[""] * 10]
     file = write_csv(tmp_path, {"colour": colours, "flag": flags, "y": numbers()})
-    _, dataset, _ = init_in(tmp_path, file, "y")
+    _, dataset, _ = init_in(tmp_path, file, "y", preset="small")
     names = dataset.preprocessing.feature_names
     assert "colour=missing" in names
     assert "flag=missing" in names
@@ -196,12 +199,19 @@ def test_columns_that_tell_nothing_are_left_out(tmp_path: Path) -> None:
 def test_codes_become_categories(tmp_path: Path) -> None:
     store = [1, 5, 9, 12] * 15
     file = write_csv(tmp_path, {"store_id": store, "x": numbers(), "y": numbers(seed=1)})
-    _, dataset, _ = init_in(tmp_path, file, "y")
+    _, dataset, text = init_in(tmp_path, file, "y", preset="small")
+    assert "4 whole numbers that look like names, a feature for each" in text
     assert "store_id=12" in dataset.preprocessing.feature_names
 
 
 def test_a_series_is_judged_by_its_latest_rows(tmp_path: Path) -> None:
     spec, dataset, _ = init_in(tmp_path, DATASETS / "airpassengers.csv", "passengers")
+    assert spec.optimizer.name == "AdamW"
+    (tmp_path / "strong").mkdir()
+    strong, _, _ = init_in(
+        tmp_path / "strong", DATASETS / "airpassengers.csv", "passengers", preset="strong"
+    )
+    assert not strong.data.target_clip  # a trend goes on beyond what the training rows hold
     assert spec.data.split.time == "month"
     assert dataset.test is not None
     assert dataset.test.rows.tolist() == list(range(115, 144))
@@ -452,7 +462,8 @@ def test_every_preset_fits_every_kind_of_target(
     spec, _ = prepare(config)
     is_strong = preset != "small"
     assert (spec.optimizer.name == "GroupedAdamW") == is_strong
-    assert spec.data.scale == ("quantile" if is_strong else "standard")
+    assert spec.data.scale == (RobustScale(robust=3) if is_strong else "standard")
+    assert bool(spec.refit) == (preset == "strong")
     has_classes = targets[0] in ("outcome", "species")
     assert (spec.calibrate == "temperature") == has_classes
 
@@ -467,6 +478,33 @@ def test_every_line_of_the_strong_recipe_is_explained(tmp_path: Path) -> None:
         assert is_explained or line.strip() in opening, line
 
 
+def test_categories_have_vectors_and_two_of_them_a_feature(tmp_path: Path) -> None:
+    columns = {
+        "x": numbers(120),
+        "numbers": ["a", "b", "c", "d"] * 30,
+        "town": ["u", "v", "w"] * 40,
+        "yes_or_no": ["y", "n"] * 60,
+        "y": numbers(120, seed=1),
+    }
+    spec, dataset, text = init_in(tmp_path, write_csv(tmp_path, columns), "y", preset="strong")
+    assert "a learnt vector for each of 3 categories" in text
+    (found,) = [each for each in spec.layers if each.component.name == "CategoryEmbedding"]
+    assert found.inputs == ("numbers", "town")
+    (joined,) = [each for each in spec.layers if each.component.name == "Concatenate"]
+    # A column has the name that the branch of the numbers would have.
+    assert joined.inputs == ("numbers_", "categories")
+    assert dataset.preprocessing.feature_names == ("x", "yes_or_no")
+
+
+def test_lines_stay_short_where_columns_have_long_names(tmp_path: Path) -> None:
+    towns = [*(["unknown"] * 20), *(["u", "v", "w", "z"] * 25)]
+    columns = {f"the town of the {each} branch": towns for each in ("first", "second", "third")}
+    columns |= {"x": numbers(120), "y": numbers(120, seed=1)}
+    _, dataset, text = init_in(tmp_path, write_csv(tmp_path, columns), "y", preset="strong")
+    assert all(len(line) <= 100 for line in text.split("\n"))
+    assert set(dataset.preprocessing.input_specs) == {"features", *list(columns)[:3]}
+
+
 def test_presets_are_for_tables(tmp_path: Path) -> None:
     texts = [f"the part number {i} was made on a sunny day" for i in range(60)]
     file = write_csv(tmp_path, {"one": texts, "y": [0, 1] * 30})
@@ -477,5 +515,11 @@ def test_presets_are_for_tables(tmp_path: Path) -> None:
 
 def test_a_table_of_categories_alone_embeds_no_numbers(tmp_path: Path) -> None:
     columns = {"a": ["x", "z"] * 60, "b": ["u", "v", "w"] * 40, "y": numbers(120)}
-    spec, _, _ = init_in(tmp_path, write_csv(tmp_path, columns), "y")
-    assert "PeriodicEmbedding" not in {layer.component.name for layer in spec.layers}
+    spec, _, _ = init_in(tmp_path, write_csv(tmp_path, columns), "y", preset="strong")
+    names = {layer.component.name for layer in spec.layers}
+    assert {"CategoryEmbedding", "FeatureScale"} <= names
+    assert "PeriodicEmbedding" not in names
+    columns["a"] = ["x", "z", "y"] * 40
+    spec, _, _ = init_in(tmp_path, write_csv(tmp_path, columns, "b.csv"), "y", preset="strong")
+    assert spec.layers[0].inputs == ("a", "b")
+    assert "FeatureScale" not in {layer.component.name for layer in spec.layers}

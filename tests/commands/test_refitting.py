@@ -133,6 +133,32 @@ def test_what_was_cut_off_goes_on_where_it_was(
     assert epochs_of(resumed.selection) == epochs_of(run.selection)
 
 
+def test_a_refit_of_all_epochs_chooses_none(config: Path, tmp_path: Path) -> None:
+    overrides = ("callbacks=[]", "epochs=6", "refit={epochs: all}")
+    run = train(config, TrainOptions(out=tmp_path / "run", overrides=overrides), QuietDisplay()).run
+    assert run.load_manifest()["refit"] == {"epochs": 6, "chosen_of": None, "rows": 830}
+    assert len(epochs_of(run.selection)) == len(epochs_of(run.history)) == 6
+    assert "on all 830 training and validation rows, for all 6 epochs" in run_text(run)
+    written = run.config.read_text(encoding="utf-8")
+    assert "refit: {epochs: all" in written
+
+
+def test_a_shortened_schedule_has_ended_with_the_refit(config: Path, tmp_path: Path) -> None:
+    rate = "{CosineDecay: {initial_learning_rate: 0.05, decay_steps: 10 epochs}}"
+    chosen = ("callbacks=[]", "epochs=10", f"optimizer={{Adam: {{learning_rate: {rate}}}}}")
+    ended = {}
+    for schedule in ("keep", "shorten"):
+        overrides = (*chosen, f"refit={{schedule: {schedule}}}")
+        options = TrainOptions(out=tmp_path / schedule, overrides=overrides)
+        run = train(config, options, QuietDisplay()).run
+        epochs = run.load_manifest()["refit"]["epochs"]
+        assert epochs < 10, "the data should be such that the best epoch is not the last"
+        ended[schedule] = float(epochs_of(run.history)[-1]["learning_rate"])
+        first = [float(row["learning_rate"]) for row in epochs_of(run.selection)]
+        assert first[-1] < 0.001 < first[0]
+    assert ended["shorten"] < 0.001 < ended["keep"]
+
+
 def test_without_early_stopping_the_lowest_loss_chooses(config: Path, tmp_path: Path) -> None:
     options = TrainOptions(out=tmp_path / "run", overrides=("callbacks=[]", "epochs=12"))
     run = train(config, options, QuietDisplay()).run

@@ -40,6 +40,36 @@ def test_every_input_has_a_table_of_its_own(shape: tuple[int, ...], tmp_path: Pa
     np.testing.assert_array_equal(scored, given)
 
 
+def test_members_look_up_vectors_of_their_own(tmp_path: Path) -> None:
+    sizes = {"colour": 4, "town": 9}
+    taken = {name: keras.Input((), dtype="int32", name=name) for name in sizes}
+    layer = CategoryEmbedding(3, list(sizes.values()), embeddings_initializer="normal", members=2)
+    model = keras.Model(taken, layer(list(taken.values())))
+    rng = np.random.default_rng(1)
+    codes = {name: rng.integers(0, size, ROWS).astype(np.int32) for name, size in sizes.items()}
+    given = np.asarray(model(codes))
+    assert given.shape == (ROWS, 2, 6)
+    table = np.asarray(layer.embeddings)
+    assert table.shape == (13, 2, 3)
+    for member in range(2):
+        own = table[:, member]
+        expected = [own[:4][codes["colour"]], own[4:][codes["town"]]]
+        np.testing.assert_array_equal(given[:, member], np.concatenate(expected, axis=-1))
+
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(np.asarray(loaded(codes)), given)
+    onnx = build_onnx(model, inputs=list(sizes), outputs=["out"])
+    session = onnxruntime.InferenceSession(onnx.SerializeToString())
+    (scored,) = session.run(None, codes)
+    np.testing.assert_array_equal(scored, given)
+
+
+def test_members_take_one_code_a_row() -> None:
+    with pytest.raises(ValueError, match="with members takes one code a row"):
+        CategoryEmbedding(2, [3], members=2)(keras.Input((5,), dtype="int32"))
+
+
 def test_one_input_needs_no_list() -> None:
     layer = CategoryEmbedding(2, [3])
     assert layer(np.array([0, 2, 1])).shape == (3, 2)

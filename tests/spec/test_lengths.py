@@ -1,6 +1,6 @@
 import pytest
 
-from dlcli.spec.components import in_steps
+from dlcli.spec.components import in_steps, shortened
 from dlcli.spec.lengths import count_steps
 from dlcli.spec.run import build_spec
 from dlcli.spec.source import parse_source
@@ -37,6 +37,19 @@ def test_every_length_of_a_schedule_may_be_in_epochs(build):
     made = in_steps(spec.optimizer, steps_per_epoch=25).arguments["learning_rate"].arguments
     assert (made["decay_steps"], made["warmup_steps"]) == (500.0, 25.0)
     assert made["initial_learning_rate"] == 0.1
+
+
+def test_lengths_in_epochs_are_shortened_and_others_are_not(build):
+    schedule = {"initial_learning_rate": 0.1, "decay_steps": "20 epochs", "warmup_steps": 30}
+    spec = build(**_rate({"CosineDecay": schedule}))
+    made = shortened(spec.optimizer, 0.25).arguments["learning_rate"].arguments
+    assert (count_steps(made["decay_steps"], steps_per_epoch=7), made["warmup_steps"]) == (35, 30)
+    spec = build(
+        **_rate({"PiecewiseConstantDecay": {"boundaries": ["2 epochs", 90], "values": [3, 2, 1]}})
+    )
+    made = shortened(spec.optimizer, 0.5).arguments["learning_rate"].arguments
+    assert count_steps(made["boundaries"][0], steps_per_epoch=10) == 10
+    assert made["boundaries"][1] == 90
 
 
 def test_a_boundary_in_epochs_lets_the_next_epoch_begin_at_the_new_rate(build):

@@ -16,6 +16,18 @@ def test_a_refit_with_rows_to_choose_on_is_fine(complaints) -> None:
     assert complaints(data=VALIDATION, refit=True, callbacks=callbacks) == []
 
 
+def test_a_refit_of_all_epochs_needs_rows_to_add_and_no_end_before_them(complaints) -> None:
+    assert complaints(data=VALIDATION, refit={"epochs": "all"}) == []
+    none = VALIDATION | {"split": {"validation": 0}}
+    (message,) = complaints(data=none, refit={"epochs": "all"})
+    assert message == (
+        "refit trains anew on the rows of the validation part too, and there is none"
+    )
+    stopping = [{"EarlyStopping": {"patience": 3}}]
+    (message,) = complaints(data=VALIDATION, refit={"epochs": "all"}, callbacks=stopping)
+    assert message.startswith("refit takes all epochs, and EarlyStopping would end")
+
+
 @pytest.mark.parametrize(
     ("validation", "told"),
     [

@@ -101,6 +101,9 @@ def category_embedding(graph: Graph, layer: CategoryEmbedding, inputs: list[Tens
     table = graph.constant(layer.embeddings, "embeddings")
     vectors = graph.op("Gather", table, graph.op("Add", codes, offsets), axis=0)
     shape = (*[0] * inputs[0].rank, len(inputs) * layer.units)
+    if layer.members is not None:
+        vectors = graph.op("Transpose", vectors, perm=[0, 2, 1, 3])
+        shape = (0, layer.members, len(inputs) * layer.units)
     return [graph.op("Reshape", vectors, graph.integers(*shape))]
 
 

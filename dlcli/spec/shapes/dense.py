@@ -61,7 +61,11 @@ def category_embedding(arguments: Arguments, taken: tuple[Shape, ...]) -> Shape:
         raise MisfitError(f"{len(sizes)} inputs, one for each of its vocabulary_sizes")
     if any(len(shape) != len(first) or _differ(shape, first) for shape in taken):
         raise MisfitError("inputs of one shape")
-    return (*first, len(taken) * arguments["units"])
+    members = arguments["members"]
+    if members is not None and len(first) != 1:
+        raise MisfitError("one code a row, (rows), where it has members", rank=1)
+    own = () if members is None else (members,)
+    return (*first, *own, len(taken) * arguments["units"])
 
 
 def _differ(one: Shape, other: Shape) -> bool:

@@ -5,7 +5,10 @@ from collections.abc import Sequence
 from dlcli.spec.components import ComponentSpec
 from dlcli.spec.shapes.tensor import Tensor
 
-MEMBER_LAYERS = {"EnsembleDense", "FeatureScale", "PeriodicEmbedding", "PiecewiseLinearEncoding"}
+MEMBER_LAYERS = {
+    *("CategoryEmbedding", "EnsembleDense", "FeatureScale", "PeriodicEmbedding"),
+    "PiecewiseLinearEncoding",
+}
 """Layers whose argument `members` puts the axis in where their input has none."""
 
 # Layers that do the same to every member.

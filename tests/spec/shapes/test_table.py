@@ -111,7 +111,11 @@ GRID: dict[str, tuple[list[dict[str, Any]], list[Any]]] = {
     "Embedding": ([{"input_dim": 9, "output_dim": 3}], [(), (6,), (6, 4)]),
     "ReversibleEmbedding": ([{"input_dim": 9, "output_dim": 3}], [(6,), (6, 4)]),
     "CategoryEmbedding": (
-        [{"units": 3, "vocabulary_sizes": [4, 5]}, {"units": 1, "vocabulary_sizes": [2]}],
+        [
+            {"units": 3, "vocabulary_sizes": [4, 5]},
+            {"units": 1, "vocabulary_sizes": [2]},
+            {"units": 3, "vocabulary_sizes": [4, 5], "members": 2},
+        ],
         [((), ()), ((6,), (6,)), ((6,), (4,)), ((6,),)],
     ),
     "CategoryEncoding": (
