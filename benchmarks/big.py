@@ -66,10 +66,12 @@ class Big:
     parameters: int
     scan_seconds: float
     scan_peak_bytes: int
+    scan_cpu_seconds: float
     budget_bytes: int
     seconds: dict[str, float]
     """By stage: read, fit, encode, epoch, whole."""
     peak_bytes: int
+    cpu_seconds: float
 
 
 def measure_big(*, rows: int | None) -> Section:
@@ -135,30 +137,42 @@ def as_big(file_bytes: int, scan: Finished, trained: Finished) -> Big:
         budget_bytes=record["budget_bytes"],
         scan_seconds=scanned["seconds"],
         scan_peak_bytes=scan.peak_bytes,
+        scan_cpu_seconds=scan.cpu_seconds,
         seconds={
             **record["seconds"],
             "epoch": manifest["seconds"]["loop"],
             "whole": trained.wall_seconds,
         },
         peak_bytes=trained.peak_bytes,
+        cpu_seconds=trained.cpu_seconds,
     )
 
 
 def format_big(found: Big) -> str:
     """Lay out the measured stages, and what follows from them for a terabyte."""
-    stages = {
-        "plain Arrow scan": (found.scan_seconds, found.rows, found.scan_peak_bytes),
-        "read, check, settle": (found.seconds["read"], found.rows, None),
-        "fit, with a quantile scale": (found.seconds["fit"], found.train_rows, None),
-        "encode and order": (found.seconds["encode"], found.rows, None),
-        "one epoch": (found.seconds["epoch"], found.train_rows, None),
-        "whole process": (found.seconds["whole"], found.rows, found.peak_bytes),
+    stages: dict[str, tuple[float, int, str, str]] = {
+        "plain Arrow scan": (
+            found.scan_seconds,
+            found.rows,
+            format_number(found.scan_cpu_seconds),
+            f"{found.scan_peak_bytes / GB:.2f} GB",
+        ),
+        "read, check, settle": (found.seconds["read"], found.rows, "", ""),
+        "fit, with a quantile scale": (found.seconds["fit"], found.train_rows, "", ""),
+        "encode and order": (found.seconds["encode"], found.rows, "", ""),
+        "one epoch": (found.seconds["epoch"], found.train_rows, "", ""),
+        "whole process": (
+            found.seconds["whole"],
+            found.rows,
+            format_number(found.cpu_seconds),
+            f"{found.peak_bytes / GB:.2f} GB",
+        ),
     }
     table = format_table(
-        ["", "seconds", "rows/s", "peak memory"],
+        ["", "seconds", "rows/s", "CPU seconds", "peak memory"],
         [
-            [name, format_number(seconds), f"{rows / seconds:,.0f}", _peak(peak)]
-            for name, (seconds, rows, peak) in stages.items()
+            [name, format_number(seconds), f"{rows / seconds:,.0f}", cpu, peak]
+            for name, (seconds, rows, cpu, peak) in stages.items()
         ],
     )
     head = (
@@ -167,10 +181,6 @@ def format_big(found: Big) -> str:
         f"{found.budget_bytes / 1e6:.0f} MB, a network of 64 and 32 units, batch 1,024."
     )
     return f"## One large file\n\n{head}\n\n{table}\n\n{format_terabyte(found)}"
-
-
-def _peak(num_bytes: int | None) -> str:
-    return "" if num_bytes is None else f"{num_bytes / GB:.2f} GB"
 
 
 def format_terabyte(found: Big) -> str:

@@ -29,6 +29,8 @@ class Finished:
     """From before the start of the interpreter to its end."""
     peak_bytes: int
     """The largest resident memory."""
+    cpu_seconds: float
+    """Of all its threads, which other work on the machine does not lengthen much."""
 
     def values(self) -> Any:
         """Return its standard output as JSON values."""
@@ -64,6 +66,7 @@ def run_python(arguments: Sequence[str], *, folder: Path, exit_code: int = 0) ->
             stdout=out.read(),
             wall_seconds=wall_seconds,
             peak_bytes=usage.ru_maxrss * BYTES_PER_MAXRSS,
+            cpu_seconds=usage.ru_utime + usage.ru_stime,
         )
 
 

@@ -9,6 +9,7 @@ import pytest
 from benchmarks import serving
 from benchmarks.__main__ import read_options
 from benchmarks.bars import Bar, format_bars
+from benchmarks.big import Big, format_big, reduce_seconds, write_file
 from benchmarks.commands import TEN_MISTAKES
 from benchmarks.figures import (
     Spread,
@@ -221,6 +222,36 @@ def test_a_load_that_cannot_be_measured_says_so() -> None:
     assert "200,000" in memory
     assert "512 MiB" in memory
     assert "not measured" in streamed
+
+
+def test_a_large_file_is_written_and_its_stages_laid_out(tmp_path: Path) -> None:
+    path = tmp_path / "big.csv"
+    assert write_file(path, 120) == 120
+    assert len(path.read_text(encoding="utf-8").splitlines()) == 121
+    seconds = {"read": 40.0, "fit": 10.0, "encode": 20.0, "epoch": 10.0, "whole": 100.0}
+    found = Big(
+        file_bytes=5 * 10**9,
+        rows=10**7,
+        train_rows=9_800_000,
+        parameters=3500,
+        budget_bytes=4 * 10**8,
+        scan_seconds=20.0,
+        scan_cpu_seconds=35.0,
+        scan_peak_bytes=10**8,
+        seconds=seconds,
+        peak_bytes=10**9,
+        cpu_seconds=150.0,
+    )
+    text = format_big(found)
+    assert "500,000" in next(line for line in text.splitlines() if "plain Arrow scan" in line)
+    one, ten, hundred = text.splitlines()[-5:-2]
+    assert [line.split("|")[2].strip() for line in (one, ten, hundred)] == [
+        "3.89 h", "23.3 min", "2.3 min",
+    ]  # fmt: skip
+    assert one.split("|")[4].strip() == "33.3 min"
+    # A step of a millisecond is no longer than a few exchanges.
+    assert text.endswith("saves in the arithmetic.")
+    assert reduce_seconds(3500, 1) == 0 < reduce_seconds(3500, 2) < reduce_seconds(3500, 3)
 
 
 def test_the_broken_config_has_ten_mistakes_or_more(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from dlcli.errors import DlcliError
@@ -65,6 +66,15 @@ def _check(
 
 def _check_data(path: Path, spec: RunSpec, on_stage: Callable[[str], None]) -> Checked:
     # Arrow is needed for the data alone; a plain check stays without it.
+    deciding: Any = import_module("dlcli.data.large.deciding")
+    decision = deciding.decide(spec, budget_bytes=None, on_stage=on_stage)
+    if decision.large is not None:
+        with TemporaryDirectory(prefix="dlcli-") as folder:
+            preparing: Any = import_module("dlcli.data.large.preparing")
+            dataset = preparing.prepare_large(
+                decision.large, folder=Path(folder) / "rows", seed=spec.seed, on_stage=on_stage
+            )
+            return _checked_data(path, spec, dataset)
     dataset_module: Any = import_module("dlcli.data.dataset")
     starting: Any = import_module("dlcli.commands.starting")
     read = dataset_module.read_data(
@@ -75,16 +85,23 @@ def _check_data(path: Path, spec: RunSpec, on_stage: Callable[[str], None]) -> C
         on_stage=on_stage,
         keep=starting.kept_preprocessing(spec),
     )
-    dataset = dataset_module.encode_parts(read, read.split)
-    resolve_objectives(spec, {info.name: info.classes for info in dataset.preprocessing.targets})
-    network_module: Any = import_module("dlcli.data.network_inputs")
-    network_module.check_network(spec, dataset)
+    checked = _checked_data(path, spec, dataset_module.encode_parts(read, read.split))
     if spec.folds is not None:
+        network_module: Any = import_module("dlcli.data.network_inputs")
         folds: Any = import_module("dlcli.data.folds")
         for each in folds.fold_datasets(read, spec.folds):
             network_module.check_network(spec, each.dataset)
+    return checked
+
+
+def _checked_data(path: Path, spec: RunSpec, dataset: Any) -> Checked:
+    """Check the network against its data."""
+    resolve_objectives(spec, {info.name: info.classes for info in dataset.preprocessing.targets})
+    network_module: Any = import_module("dlcli.data.network_inputs")
+    network_module.check_network(spec, dataset)
     parts = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
     rows = {name: part.num_rows for name, part in parts.items() if part is not None}
+    rows["train"] = dataset.num_train_rows
     advice: Any = import_module("dlcli.training.advice")
     return Checked(
         path=path,

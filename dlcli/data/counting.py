@@ -37,7 +37,11 @@ def count_cells(
     counts: CellCounts = {}
     for column in columns:
         settings = column.settings
-        read = cells.columns[settings.name].take(rows)
+        whole = cells.columns[settings.name]
+        is_sound = not (whole.missing.any() or whole.unreadable.any())
+        if is_sound and not isinstance(column, CategoryInput):
+            continue
+        read = whole.take(rows)
         found: dict[str, dict[str, Any]] = {}
         if read.missing.any():
             policy = settings.missing if isinstance(settings.missing, str) else "constant"

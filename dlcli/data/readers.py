@@ -104,29 +104,31 @@ class Format(Protocol):
 def read_table(paths: Sequence[Path], options: ReadOptions | None = None) -> Table:
     """Read files with the same columns into one table, typed by the cells of all of them."""
     assert paths
-    options = options or ReadOptions()
-    check_decimal(options.decimal, options.thousands)
-    formats = [_format_of(path) for path in paths]
-    raws = []
-    for path, format in zip(paths, formats, strict=True):
-        with reading(path, DataError):
-            raws.append(format.read(path, options))
-    return _join(raws, options, has_types=all(format.HAS_TYPES for format in formats))
+    return _read_files(paths, options or ReadOptions(), lambda format: format.read)
 
 
 def read_sample(paths: Sequence[Path], options: ReadOptions, *, rows: int) -> Table:
     """Read the first rows of every file, `rows` of each, into one table, as `read_table` would."""
+
+    def first_rows(format: Format) -> Callable[[Path, ReadOptions], Table]:
+        return lambda path, options: next(iter(format.read_blocks(path, options, rows=rows)))
+
+    return _read_files(paths, options, first_rows)
+
+
+def _read_files(
+    paths: Sequence[Path],
+    options: ReadOptions,
+    reader: Callable[[Format], Callable[[Path, ReadOptions], Table]],
+) -> Table:
+    """Read each file with what `reader` gives for its format, and lay them end to end, typed."""
     check_decimal(options.decimal, options.thousands)
     formats = [_format_of(path) for path in paths]
     raws = []
     for path, format in zip(paths, formats, strict=True):
         with reading(path, DataError):
-            raws.append(next(iter(format.read_blocks(path, options, rows=rows))))
-    return _join(raws, options, has_types=all(format.HAS_TYPES for format in formats))
-
-
-def _join(raws: list[Table], options: ReadOptions, *, has_types: bool) -> Table:
-    """Lay the tables of files end to end, and type their columns."""
+            raws.append(reader(format)(path, options))
+    has_types = all(format.HAS_TYPES for format in formats)
     names = raws[0].names
     for raw in raws[1:]:
         check_same_columns(raws[0], raw)

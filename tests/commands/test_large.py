@@ -1,6 +1,8 @@
 """Runs whose rows are read from disk train, stop, go on and are judged like any other."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,9 @@ from dlcli.commands.predict import predict
 from dlcli.commands.reproduce import ReproduceOptions, reproduce
 from dlcli.commands.summarize import run_text
 from dlcli.commands.train import TrainedRun, TrainOptions, train
+from dlcli.commands.validate import validate
 from dlcli.console import QuietDisplay
+from dlcli.data.large import deciding
 from dlcli.data.readers import read_blocks
 from dlcli.errors import Interrupted
 from dlcli.runs import RunFolder
@@ -202,3 +206,41 @@ def test_classes_with_weights_train_from_disk(config: Path, tmp_path: Path) -> N
     counts = json.loads(done.run.preprocessing.read_text())["table"]["targets"][0]["counts"]
     assert sum(counts) == done.manifest["data"]["split"]["sizes"]["train"]
     assert done.metrics["parts"]["test"]["targets"]["job"]["Accuracy"] > 0.3
+
+
+def test_validate_reads_large_data_from_disk_too(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deciding, "available_bytes", lambda: ROWS * 50)
+    (checked,) = validate((config,), with_data=True)
+    assert checked.error is None
+    assert checked.rows == {"train": 2100, "validation": 300, "test": 600}
+
+
+def test_what_keeps_data_over_the_budget_in_memory_is_told(config: Path, tmp_path: Path) -> None:
+    done = trained(config, tmp_path / "folds", "folds=2", "epochs=1")
+    assert "from_disk" not in done.manifest["data"]
+    (warning,) = [text for text in done.manifest["data"]["warnings"] if "budget" in text]
+    assert warning.endswith("all the same: folds read the table anew for every network")
+
+
+def test_jax_trains_from_disk(config: Path, tmp_path: Path) -> None:
+    options = TrainOptions(
+        overrides=("epochs=1", "shuffle=false"),
+        out=tmp_path / "jax",
+        backend="jax",
+        memory_budget_bytes=BUDGET,
+    )
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from dlcli.commands.train import TrainOptions, train\n"
+        "from dlcli.console import QuietDisplay\n"
+        f"options = {options!r}\n"
+        f"run = train(Path({str(config)!r}), options, QuietDisplay())\n"
+        "print(run.manifest['training']['path'], run.manifest['training']['blocks'])\n"
+    )
+    code = code.replace("PosixPath(", "Path(")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    path, blocks = done.stdout.split()
+    assert (path, int(blocks) > 3) == ("compiled", True)

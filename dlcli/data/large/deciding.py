@@ -28,7 +28,10 @@ from dlcli.spec.run import targets_as_classes
 
 SAMPLE_ROWS = 100_000
 """First rows, of all files together, that tell the types of the columns."""
+FEWEST_ROWS = 1000
 FEWEST_OF_FILE = 200
+_BYTES_OF_CELL = 120
+"""Of a first row: its text, twice while columns are typed, and what it is typed as."""
 
 STREAMED = ("delimited", "jsonlines", "parquet")
 """The formats whose files are read block by block."""
@@ -39,8 +42,11 @@ ORDER_BYTES = 40
 """Of a row: which part it is in and where, while the split is drawn."""
 
 _LOOK_BYTES = 1 << 20
-_INFLATED = 40
-"""Memory over bytes of a file beyond which no table goes, compressed ones included."""
+_INFLATED = 24
+"""Memory over bytes of plain text: at most that of a digit and its separator in each cell."""
+_UNPACKED = 5
+"""Memory over bytes of workbooks and archives, which are not looked into before they are read."""
+PLAIN = (".csv", ".tsv", ".txt", ".data", ".jsonl", ".ndjson")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,9 +95,9 @@ def decide(
     limit = available_bytes() if budget_bytes is None else budget_bytes
     data = with_registry(spec.data)
     paths = resolve_source(data.source, folder=Path(), on_stage=on_stage)
-    if _most_bytes(paths) <= limit:
+    if _are_small(paths, limit):
         return Decision()
-    needed = sum(map(_needed_bytes, paths)) if _are_streamed(paths) else _most_bytes(paths) // 8
+    needed = sum(map(_needed_bytes, paths))
     if needed <= limit:
         return Decision()
     size = f"the data take about {show_bytes(needed)} in memory"
@@ -187,16 +193,18 @@ def _look(
     over: str,
 ) -> LargeTable:
     """Read the first rows of every file, and settle what each column is."""
+    budget = total_bytes() // 4 if budget_bytes is None else budget_bytes
     files = part_files(data.split, paths, folder=Path())
     every = [*paths, *(path for own in files.values() for path in own)]
     stamps = stamp_files(every)
     options = read_options(data)
     check_options_apply(paths, options)
     with named_by("data.source"):
-        rows = max(FEWEST_OF_FILE, SAMPLE_ROWS // len(paths))
-        sample = read_sample(paths, options, rows=rows)
+        sample = read_sample(paths, options, rows=_sample_rows(paths, budget))
     roles = resolve_roles(data, sample)
     planned = plan_columns(data, sample, roles, class_targets=targets_as_classes(spec))
+    num_rows = sum(_size_of(path)[0] for path in every)
+    _check_order_fits(num_rows)
     row_bytes = 9 * len(planned) + 4 * len(roles.inputs) + 24 * len(roles.targets) + 24
     return LargeTable(
         spec=data,
@@ -208,18 +216,25 @@ def _look(
         planned=planned,
         shuffles=spec.shuffle,
         needed_bytes=needed,
-        budget_bytes=total_bytes() // 4 if budget_bytes is None else budget_bytes,
-        disk_bytes=sum(_size_of(path)[0] for path in every) * row_bytes,
+        budget_bytes=budget,
+        disk_bytes=num_rows * row_bytes,
         reason=over,
     )
 
 
-def check_order_fits(rows: int) -> None:
+def _sample_rows(paths: Sequence[Path], budget_bytes: int) -> int:
+    """Return how many first rows of each file are looked at, so that all of them stay small."""
+    _, columns, _ = _size_of(paths[0])
+    fitting = budget_bytes // (_BYTES_OF_CELL * max(1, columns))
+    return max(FEWEST_OF_FILE, max(FEWEST_ROWS, min(SAMPLE_ROWS, fitting)) // len(paths))
+
+
+def _check_order_fits(rows: int) -> None:
     """Raise DataError where the order of so many rows does not fit into memory."""
     needed, room = rows * ORDER_BYTES, available_bytes()
     if needed > room:
         raise DataError(
-            f"the split of {rows:,} rows takes {show_bytes(needed)} of memory, {ORDER_BYTES} bytes "
+            f"the split of about {rows:,} rows takes {show_bytes(needed)} of memory, {ORDER_BYTES} bytes "
             f"a row, and {show_bytes(room)} are free",
             hint="train on fewer rows, or on a machine with more memory",
         )
@@ -230,13 +245,21 @@ def _are_streamed(paths: Sequence[Path]) -> bool:
     return kinds <= set(STREAMED)
 
 
-def _most_bytes(paths: Sequence[Path]) -> int:
-    """Return more memory than files can take; 0 for those that are not there, which readers say."""
-    return sum(path.stat().st_size for path in paths if path.is_file()) * _INFLATED
+def _are_small(paths: Sequence[Path], limit: int) -> bool:
+    """Tell of files of plain text, without looking into them, that they take less than `limit`."""
+    are_plain = all(suffix_of(path) in PLAIN for path in paths)
+    return are_plain and sum(map(_bytes_of, paths)) * _INFLATED <= limit
+
+
+def _bytes_of(path: Path) -> int:
+    """Return the size of a file; 0 where there is none, which its reader says better."""
+    return path.stat().st_size if path.is_file() else 0
 
 
 def _needed_bytes(path: Path) -> int:
     """Return about what a file takes in memory: its text, and its cells as columns and as arrays."""
+    if not _are_streamed([path]):
+        return _bytes_of(path) * _UNPACKED
     rows, columns, text = _size_of(path)
     return text + rows * columns * 22
 

@@ -3,7 +3,6 @@
 import math
 import shutil
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from dlcli.data.counting import CellCounts, add_counts, join_counts
 from dlcli.data.dataset import Dataset, Part, as_part, check_any_left, split_record
 from dlcli.data.fitting import read_options
 from dlcli.data.large.cells import StoredCells, store_cells
-from dlcli.data.large.deciding import LargeTable, check_disk, check_order_fits
+from dlcli.data.large.deciding import LargeTable, check_disk
 from dlcli.data.large.duck import open_duckdb
 from dlcli.data.large.fitting import fit_large
 from dlcli.data.large.statistics import Statistics
@@ -29,7 +28,7 @@ from dlcli.data.preprocessing import Preprocessing
 from dlcli.data.readers import ReadOptions, read_sample
 from dlcli.data.reading_progress import ReadingProgress
 from dlcli.data.roles import unknown_column
-from dlcli.data.sources import SourceFile, check_unchanged, fingerprints, named_by
+from dlcli.data.sources import fingerprints, named_by
 from dlcli.data.split import Rows, split_kind
 from dlcli.data.table import Table
 from dlcli.errors import RunError
@@ -72,13 +71,9 @@ def prepare_large(
     every_path = [*large.paths, *(path for own in large.files.values() for path in own)]
     try:
         check_disk(large, folder)
-        with ThreadPoolExecutor(1, thread_name_prefix="hashing") as executor:
-            hashing = executor.submit(fingerprints, every_path, large.stamps)
-            dataset = _prepare(large, folder, seed, on_stage)
-            on_stage("fingerprinting the data")
-            sources: tuple[SourceFile, ...] = hashing.result()
-        check_unchanged(large.stamps)
-        return replace(dataset, sources=sources)
+        dataset = _prepare(large, folder, seed, on_stage)
+        on_stage("fingerprinting the data")
+        return replace(dataset, sources=fingerprints(every_path, large.stamps))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -93,21 +88,22 @@ def _prepare(
     with named_by("data.source"):
         cells = _store(large, large.paths, _options_of(large), large.planned, folder, on_stage)
     clock.lap("read")
-    check_order_fits(cells.num_kept)
     columns = _split_columns(large, cells)
     split = split_cells(spec.split, large.planned, columns, seed=split_seed)
     del columns
     on_stage("fitting the columns")
     preprocessing = _fit(large, cells, split.train, folder)
     clock.lap("fit")
-    is_drawn = split.kind in ("random", "stratified") and len(split.train) < cells.num_kept
     rows = {"train": split.train, "validation": split.validation, "test": split.test}
+    is_drawn = split.kind in ("random", "stratified") and len(split.train) < cells.num_kept
+    del split
     in_table = cells.rows()
     recorded = {name: in_table[each] for name, each in rows.items() if len(each)}
-    del split, in_table
+    del in_table
     if large.shuffles and not is_drawn:
         # Blocks of an epoch are stretches of this order, which therefore must be a random one.
         rows["train"] = np.random.default_rng(split_seed).permutation(rows["train"])
+        is_drawn = True
     encoded = [_encode(cells, preprocessing, rows, large, folder, on_stage)]
     del rows
     for name, paths in large.files.items():
@@ -122,7 +118,6 @@ def _prepare(
     judged = {
         name: _opened(rows, large.budget_bytes) for name, rows in stored.items() if name != "train"
     }
-    is_drawn = is_drawn or large.shuffles
     sample = _sample(stored["train"], large.budget_bytes, seed=None if is_drawn else split_seed)
     watches_test = spec.split.validation == "test"
     return Dataset(

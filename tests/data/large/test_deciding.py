@@ -1,12 +1,16 @@
 """Which data are read from disk, which cannot be, and what is said of either."""
 
+import gzip
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from dlcli.data.large import deciding
-from dlcli.data.large.deciding import check_disk, check_order_fits, decide
+from dlcli.data.large.deciding import check_disk, decide
 from dlcli.errors import DataError, RunError, SpecError, UsageError
 from dlcli.spec.merging import merge_values
 from dlcli.spec.run import RunSpec, build_spec
@@ -52,10 +56,10 @@ def test_data_over_the_memory_budget_are_read_from_disk(table: Path) -> None:
 def test_without_a_budget_what_is_free_decides(
     table: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deciding, "available_bytes", lambda: BUDGET)
+    monkeypatch.setattr(deciding, "available_bytes", lambda: 100_000)
     large = decide(spec_of(table), budget_bytes=None).large
     assert large is not None
-    assert large.reason.endswith("in memory, and 10.0 KB are free")
+    assert large.reason.endswith("in memory, and 100 KB are free")
 
 
 REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
@@ -97,7 +101,7 @@ def test_what_fits_neither_way_is_refused_at_its_key(
     why: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(deciding, "available_bytes", lambda: BUDGET)
+    monkeypatch.setattr(deciding, "available_bytes", lambda: 100_000)
     with pytest.raises(SpecError, match="larger data are read from disk, but") as caught:
         decide(spec_of(table, data, **top), budget_bytes=None)
     assert why in caught.value.message
@@ -136,11 +140,32 @@ def test_a_full_disk_is_told_before_anything_is_written(
     assert "--out" in (caught.value.hint or "")
 
 
-def test_an_order_that_does_not_fit_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    check_order_fits(1000)
-    monkeypatch.setattr(deciding, "available_bytes", lambda: 1000)
-    with pytest.raises(DataError, match="40 bytes a row"):
-        check_order_fits(1000)
+def test_an_order_that_does_not_fit_is_told_before_anything_is_read(
+    table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deciding, "available_bytes", lambda: 50_000)
+    with pytest.raises(DataError, match=r"split of about 2,0\d\d rows takes 8\d\.\d KB") as caught:
+        decide(spec_of(table), budget_bytes=None)
+    assert "40 bytes a row, and 50.0 KB are free" in caught.value.message
+
+
+def test_parquet_is_judged_by_its_rows_and_not_by_its_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "zeros.parquet"
+    nothing = np.zeros(10_000)
+    pq.write_table(pa.table({"a": nothing, "y": nothing, "text": nothing}), path)
+    assert path.stat().st_size < 10_000
+    large = decide(spec_of(path), budget_bytes=500_000).large
+    assert large is not None
+    assert large.needed_bytes == 10_000 * 3 * 22
+
+
+def test_compressed_text_is_judged_by_what_it_holds(table: Path) -> None:
+    packed = table.with_name("table.csv.gz")
+    packed.write_bytes(gzip.compress(table.read_bytes()))
+    found = [decide(spec_of(path), budget_bytes=BUDGET).large for path in (table, packed)]
+    assert found[0] is not None
+    assert found[1] is not None
+    assert found[1].needed_bytes == found[0].needed_bytes
 
 
 def test_missing_files_are_told_by_their_reader(tmp_path: Path) -> None:
