@@ -47,7 +47,7 @@ def check_refusal(error: DlcliError) -> None:
     if not 2 <= error.exit_code <= 7:
         raise OutOfBoundsError("wrong exit code", str(error.exit_code))
     problems = f"{error}\n{error.hint or ''}".split(_BETWEEN_PROBLEMS)
-    longest = max(len(problem.splitlines()) for problem in problems)
+    longest = max(problem.count("\n") + 1 for problem in problems)
     if longest > MOST_LINES:
         raise OutOfBoundsError("too many words", f"{longest} lines")
 

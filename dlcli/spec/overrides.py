@@ -12,6 +12,7 @@ from dlcli.spec.places import KeyPlace, Place, Source
 from dlcli.spec.problems import KeyPath, show_value, suggest
 from dlcli.spec.sections import Section
 from dlcli.spec.source import parse_source
+from dlcli.terminal_text import printable
 
 _ONE_KEY = r""" "([^"]+)" | '([^']+)' | ([^."']+) """.replace(" ", "")
 _KEY = re.compile(_ONE_KEY)
@@ -28,10 +29,10 @@ def apply_override(source: Source, text: str) -> Source:
     name, equals, written = text.partition("=")
     if not equals or not name:
         raise SpecError(
-            f"--set {text}: expected KEY=VALUE",
+            f"--set {printable(text)}: expected KEY=VALUE",
             hint="e.g. --set optimizer.Adam.learning_rate=3e-4",
         )
-    label = f"--set {name}"
+    label = f"--set {printable(name)}"
     keys = _split_keys(name, label)
     if keys[:2] == ("data", "columns") and len(keys) > 4 and keys[3] not in _COLUMN_KEYS:
         column = ".".join(keys[2:-1])
@@ -92,7 +93,7 @@ def _split_keys(name: str, label: str) -> tuple[str, ...]:
     if indexed != name:
         raise SpecError(
             f"{label}: items of a list are keys like any other",
-            hint=f"did you mean --set {indexed.lstrip('.')}?",
+            hint=f"did you mean --set {printable(indexed.lstrip('.'))}?",
         )
     if not all(keys) or not _KEYS.fullmatch(name):
         raise SpecError(
