@@ -1,4 +1,4 @@
-"""How far the reading of text files is, by the bytes that were taken from the disk."""
+"""How far the reading of files is, by the bytes that were taken from the disk."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ _SOON_SECONDS = 1.0
 class ReadingProgress:
     """Adds up the bytes of files as they are read, and tells how far that is.
 
-    Workbooks and Parquet files, which are read in one piece, and streams count as nothing.
+    Workbooks, which are read in one piece, and streams count as nothing.
     """
 
     def __init__(

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dlcli.data.readers import read_blocks, read_table
+from dlcli.data.readers import ReadOptions, read_blocks, read_table
 from dlcli.errors import DataError
 
 _REPEATED = pa.array(np.zeros(200_000, np.int64))
@@ -84,3 +84,17 @@ def test_rows_of_a_wrong_length_are_counted_up_to_a_bound(tmp_path: Path) -> Non
     path.write_text("a,b\n" + "1\n" * 150_000)
     with pytest.raises(DataError, match=r"more than 100,000 rows do not have 2 cells: row 2 has 1"):
         read_table([path])
+
+
+def test_how_far_a_parquet_file_is_read_is_told_by_the_row_group(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    numbers = np.random.default_rng(1).normal(size=600_000)
+    pq.write_table(pa.table({"a": numbers}), path, row_group_size=150_000)
+    size, told = path.stat().st_size, []
+    options = ReadOptions(on_bytes=told.append)
+    assert read_table([path], options).column("a").to_pylist() == numbers.tolist()
+    assert told == [size // 4] * 4
+    told.clear()
+    list(read_blocks(path, options, rows=100_000))
+    assert sum(told) == pytest.approx(size, abs=len(told))
+    assert len(told) >= 6

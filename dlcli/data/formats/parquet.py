@@ -1,6 +1,6 @@
 """Parquet files, whose own column types are kept."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ _DAMAGES = (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowIndexError, OS
 def read(path: Path, options: ReadOptions) -> Table:
     """Read the whole file; its numbers become int64 or float64."""
     with _open(path) as file:
-        arrow = _read(file, path)
+        arrow = _read(file, path, options.on_bytes)
     return _build(arrow, path, options, first_row=1)
 
 
@@ -35,7 +35,7 @@ def read_blocks(path: Path, options: ReadOptions, *, rows: int) -> Iterator[Tabl
     """Read `rows` rows at a time."""
     with _open(path) as file:
         start = 0
-        for batch in _batches(file, path, rows):
+        for batch in _batches(file, path, options, rows):
             yield _build(batch, path, options, first_row=start + 1)
             start += batch.num_rows
         if start == 0:
@@ -54,23 +54,26 @@ def _open(path: Path) -> Any:
     return file
 
 
-def _batches(file: Any, path: Path, rows: int) -> Iterator[pa.Table]:
-    if path.stat().st_size <= _SMALL_FILE:
-        whole = _read(file, path)
+def _batches(file: Any, path: Path, options: ReadOptions, rows: int) -> Iterator[pa.Table]:
+    size = path.stat().st_size
+    if size <= _SMALL_FILE:
+        whole = _read(file, path, options.on_bytes)
         for start in range(0, whole.num_rows, rows):
             yield whole.slice(start, rows)
         return
     try:
         for batch in file.iter_batches(batch_size=rows):
+            if options.on_bytes is not None:
+                options.on_bytes(size * batch.num_rows // max(file.metadata.num_rows, 1))
             yield pa.Table.from_batches([batch])
     except _DAMAGES as error:
         raise _damaged(path, error) from error
 
 
-def _read(file: Any, path: Path) -> pa.Table:
+def _read(file: Any, path: Path, on_bytes: Callable[[int], None] | None) -> pa.Table:
     """Read the whole file; texts that a small one repeats are counted before they are written out."""
     try:
-        arrow = file.read()
+        arrow = file.read() if on_bytes is None else _read_groups(file, path, on_bytes)
     except _DAMAGES as error:
         raise _damaged(path, error) from error
     for number, column in enumerate(arrow.columns):
@@ -79,6 +82,16 @@ def _read(file: Any, path: Path) -> pa.Table:
             field = arrow.schema.field(number).with_type(column.type.value_type)
             arrow = arrow.set_column(number, field, column.cast(field.type))
     return arrow
+
+
+def _read_groups(file: Any, path: Path, on_bytes: Callable[[int], None]) -> pa.Table:
+    """Read one row group after the other, and tell the bytes of the file that each stands for."""
+    size, num_rows = path.stat().st_size, max(file.metadata.num_rows, 1)
+    groups = []
+    for number in range(file.num_row_groups):
+        groups.append(file.read_row_group(number))
+        on_bytes(size * groups[-1].num_rows // num_rows)
+    return pa.concat_tables(groups) if groups else file.read()
 
 
 def _text_columns(schema: pa.Schema) -> list[str]:
