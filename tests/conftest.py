@@ -14,10 +14,6 @@ from dlcli.runs import RunFolder
 
 REPOSITORY = Path(__file__).parents[1]
 
-# XLA compiles hundreds of networks here that run for a blink. LLVM's optimizations take most of that
-# time and change no result beyond the order of sums, which the tests allow for.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
-
 
 @pytest.fixture(scope="session")
 def shared_datasets() -> Path:
