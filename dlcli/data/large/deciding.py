@@ -157,7 +157,11 @@ def _obstacle(spec: RunSpec, paths: Sequence[Path]) -> tuple[KeyPath, str] | Non
         ),
         (spec.folds is not None, ("folds",), "folds read the table anew for every network"),
         (spec.ensemble is not None, ("ensemble",), "members of an ensemble draw rows in memory"),
-        (bool(spec.refit), ("refit",), "refit joins the validation part to the training part in memory"),
+        (
+            bool(spec.refit),
+            ("refit",),
+            "refit joins the validation part to the training part in memory",
+        ),
         (
             spec.init_from is not None,
             ("init_from",),
