@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from dlcli.spec.sweep import Axis, Direction
-from dlcli.sweeps.text import count_line, trial_header, trial_line, trial_row
+from dlcli.sweeps.text import count_line, short_names, trial_header, trial_line, trial_row
 from dlcli.sweeps.trial import FINISHED, Trial, best_trial
 
 MOST_LINES = 180
@@ -83,7 +83,7 @@ class TrialTable:
         rows = [
             trial_row(trial, self.axes, progress=progress.get(trial.number, "")) for trial in shown
         ]
-        self.table.update(trial_header(self.axes, self.metric), rows, below)
+        self.table.update(trial_header(short_names(self.axes), self.metric), rows, below)
 
     def close(self) -> None:
         self.table.close()

@@ -251,7 +251,7 @@ def _short(text: str, most: int = 18) -> str:
 def _trials(record: SweepRecord) -> Markup | None:
     if not record.trials:
         return None
-    head = trial_header(record.axes, record.metric, by_folds=record.by_folds)
+    head = trial_header([axis.key for axis in record.axes], record.metric, by_folds=record.by_folds)
     rows = [trial_row(trial, record.axes, by_folds=record.by_folds) for trial in record.trials]
     best = best_trial(record.trials, record.direction)
     strong = () if best is None else (record.trials.index(best),)

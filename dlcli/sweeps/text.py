@@ -12,10 +12,23 @@ MOST_ROWS = 10
 """Trials of the table that the command ends with; the page lists all."""
 
 
-def trial_header(axes: Sequence[Axis], metric: str, *, by_folds: bool = False) -> list[str]:
-    """Return the names of the columns of a table of trials."""
+def trial_header(names: Sequence[str], metric: str, *, by_folds: bool = False) -> list[str]:
+    """Return the names of the columns of a table of trials, whose axes have these names."""
     spread = ["deviation"] if by_folds else []
-    return ["trial", "state", metric, *spread, *(axis.key for axis in axes), "epochs", "seconds"]
+    return ["trial", "state", metric, *spread, *names, "epochs", "seconds"]
+
+
+def short_names(axes: Sequence[Axis]) -> list[str]:
+    """Return the end of each axis's key that no other one ends with, for tables of a terminal."""
+    keys = [axis.key for axis in axes]
+    return [_shortest_end(key, [other for other in keys if other != key]) for key in keys]
+
+
+def _shortest_end(key: str, others: Sequence[str]) -> str:
+    words = key.split(".")
+    ends = (".".join(words[-count:]) for count in range(1, len(words)))
+    apart = (end for end in ends if not any(f".{other}".endswith(f".{end}") for other in others))
+    return next(apart, key)
 
 
 def trial_row(
@@ -60,6 +73,6 @@ def best_block(
     """Return the best trials as a table."""
     done = [trial for trial in trials if trial.state == "complete" and trial.figure is not None]
     done.sort(key=lambda trial: float(trial.figure or 0.0), reverse=larger)
-    header = trial_header(axes, metric, by_folds=by_folds)
+    header = trial_header(short_names(axes), metric, by_folds=by_folds)
     rows = [trial_row(trial, axes, by_folds=by_folds) for trial in done[:MOST_ROWS]]
     return Block(header=header, rows=rows)
