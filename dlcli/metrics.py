@@ -65,7 +65,7 @@ def classification_metrics(
 
     With two classes Precision, Recall, F1Score, AUC and AveragePrecision are of the last one,
     which is predicted from `threshold` on; with more they are the plain mean over the classes
-    (AUC: each class against the others).
+    (AUC: each class against the others). The confusion matrix is None with more than MOST_CONFUSED.
     """
     codes, probabilities = np.asarray(codes).ravel(), np.asarray(probabilities, np.float64)
     if probabilities.shape != (len(codes), len(classes)):
@@ -93,7 +93,8 @@ def classification_metrics(
     if len(classes) == 2:
         figures["AveragePrecision"] = average_precision(codes == 1, probabilities[:, 1], weighting)
     counts = matrix if weights is not None else matrix.astype(np.int64)
-    return {**_finite(figures), "ConfusionMatrix": counts.tolist(), "Classes": by_class}
+    confusion = counts.tolist() if len(classes) <= MOST_CONFUSED else None
+    return {**_finite(figures), "ConfusionMatrix": confusion, "Classes": by_class}
 
 
 def decide(probabilities: Array, threshold: float = EVEN) -> Array:
@@ -254,5 +255,7 @@ def _check_rows(actual: Array, predicted: Array, weights: Array | None) -> None:
         raise ValueError(f"different numbers of rows: {sorted(lengths)}")
 
 
+MOST_CONFUSED = 100
+"""Classes of a confusion matrix that is kept: that of a thousand has a million numbers a part."""
 STRUCTURES = ("ConfusionMatrix", "Classes")
 """What classes are scored with that is no single number."""

@@ -7,6 +7,7 @@ import pytest
 from sklearn import metrics as reference
 
 from dlcli.metrics import (
+    MOST_CONFUSED,
     STRUCTURES,
     best_threshold,
     calibration_error,
@@ -85,6 +86,14 @@ def test_classification_equals_scikit_learn(num_classes: int, weights: np.ndarra
     each = reference.precision_recall_fscore_support(codes, chosen, zero_division=0, **options)
     received = np.array([list(row.values()) for row in scores["Classes"].values()])
     np.testing.assert_allclose(received, np.transpose(each))
+
+
+def test_the_confusions_of_very_many_classes_are_not_kept() -> None:
+    for num_classes in (MOST_CONFUSED, MOST_CONFUSED + 1):
+        classes = tuple(f"class {at}" for at in range(num_classes))
+        scores = classification_metrics(np.arange(num_classes), np.eye(num_classes), classes)
+        assert (scores["ConfusionMatrix"] is None) == (num_classes > MOST_CONFUSED)
+        assert scores["Accuracy"] == 1.0
 
 
 def test_perfect_and_impossible_predictions_stay_finite() -> None:

@@ -196,7 +196,7 @@ def _confusions_table(classes: Sequence[str], matrix: NDArray[np.float64]) -> Ma
     caption = element(
         "figcaption",
         element("strong", "Most frequent confusions"),
-        element("span", f"of {len(classes):,} classes; metrics.json has the whole matrix"),
+        element("span", f"of {len(classes):,} classes; predictions.csv has every row"),
     )
     header = ["actual", "predicted", "rows", "of the actual class"]
     return join([caption, table(header, rows, numeric=(2, 3))])
