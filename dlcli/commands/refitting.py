@@ -10,8 +10,8 @@ import numpy as np
 
 from dlcli.data.dataset import join_parts
 from dlcli.spec.components import shortened
-from dlcli.spec.refit import shortens, takes_all_epochs
-from dlcli.spec.refitting import callbacks_of_refit
+from dlcli.spec.refit import RefitSpec, shortens, takes_all_epochs, tolerance_of
+from dlcli.spec.refitting import VALIDATION_LOSS, callbacks_of_refit
 from dlcli.staging import StagedRun
 from dlcli.training.job import Selection, TrainingJob, TrainingOutcome, Watcher
 
@@ -40,7 +40,7 @@ def fit_and_refit(
         outcome = engine(job, watcher)
         if outcome.interrupted:
             return job, outcome
-        selection = _select(outcome, takes_all=takes_all)
+        selection = _select(outcome, job.spec.refit)
         _write(staged.resume, selection)
         # What follows has a state and files of its own.
         staged.state.unlink(missing_ok=True)
@@ -51,15 +51,30 @@ def fit_and_refit(
     return replace(job, selection=selection), _with_validation(outcome, selection, job)
 
 
-def _select(outcome: TrainingOutcome, *, takes_all: bool) -> Selection:
+def _select(outcome: TrainingOutcome, refit: bool | RefitSpec) -> Selection:
     assert outcome.best_epoch is not None, "the config's rules see to a validation part"
+    epochs = outcome.best_epoch
+    if takes_all_epochs(refit):
+        epochs = len(outcome.history)
+    elif tolerance_of(refit):
+        epochs = _last_within(tolerance_of(refit), outcome.history)
     return Selection(
-        epochs=len(outcome.history) if takes_all else outcome.best_epoch,
+        epochs=epochs,
         history=outcome.history,
         predictions=outcome.predictions["validation"],
         evaluation=outcome.evaluation["validation"],
         seconds=float(outcome.seconds["loop"] or 0.0),
     )
+
+
+def _last_within(tolerance: float, history: list[dict[str, float]]) -> int:
+    """Return the last epoch, counted from 1, whose validation loss is near enough to the best one.
+
+    A loss below 0 has no share of itself that it may be worse by; then it is the best epoch.
+    """
+    losses = np.array([logs[VALIDATION_LOSS] for logs in history])
+    bound = max(losses.min() * (1 + tolerance), losses.min())
+    return int(np.flatnonzero(losses <= bound)[-1]) + 1
 
 
 def _refit_job(job: TrainingJob, selection: Selection) -> TrainingJob:

@@ -31,7 +31,7 @@ class Strong:
     frequencies: int = 16
     embedding: int = 8
     """Numbers that stand for each number."""
-    sigma: float = 0.3
+    sigma: float = 0.1
     """How short the waves are at first: the shorter, the sooner a network learns noise."""
     category_units: int = 8
     """Numbers that stand for each category."""
@@ -47,6 +47,8 @@ class Strong:
     patience: float = 1.0
     """The share of the epochs that may pass without a better validation loss. All of them: while the
     learning rate is high no epoch is as good as the last ones may become."""
+    tolerance: float = 0.1
+    """How much worse than the best epoch the last one may be that a second training goes on to."""
     learning_rate: float = 2e-3
     warmup: float = 0.05
     weight_decay: float = 1e-2
@@ -56,21 +58,21 @@ class Strong:
     frequency_factor: float = 0.1
 
 
+_BENDING: dict[str, Any] = {"scaling": "quantile", "sigma": 0.5}
+"""Short waves over ranks bend to what a thousand rows show, and learn the noise of fewer by heart."""
 _ONCE: dict[str, Any] = {"refits": False, "smoothing": 0.0}
 """Of many rows, a second training gains little, and labels need no smoothing."""
 
-# By the rows of the table, up to so many. Few rows are passed over until the weights have changed a
-# few hundred times and learn long waves, lest they are learnt by heart; from a thousand on the
-# network may bend, and `steps` says how long a training takes.
+# By the rows of the table, up to so many; `steps` says how long a training takes.
 _SIZES: tuple[tuple[int, Strong], ...] = (
-    (100, Strong(units=(64, 64), batch_size=16, steps=600, dropout=0.05, sigma=0.1)),
-    (1000, Strong(units=(128, 128), batch_size=32, steps=500, dropout=0.2, sigma=0.1)),
-    (2500, Strong(batch_size=64, steps=1500, smoothing=0.05)),
-    (6000, Strong(members=4, steps=2000, smoothing=0.02)),
-    (20_000, Strong(members=4, batch_size=256, steps=2000, validation=0.05, **_ONCE)),
-    (100_000, Strong(members=4, batch_size=512, validation=0.02, **_ONCE)),
+    (100, Strong(units=(64, 64), batch_size=16, steps=600, dropout=0.05)),
+    (1000, Strong(units=(128, 128), batch_size=32, steps=500, dropout=0.2)),
+    (2500, Strong(**_BENDING, units=(256, 256, 256), steps=800, smoothing=0.05)),
+    (6000, Strong(**_BENDING, members=4, steps=1500, smoothing=0.02)),
+    (20_000, Strong(**_BENDING, **_ONCE, members=4, batch_size=256, steps=2000, validation=0.05)),
+    (100_000, Strong(**_BENDING, **_ONCE, members=4, batch_size=512, validation=0.02)),
 )
-_LARGEST = Strong(members=2, batch_size=1024, validation=0.01, **_ONCE)
+_LARGEST = Strong(**_BENDING, **_ONCE, members=2, batch_size=1024, validation=0.01)
 MOST_EMBEDDED = 100
 """Of more inputs, each is embedded in fewer numbers."""
 TRAINED = 0.8
@@ -216,8 +218,9 @@ def strong_training_lines(
         line(f"epochs: {epochs}", "passes over the training rows"),
     ]
     if has_validation and strong.refits:
-        about = "then train anew with the validation rows too, for as long as was best"
-        lines.append(line("refit: {schedule: shorten}", about))
+        about = "then train anew with the validation rows too, until the last epoch that was good"
+        refit = {"tolerance": strong.tolerance, "schedule": "shorten"}
+        lines.append(line(f"refit: {flow(refit)}", about))
     return lines
 
 

@@ -62,7 +62,7 @@ def refit_text(refit: dict[str, Any]) -> str:
         return f"{rows}, for all {counted(refit['epochs'], 'epoch')}"
     return (
         f"{rows}, for the {refit['epochs']:,} epochs "
-        f"that were best of {refit['chosen_of']:,} on the validation part"
+        f"chosen of {refit['chosen_of']:,} on the validation part"
     )
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dlcli.spec.containers import OneOf
-from dlcli.spec.fields import Boolean, Choice
+from dlcli.spec.fields import Boolean, Choice, Number
 from dlcli.spec.sections import Section, setting
 
 
@@ -18,6 +18,12 @@ class RefitSpec:
         "so that a schedule runs to its end.",
         default="best",
     )
+    tolerance: float = setting(
+        Number(minimum=0),
+        "How much worse than the best epoch a later one may be to be taken in its place, as a share "
+        "of the validation loss: 0.1 takes the last epoch that is at most a tenth worse.",
+        default=0.0,
+    )
     schedule: Literal["keep", "shorten"] = setting(
         Choice(("keep", "shorten")),
         "Whether schedules of the learning rate whose lengths are in epochs are shortened as the "
@@ -28,6 +34,11 @@ class RefitSpec:
 
 REFIT = OneOf((Boolean(), Section(RefitSpec)))
 """Whether there is one, or how long it is."""
+
+
+def tolerance_of(refit: bool | RefitSpec) -> float:
+    """Return how much worse than the best epoch a later one may be that is taken, as a share."""
+    return refit.tolerance if isinstance(refit, RefitSpec) else 0.0
 
 
 def shortens(refit: bool | RefitSpec) -> bool:

@@ -4,12 +4,13 @@ from dlcli.spec import catalog
 from dlcli.spec.components import ComponentSpec
 from dlcli.spec.experiment import RunSpec
 from dlcli.spec.problems import KeyPath, Problems
-from dlcli.spec.refit import takes_all_epochs
+from dlcli.spec.refit import takes_all_epochs, tolerance_of
 
 CHOOSES = "EarlyStopping"
 """The callback that says which epoch is the best; its work is done when all rows train."""
 
 VALIDATION = "val_"
+VALIDATION_LOSS = "val_loss"
 
 
 def callbacks_of_refit(callbacks: tuple[ComponentSpec, ...]) -> tuple[ComponentSpec, ...]:
@@ -43,6 +44,19 @@ def check_refit(spec: RunSpec, problems: Problems) -> None:
         _check_callback(
             callback, ("callbacks", index), problems, takes_all=takes_all_epochs(spec.refit)
         )
+    watched = {watched_by(callback) for callback in spec.callbacks if callback.name == CHOOSES}
+    if tolerance_of(spec.refit) and watched - {VALIDATION_LOSS}:
+        problems.add(
+            ("refit", "tolerance"),
+            f"tolerance is a share of {VALIDATION_LOSS}, and {CHOOSES} watches "
+            f"{min(watched - {VALIDATION_LOSS})!r}",
+            hint=f"monitor: {VALIDATION_LOSS}, or leave tolerance out",
+        )
+
+
+def watched_by(callback: ComponentSpec) -> str:
+    """Return the figure that a callback watches."""
+    return str(callback.arguments.get("monitor", VALIDATION_LOSS))
 
 
 def _check_callback(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from dlcli.bundle.score import Scorer
+from dlcli.commands.refitting import _last_within
 from dlcli.commands.summarize import run_text
 from dlcli.commands.train import TrainOptions, train
 from dlcli.console import QuietDisplay
@@ -141,6 +142,21 @@ def test_a_refit_of_all_epochs_chooses_none(config: Path, tmp_path: Path) -> Non
     assert "on all 830 training and validation rows, for all 6 epochs" in run_text(run)
     written = run.config.read_text(encoding="utf-8")
     assert "refit: {epochs: all" in written
+
+
+@pytest.mark.parametrize(("tolerance", "epochs"), [(0.0, 3), (0.1, 5), (0.35, 6), (9.0, 7)])
+def test_a_later_epoch_may_be_nearly_as_good(tolerance: float, epochs: int) -> None:
+    losses = (5.0, 2.0, 1.0, 1.2, 1.1, 1.3, 1.5)
+    assert _last_within(tolerance, [{"val_loss": loss} for loss in losses]) == epochs
+    assert _last_within(tolerance, [{"val_loss": -loss} for loss in losses]) == 1
+
+
+def test_a_tolerance_takes_the_last_epoch_that_is_near_the_best(
+    config: Path, tmp_path: Path
+) -> None:
+    overrides = ("callbacks=[]", "epochs=12", "refit={tolerance: 100}")
+    run = train(config, TrainOptions(out=tmp_path / "run", overrides=overrides), QuietDisplay()).run
+    assert run.load_manifest()["refit"] == {"epochs": 12, "chosen_of": 12, "rows": 830}
 
 
 def test_a_shortened_schedule_has_ended_with_the_refit(config: Path, tmp_path: Path) -> None:

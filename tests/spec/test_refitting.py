@@ -28,6 +28,15 @@ def test_a_refit_of_all_epochs_needs_rows_to_add_and_no_end_before_them(complain
     assert message.startswith("refit takes all epochs, and EarlyStopping would end")
 
 
+def test_a_tolerance_is_a_share_of_the_validation_loss(complaints) -> None:
+    watching = [{"EarlyStopping": {"patience": 3}}]
+    refit = {"tolerance": 0.1}
+    assert complaints(data=VALIDATION, refit=refit, callbacks=watching) == []
+    watching = [{"EarlyStopping": {"monitor": "val_mae"}}]
+    (message,) = complaints(data=VALIDATION, refit=refit, metrics=["mae"], callbacks=watching)
+    assert message == "tolerance is a share of val_loss, and EarlyStopping watches 'val_mae'"
+
+
 @pytest.mark.parametrize(
     ("validation", "told"),
     [
