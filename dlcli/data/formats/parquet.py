@@ -106,13 +106,13 @@ def _is_text(kind: pa.DataType) -> bool:
 
 def _declared_bytes(metadata: Any) -> int:
     """Return what the columns of fixed width take, and the others as they stand in their pages."""
-    total = 0
-    for index in range(metadata.num_row_groups):
-        group = metadata.row_group(index)
-        columns = [group.column(number) for number in range(group.num_columns)]
-        sizes = (max(column.total_uncompressed_size, 0) for column in columns)
-        total += max(group.num_rows, 0) * _NUMBER_BYTES * group.num_columns + sum(sizes)
-    return total
+    # Not by the records of single columns: of a damaged file those end the process.
+    groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
+    return sum(
+        max(group.num_rows, 0) * _NUMBER_BYTES * metadata.num_columns
+        + max(group.total_byte_size, 0)
+        for group in groups
+    )
 
 
 def _written_out_bytes(column: pa.ChunkedArray) -> int:
