@@ -17,6 +17,13 @@ class Backend(StrEnum):
     JAX = "jax"
 
 
+class EngineName(StrEnum):
+    """The values of --engine."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
 class Preset(StrEnum):
     """The values of --preset."""
 
@@ -137,5 +144,17 @@ MemoryBudget = Annotated[
         "--memory-budget",
         metavar="SIZE",
         help="Larger data, as in 512MB or 2GB, train in blocks, those of tables from disk.",
+    ),
+]
+EngineOption = Annotated[
+    EngineName | None,
+    typer.Option("--engine", help="Where training runs, over the config's own `engine`."),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        metavar="HOST:PORT",
+        help="The head of the Ray cluster; the cluster of this machine without.",
     ),
 ]

@@ -8,7 +8,17 @@ from typing import Annotated, Any
 import typer
 
 from dlcli.cli.lazy import dump_json, import_command, import_console
-from dlcli.cli.options import AllowCode, AsJson, Debug, MemoryBudget, Overrides, Quiet, Threads
+from dlcli.cli.options import (
+    Address,
+    AllowCode,
+    AsJson,
+    Debug,
+    EngineOption,
+    MemoryBudget,
+    Overrides,
+    Quiet,
+    Threads,
+)
 from dlcli.training.stopping import sigterm_as_sigint
 
 
@@ -45,6 +55,8 @@ def sweep(
             help="journal, sqlite, or postgresql://USER@HOST/DATABASE, over the config's own.",
         ),
     ] = None,
+    engine: EngineOption = None,
+    address: Address = None,
     threads: Threads = None,
     memory_budget: MemoryBudget = None,
     quiet: Quiet = False,
@@ -66,6 +78,7 @@ def sweep(
         storage=storage,
         threads=threads,
         memory_budget_bytes=None if memory_budget is None else parse_bytes(memory_budget),
+        engine=commands.AskedEngine(name=engine, address=address),
         debug=debug,
     )
     with sigterm_as_sigint():

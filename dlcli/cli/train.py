@@ -9,12 +9,14 @@ import typer
 
 from dlcli.cli.lazy import dump_json, import_command, import_console
 from dlcli.cli.options import (
+    Address,
     AllowCode,
     AsJson,
     Backend,
     Checks,
     Configs,
     Debug,
+    EngineOption,
     JUnit,
     MemoryBudget,
     Overrides,
@@ -45,6 +47,24 @@ def train(
         Backend | None,
         typer.Option("--backend", help="What Keras computes with, over the config's own."),
     ] = None,
+    engine: EngineOption = None,
+    address: Address = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            min=1,
+            help="Workers on a Ray cluster: for folds and members at once, or for one network.",
+        ),
+    ] = None,
+    devices: Annotated[
+        str | None,
+        typer.Option(
+            "--devices",
+            metavar="N",
+            help="Devices of this machine that share every batch; all takes what there is.",
+        ),
+    ] = None,
     threads: Threads = None,
     memory_budget: MemoryBudget = None,
     checks: Checks = None,
@@ -69,6 +89,7 @@ def train(
         threads=threads,
         memory_budget_bytes=None if memory_budget is None else commands.parse_bytes(memory_budget),
         resume=resume,
+        engine=commands.AskedEngine(name=engine, address=address, workers=workers, devices=devices),
         debug=debug,
         checks=tuple(checks or ()),
         previous=previous,

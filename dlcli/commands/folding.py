@@ -3,7 +3,7 @@
 import io
 import json
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,12 @@ from dlcli.commands.recording import fit_bundle, predicted_columns, read_part
 from dlcli.data.dataset import ReadData
 from dlcli.data.folds import Fold, FoldData, fold_datasets
 from dlcli.data.network_inputs import check_network
-from dlcli.engines import load_judge
-from dlcli.errors import DlcliError
+from dlcli.engines import JobTask, load_judge, load_spread
+from dlcli.errors import DlcliError, Interrupted
 from dlcli.intervals import interval_of_mean
 from dlcli.runs import write_atomically
 from dlcli.scores import score_predictions
+from dlcli.spec.engine import Engine
 from dlcli.spec.folds import FoldsSpec
 from dlcli.spec.heads import Objective
 from dlcli.spec.run import RunSpec, resolve_objectives
@@ -43,6 +44,8 @@ class FoldOptions:
     memory_budget_bytes: int | None = None
     init_model: Path | None = None
     debug: bool = False
+    engine: Engine = "local"
+    """Where they train."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +88,10 @@ def cross_validate(
     if folded is None:
         for each in fold_datasets(read, spec.folds):
             _objectives(spec, each)
+    spread = load_spread(options.engine)
+    if spread is not None:
+        tasks = _tasks(spec, folded or fold_datasets(read, spec.folds), options)
+        spread(tasks, count, options.engine, watcher)
     for place, each in enumerate(folded or fold_datasets(read, spec.folds), 1):
         shown = StageWatcher(watcher, f"fold {place} of {count}")
         yield _judge(spec, each, options, shown, networks, place)
@@ -109,6 +116,59 @@ def _objectives(spec: RunSpec, each: FoldData) -> tuple[Objective, ...]:
     return found
 
 
+def _job_of(spec: RunSpec, each: FoldData, options: FoldOptions, place: int) -> TrainingJob:
+    return TrainingJob(
+        spec=spec,
+        dataset=each.dataset,
+        objectives=_objectives(spec, each),
+        folder=options.folder,
+        threads=options.threads,
+        memory_budget_bytes=options.memory_budget_bytes,
+        state=options.state / f"{place:02d}.npz",
+        resumes=True,
+        init_model=options.init_model,
+        debug=options.debug,
+    )
+
+
+def _tasks(spec: RunSpec, folded: Iterable[FoldData], options: FoldOptions) -> Iterator[JobTask]:
+    """Yield the trainings of the folds that are not done yet, for an engine with many workers."""
+    for place, each in enumerate(folded, 1):
+        job = _job_of(spec, each, options, place)
+        assert job.state is not None
+        if _read_done(_done(job.state)) is None:
+            yield JobTask(
+                name=f"fold {place}",
+                job=job,
+                work="dlcli.commands.folding:judge_fold",
+                home=options.folder,
+                own=(job.state.relative_to(options.folder).as_posix(),),
+            )
+
+
+def judge_fold(job: TrainingJob, watcher: Watcher) -> None:
+    """Train and judge a fold, and keep what came of it beside its state; raises Interrupted."""
+    if _judged(job, watcher, KeptNetworks()).interrupted:
+        raise Interrupted("the training of a fold was stopped")
+
+
+def _judged(job: TrainingJob, watcher: Watcher, networks: KeptNetworks) -> JudgedNetwork:
+    """Return the judged network of a fold: the one that was kept, or a new one, which is kept."""
+    assert job.state is not None
+    judged = _read_done(_done(job.state))
+    if judged is None:
+        parts = ("validation", HELD_OUT)
+        judged = load_judge("local")(job, watcher, parts=parts, networks=networks)
+        if not judged.interrupted:
+            _write_done(_done(job.state), judged)
+            job.state.unlink(missing_ok=True)
+    return judged
+
+
+def _done(state: Path) -> Path:
+    return state.with_name(f"{state.stem}.done.npz")
+
+
 def _judge(
     spec: RunSpec,
     each: FoldData,
@@ -117,28 +177,10 @@ def _judge(
     networks: KeptNetworks,
     place: int,
 ) -> JudgedFold:
-    state = options.state / f"{place:02d}.npz"
-    done = options.state / f"{place:02d}.done.npz"
-    job = TrainingJob(
-        spec=spec,
-        dataset=each.dataset,
-        objectives=_objectives(spec, each),
-        folder=options.folder,
-        threads=options.threads,
-        memory_budget_bytes=options.memory_budget_bytes,
-        state=state,
-        resumes=True,
-        init_model=options.init_model,
-        debug=options.debug,
-    )
-    judged = _read_done(done)
-    if judged is None:
-        parts = ("validation", HELD_OUT)
-        judged = load_judge("local")(job, watcher, parts=parts, networks=networks)
-        if judged.interrupted:
-            raise Stopped
-        _write_done(done, judged)
-        state.unlink(missing_ok=True)
+    job = _job_of(spec, each, options, place)
+    judged = _judged(job, watcher, networks)
+    if judged.interrupted:
+        raise Stopped
     return _scored(job, each, judged)
 
 

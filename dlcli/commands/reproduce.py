@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +85,8 @@ def reproduce(run: str, options: ReproduceOptions, display: Display) -> Reproduc
     check_free(options.out)
     manifest = folder.load_manifest()
     overrides = _overrides(options.data)
-    spec = load_spec(folder.config, overrides)
+    # Where it trained is no part of what came out.
+    spec = replace(load_spec(folder.config, overrides), engine="local")
     warnings = tuple(_data_warnings(spec, manifest["data"]["sources"]))
     threads = options.threads or manifest["training"].get("threads")
     with ExitStack() as stack:

@@ -94,7 +94,8 @@ def _compared(config: dict[str, Any]) -> dict[str, Any]:
     data = {key: value for key, value in config["data"].items() if key != "source"}
     split = data.get("split", {})
     data["split"] = {key: value for key, value in split.items() if not _names_files(key, value)}
-    return {**{key: value for key, value in config.items() if key != "epochs"}, "data": data}
+    others = {key: value for key, value in config.items() if key not in ("epochs", "engine")}
+    return {**others, "data": data}
 
 
 def _names_files(key: str, value: Any) -> bool:

@@ -2,15 +2,15 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from dlcli import __version__
 from dlcli.commands.folding import num_folds
+from dlcli.commands.placing import AskedEngine, needs_of_spec, with_engine
 from dlcli.commands.resuming import asked_by
 from dlcli.commands.starting import kept_preprocessing, with_exact_start
 from dlcli.commands.train import Display, TrainOptions, train_spec
@@ -18,13 +18,15 @@ from dlcli.commands.trials import WORK
 from dlcli.data.dataset import encode_parts, read_data
 from dlcli.data.folds import fold_datasets
 from dlcli.data.network_inputs import check_network
-from dlcli.engines import Message, Pool, load_pool
+from dlcli.engines import Message, Pool, check_engine_is_there, load_pool, threads_of
+from dlcli.engines.needs import Needs
 from dlcli.errors import Interrupted, RunError, SpecError, TrainingError
 from dlcli.files import writing, written_whole
 from dlcli.permission import check_allowed, is_allowed
 from dlcli.report.blocks import Block, format_blocks
 from dlcli.runs import RunFolder, write_json
 from dlcli.spec.differences import find_differences
+from dlcli.spec.engine import Engine, EngineSpec, engine_name, ray_settings
 from dlcli.spec.network import metric_kinds
 from dlcli.spec.places import format_problem
 from dlcli.spec.points import Point, build_trial, planned_points
@@ -62,7 +64,7 @@ class SweepOptions:
     storage: str | None = None
     threads: int | None = None
     memory_budget_bytes: int | None = None
-    engine: str = "local"
+    engine: AskedEngine = field(default_factory=AskedEngine)
     debug: bool = False
 
 
@@ -162,13 +164,14 @@ def sweep(
     check_allowed(spec.imports, spec.name)
     points = planned_points(swept, seed=spec.seed)
     _check_points(spec, swept, points)
-    _check_data(spec)
+    check_engine_is_there(spec.engine)
+    needs = _check_data(spec)
     folder = _folder(spec, options)
     with held(folder), storage_errors(swept.storage):
         study = _open(spec, swept, folder, len(points))
         study.plan(points)
         display = make_trials(spec, swept, metric_of(swept), study.direction)
-        _run(spec, swept, folder, study, len(points), options, display)
+        _run(spec, swept, folder, study, len(points), needs, options, display)
         best = _refit(spec, swept, folder, study, options, make_display)
         return _finish(spec, swept, folder, study, len(points), best)
 
@@ -177,7 +180,8 @@ def _load(config: Path, options: SweepOptions) -> RunSpec:
     asked = {"workers": options.workers, "storage": options.storage}
     # Options of this command are keys of the config like any other.
     own = tuple(f"sweep.{key}={value}" for key, value in asked.items() if value is not None)
-    spec = with_exact_start(load_spec(config, (*options.overrides, *own)))
+    loaded = with_engine(load_spec(config, (*options.overrides, *own)), options.engine)
+    spec = with_exact_start(loaded)
     if spec.sweep is None:
         raise SpecError(
             f"{config} has no `sweep`",
@@ -202,8 +206,11 @@ def _check_points(spec: RunSpec, swept: SweepSpec, points: Sequence[Point | None
                 raise SpecError(format_problem("every trial takes the same backend", place))
 
 
-def _check_data(spec: RunSpec) -> None:
-    """Read the data and check the network and the folds against them; raises DlcliError."""
+def _check_data(spec: RunSpec) -> Needs:
+    """Read the data and check the network and the folds against them; raises DlcliError.
+
+    Returns what workers on other machines must have.
+    """
     read = read_data(
         spec.data,
         folder=Path(),
@@ -218,6 +225,7 @@ def _check_data(spec: RunSpec) -> None:
         classes = {info.name: info.classes for info in dataset.preprocessing.targets}
         resolve_objectives(spec, classes)
         check_network(spec, dataset)
+    return needs_of_spec(spec, [each.path for each in datasets[0].sources])
 
 
 def _folder(spec: RunSpec, options: SweepOptions) -> SweepFolder:
@@ -245,7 +253,9 @@ def _folder(spec: RunSpec, options: SweepOptions) -> SweepFolder:
 def _compared(config: dict[str, Any]) -> dict[str, Any]:
     swept = {key: value for key, value in config["sweep"].items() if key not in _BUDGET}
     data = {key: value for key, value in config["data"].items() if key != "source"}
-    return {**config, "sweep": swept, "data": data}
+    # Where trials run changes nothing that comes of them.
+    others = {key: value for key, value in config.items() if key != "engine"}
+    return {**others, "sweep": swept, "data": data}
 
 
 def _open(spec: RunSpec, swept: SweepSpec, folder: SweepFolder, planned: int) -> Study:
@@ -277,20 +287,28 @@ def _run(
     folder: SweepFolder,
     study: Study,
     planned: int,
+    needs: Needs,
     options: SweepOptions,
     display: SweepDisplay,
 ) -> None:
     arguments = {
-        "config": str(folder.config.absolute()),
-        "threads": options.threads or _threads(swept.workers),
+        "text": folder.config.read_text(encoding="utf-8"),
+        "file": str(folder.config.absolute()),
+        "threads": options.threads or threads_of(spec.engine, swept.workers),
         "memory_budget_bytes": options.memory_budget_bytes,
         "allowed": bool(spec.imports) and is_allowed(),
         "debug": options.debug,
     }
 
     def start(handle: Callable[[int, Message], Message | None]) -> Pool:
-        return load_pool(options.engine)(
-            WORK, arguments, num_workers=swept.workers, handle=handle, logs=folder.logs
+        return load_pool(spec.engine)(
+            WORK,
+            arguments,
+            num_workers=swept.workers,
+            handle=handle,
+            logs=folder.logs,
+            engine=spec.engine,
+            needs=needs,
         )
 
     driver = Driver(
@@ -310,11 +328,6 @@ def _run(
         ) from None
 
 
-def _threads(workers: int) -> int | None:
-    """Return the threads of each worker; where there is one, it takes what its network asks for."""
-    return max(1, (os.cpu_count() or 1) // workers) if workers > 1 else None
-
-
 def _refit(
     spec: RunSpec,
     swept: SweepSpec,
@@ -332,7 +345,7 @@ def _refit(
     assert spec.origin is not None
     built = build_trial(spec.origin, swept.parsed_axes, best.values, build_spec)
     # Its folds are judged already.
-    refitted = replace(with_exact_start(built), folds=None)
+    refitted = replace(with_exact_start(built), folds=None, engine=_engine_of_best(spec, swept))
     goes_on = has_unfinished(spec.name, folder.best)
     train_options = TrainOptions(
         out=folder.best,
@@ -343,6 +356,14 @@ def _refit(
         overrides=tuple(f"{key}={json.dumps(value)}" for key, value in best.values.items()),
     )
     return train_spec(refitted, train_options, make_display()).run
+
+
+def _engine_of_best(spec: RunSpec, swept: SweepSpec) -> Engine:
+    """Return where the best trial is trained again: by one worker, as it was judged."""
+    if engine_name(spec.engine) != "ray":
+        return spec.engine
+    workers = 1 if spec.ensemble is None else max(1, swept.workers)
+    return EngineSpec(ray=replace(ray_settings(spec.engine), workers=workers))
 
 
 def _finish(

@@ -3,7 +3,7 @@
 import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,6 +17,7 @@ from dlcli.commands.folding import (
     out_of_fold_columns,
 )
 from dlcli.commands.manifest import build_manifest
+from dlcli.commands.placing import AskedEngine, with_engine
 from dlcli.commands.recording import Folds, write_outcome
 from dlcli.commands.refitting import fit_and_refit
 from dlcli.commands.resuming import asked_by, check_same_config, check_same_data
@@ -26,7 +27,7 @@ from dlcli.data.large.deciding import Decision, decide
 from dlcli.data.large.preparing import prepare_large
 from dlcli.data.network_inputs import check_network
 from dlcli.data.table import Table
-from dlcli.engines import load_engine
+from dlcli.engines import check_engine_is_there, load_engine
 from dlcli.errors import Interrupted, UsageError
 from dlcli.permission import check_allowed
 from dlcli.report.html.page import write_report
@@ -87,6 +88,7 @@ class TrainOptions:
     threads: int | None = None
     memory_budget_bytes: int | None = None
     resume: bool = False
+    engine: AskedEngine = field(default_factory=AskedEngine)
     debug: bool = False
     checks: tuple[str, ...] = ()
     """Checks beside the config's own."""
@@ -143,6 +145,8 @@ def train_all(
     for spec in specs:
         check_trackers(spec)
     for spec in specs:
+        check_engine_is_there(spec.engine)
+    for spec in specs:
         trained = train_spec(spec, options, make_display())
         yield trained
         if trained.interrupted:
@@ -157,7 +161,8 @@ def train(config: Path, options: TrainOptions, display: Display) -> TrainedRun:
 def _load(config: Path, options: TrainOptions) -> RunSpec:
     # --backend is a key of the config like any other, and recorded like one.
     backend = () if options.backend is None else (f"backend={options.backend}",)
-    return with_exact_start(load_spec(config, (*options.overrides, *backend), options.checks))
+    spec = load_spec(config, (*options.overrides, *backend), options.checks)
+    return with_exact_start(with_engine(spec, options.engine))
 
 
 def _check_one_backend(specs: Sequence[RunSpec]) -> None:
@@ -249,7 +254,7 @@ def _train_staged(
         debug=options.debug,
     )
     folds = None if spec.folds is None else _fold(job, reads[0], staged, display)
-    job, outcome = fit_and_refit(job, staged, load_engine("local"), display)
+    job, outcome = fit_and_refit(job, staged, load_engine(spec.engine), display)
     return _write(with_members(job), outcome, staged, options, folds)
 
 
@@ -262,6 +267,7 @@ def _fold(job: TrainingJob, read: ReadData, staged: StagedRun, display: Display)
         memory_budget_bytes=job.memory_budget_bytes,
         init_model=job.init_model,
         debug=job.debug,
+        engine=job.spec.engine,
     )
     try:
         judged = list(cross_validate(job.spec, read, options, display, KeptNetworks()))

@@ -20,9 +20,11 @@ from dlcli.data.network_inputs import check_network
 from dlcli.engines import Line, Message, load_judge
 from dlcli.errors import DlcliError, Interrupted, TrainingError
 from dlcli.permission import allow_code
+from dlcli.spec.engine import as_trained_here
+from dlcli.spec.merging import merge_text
 from dlcli.spec.places import Source
 from dlcli.spec.points import with_point
-from dlcli.spec.run import RunSpec, build_spec, load_spec, resolve_objectives, targets_as_classes
+from dlcli.spec.run import RunSpec, build_spec, resolve_objectives, targets_as_classes
 from dlcli.spec.sweep import metric_of
 from dlcli.spec.writing import to_canonical, to_yaml
 from dlcli.training.job import JudgedNetwork, TrainingJob
@@ -41,9 +43,10 @@ TELLS_EVERY_SECONDS = 0.25
 
 @dataclass(kw_only=True)
 class TrialWork:
-    """What a worker of a sweep does; `config` is that of the sweep's folder."""
+    """What a worker of a sweep does; `text` is the config of the sweep's folder, that of `file`."""
 
-    config: str
+    text: str
+    file: str
     threads: int | None = None
     memory_budget_bytes: int | None = None
     allowed: bool = False
@@ -54,7 +57,7 @@ class TrialWork:
     def __post_init__(self) -> None:
         if self.allowed:
             allow_code(True)
-        spec = load_spec(Path(self.config))
+        spec = build_spec(merge_text(self.text, file=Path(self.file)))
         assert spec.sweep is not None
         assert spec.origin is not None
         self._source: Source = spec.origin
@@ -68,7 +71,8 @@ class TrialWork:
         folder = Path(task["folder"])
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            found = self._run(task["point"], folder, watcher)
+            home = Path(task.get("home", folder))
+            found = self._run(task["point"], folder, home, watcher)
         except (Interrupted, Stopped):
             if not watcher.is_pruned:
                 return {"state": "stopped"}
@@ -80,9 +84,13 @@ class TrialWork:
             found["record"]["seconds"] = round(time.monotonic() - began, 4)
         return found
 
-    def _run(self, point: dict[str, Any], folder: Path, watcher: "_TrialWatcher") -> Message:
-        spec = with_exact_start(build_spec(with_point(self._source, self._axes, point)))
-        text = to_yaml(spec, folder=folder)
+    def _run(
+        self, point: dict[str, Any], folder: Path, home: Path, watcher: "_TrialWatcher"
+    ) -> Message:
+        """Do the trial in a folder, whose files are to stand in `home`."""
+        built = build_spec(with_point(self._source, self._axes, point))
+        spec = as_trained_here(with_exact_start(built))
+        text = to_yaml(spec, folder=home)
         (folder / CONFIG).write_text(text, encoding="utf-8")
         table = self._table(spec)
         if spec.folds is not None:

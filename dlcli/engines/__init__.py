@@ -1,15 +1,21 @@
 """Where jobs run: engine names to the functions that run one, and to the pools that run many."""
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
+from dlcli.spec.engine import Engine, engine_name
 from dlcli.training.job import JudgedNetwork, TrainingJob, TrainingOutcome, Watcher
 from dlcli.training.kept_networks import KeptNetworks
 
-ENGINES = {"local": "dlcli.engines.local"}
-"""Modules with `run` and `judge`."""
-POOLS = {"local": "dlcli.engines.processes:start_pool"}
+ENGINES = {"local": "dlcli.engines.local", "ray": "dlcli.engines.ray_training"}
+"""Modules with `run`, `check_is_there`, `threads_of` and `SPREAD`; the local one has `judge` too."""
+POOLS = {
+    "local": "dlcli.engines.processes:start_pool",
+    "ray": "dlcli.engines.ray_pool:start_pool",
+}
 
 Message = dict[str, Any]
 """What workers and their driver tell each other: JSON values."""
@@ -75,12 +81,39 @@ Handle = Callable[[int, Message], Message | None]
 StartPool = Callable[..., Pool]
 
 
-def load_engine(name: str) -> Callable[[TrainingJob, Watcher], TrainingOutcome]:
-    """Import an engine by name; its module loads what it needs only now."""
-    run: Callable[[TrainingJob, Watcher], TrainingOutcome] = importlib.import_module(
-        ENGINES[name]
-    ).run
+@dataclass(frozen=True, kw_only=True)
+class JobTask:
+    """A training that is one of several; what comes of it stands in files beside its state."""
+
+    name: str
+    job: TrainingJob
+    work: str
+    """The function that does it, `module:name`, called with the job and a watcher."""
+    home: Path
+    """The folder that holds the job's own one and its state."""
+    own: tuple[str, ...]
+    """Files in `home` that it goes on from, by their names in it."""
+
+
+Spread = Callable[[Iterable[JobTask], int, Engine, Watcher], None]
+"""Does as many tasks at once as the engine has workers, of so many; raises what they raise."""
+
+
+def check_engine_is_there(engine: Engine) -> None:
+    """Raise DlcliError where the engine is not installed, or not within reach."""
+    _module(engine).check_is_there(engine)
+
+
+def load_engine(engine: Engine) -> Callable[[TrainingJob, Watcher], TrainingOutcome]:
+    """Import an engine; its module loads what it needs only now."""
+    run: Callable[[TrainingJob, Watcher], TrainingOutcome] = _module(engine).run
     return run
+
+
+def load_spread(engine: Engine) -> Spread | None:
+    """Import what does several jobs at once; None where each is done when it is its turn."""
+    spread: Spread | None = _module(engine).SPREAD
+    return spread
 
 
 def load_judge(name: str) -> Judge:
@@ -89,11 +122,21 @@ def load_judge(name: str) -> Judge:
     return found
 
 
-def load_pool(name: str) -> StartPool:
-    """Import by name what starts an engine's workers."""
-    module, _, function = POOLS[name].partition(":")
+def load_pool(engine: Engine) -> StartPool:
+    """Import what starts an engine's workers."""
+    module, _, function = POOLS[engine_name(engine)].partition(":")
     found: StartPool = getattr(importlib.import_module(module), function)
     return found
+
+
+def threads_of(engine: Engine, workers: int) -> int | None:
+    """Return the threads of each worker; where there is one, it takes what its network asks for."""
+    threads: int | None = _module(engine).threads_of(engine, workers)
+    return threads
+
+
+def _module(engine: Engine) -> Any:
+    return importlib.import_module(ENGINES[engine_name(engine)])
 
 
 def load_work(name: str, arguments: dict[str, Any]) -> Work:

@@ -13,26 +13,31 @@ from typing import Any, TextIO
 
 from dlcli.engines import Handle, Message, Pool, Work, load_work
 
+ARGUMENTS = "arguments.json"
 LAST_LINES = 5
 """Of a dead worker's log."""
 _ENDS_WITHIN_SECONDS = 5.0
 
 
 def start_pool(
-    work: str, arguments: dict[str, Any], *, num_workers: int, handle: Handle, logs: Path
+    work: str, arguments: dict[str, Any], *, num_workers: int, handle: Handle, logs: Path, **_: Any
 ) -> Pool:
     """Start workers that make `work` (`module:class`) with these arguments.
 
     Each writes what libraries say to a file in `logs`. Without workers, tasks run in this process.
+    What pools on other machines ask for beside this is here already.
     """
     if num_workers == 0:
         return InlinePool(work=load_work(work, arguments), handle=handle)
+    logs.mkdir(parents=True, exist_ok=True)
+    # A command line has no room for the text of a long config.
+    told = logs.absolute() / ARGUMENTS
+    told.write_text(json.dumps(arguments), encoding="utf-8")
     command = [
         # -P: a file of the working directory may be called like a module.
         *(sys.executable, "-P", "-m", "dlcli.engines.worker"),
-        *(work, json.dumps(arguments)),
+        *(work, str(told)),
     ]
-    logs.mkdir(parents=True, exist_ok=True)
     return ProcessPool(command=command, num_workers=num_workers, handle=handle, logs=logs)
 
 
@@ -142,6 +147,7 @@ class ProcessPool:
             except subprocess.TimeoutExpired:
                 worker.process.kill()
                 worker.process.wait()
+        (self._logs / ARGUMENTS).unlink(missing_ok=True)
 
     def _start(self, number: int) -> _Worker:
         log = self._logs / f"worker-{number + 1}.log"

@@ -6,6 +6,7 @@ import queue
 import signal
 import sys
 import threading
+from pathlib import Path
 from typing import TextIO
 
 from dlcli.engines import Message, load_work
@@ -73,7 +74,7 @@ def main() -> None:
     writing = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     line = PipeLine(os.fdopen(os.dup(0), "r", encoding="utf-8"), writing)
-    work = load_work(sys.argv[1], json.loads(sys.argv[2]))
+    work = load_work(sys.argv[1], json.loads(Path(sys.argv[2]).read_text(encoding="utf-8")))
     line.greet()
     while (task := line.tasks.get()) is not None:
         line.finish(work.run(task, line))

@@ -7,6 +7,7 @@ from dlcli.spec.callbacks import CallbackField
 from dlcli.spec.components import Component, ComponentSpec
 from dlcli.spec.containers import ListOf, MapOf, OneOf
 from dlcli.spec.data import DataSpec
+from dlcli.spec.engine import ENGINE, EngineSpec
 from dlcli.spec.ensemble import ENSEMBLE, EnsembleSpec
 from dlcli.spec.fields import Boolean, Choice, Integer, Number, Text
 from dlcli.spec.folds import FOLDS, FoldsSpec
@@ -165,6 +166,12 @@ class RunSpec:
         "What `dlcli sweep` tries, e.g. sweep: {axes: {batch_size: [16, 32]}, trials: 20}; every "
         "other command takes the config as it stands.",
         default=None,
+    )
+    engine: str | EngineSpec = setting(
+        ENGINE,
+        "Where training runs: local, this machine, or ray, a cluster; or a mapping with settings, "
+        "as in {ray: {address: HOST:6379, workers: 4}}.",
+        default="local",
     )
     track: str | tuple[str, ...] | TrackSpec | None = setting(
         TRACK,

@@ -12,7 +12,7 @@ from dlcli.spec.mapping import source_of
 from dlcli.spec.overrides import add_checks, apply_override
 from dlcli.spec.places import KeyPlace, Source, format_problem
 from dlcli.spec.problems import KeyPath, show_value
-from dlcli.spec.source import read_source
+from dlcli.spec.source import parse_source, read_source
 from dlcli.spec.variables import fill_variables
 
 MAX_EXTENDS = 20
@@ -34,6 +34,11 @@ def load_merged(
     `checks` come after the config's own.
     """
     return _override(_load_chain(path, ()), overrides, checks)
+
+
+def merge_text(text: str, *, file: Path) -> Source:
+    """Do the same with the text of a config that extends nothing, as if it stood in `file`."""
+    return _with_base(parse_source(text, file=file), file.parent, ())
 
 
 def merge_values(values: Mapping[str, Any], overrides: tuple[str, ...] = ()) -> Source:

@@ -6,6 +6,7 @@ from typing import Any
 from dlcli.spec.callbacks import check_callback, check_monitor
 from dlcli.spec.checks import check_checks, names_of_spec
 from dlcli.spec.data_rules import check_data
+from dlcli.spec.engine import check_engine
 from dlcli.spec.ensemble import check_ensemble
 from dlcli.spec.experiment import RunSpec
 from dlcli.spec.folds import check_folds
@@ -65,6 +66,8 @@ def check_rules(spec: RunSpec, wrong: Collection[str], problems: Problems) -> No
         check_axis_keys(spec.sweep, problems)
         if network is not None:
             _check_sweep(spec, spec.sweep, network, problems)
+    if not {"engine", "backend", "batch_size", "folds", "ensemble", "sweep"} & set(wrong):
+        check_engine(spec, problems)
     if "baselines" not in wrong:
         _check_baselines(spec.baselines, problems)
     if not {"callbacks", "data", "refit"} & set(wrong):

@@ -367,6 +367,7 @@ REFUSED_KEYS = {
     "version": "it is the grammar's version",
     "extends": "the config is merged already; list the sub-trees that differ",
     "sweep": "a sweep has no sweeps in it",
+    "engine": "it says where trials run, and changes nothing that comes of them",
 }
 """Keys that are no axes, and why."""
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from dlcli.errors import RunError, TrainingError
 from dlcli.memory import total_bytes
 from dlcli.training.batches import Arrays, arrange, count_batches, permutation
+from dlcli.training.devices import agreed, is_mirrored, mesh_of_batches
 from dlcli.training.kept_networks import CompiledEpochs, Slot
 from dlcli.training.loop import Loop, LoopAnswer, LoopPlan, plain_rate
 from dlcli.training.memory import empty_aligned
@@ -134,6 +135,13 @@ def train_epochs(
     if not compiled:
         reason = "the run asks for Keras's own loop"
     rows = train.num_rows if stored is None else stored.num_rows
+    if is_mirrored():
+        reason = "several devices train through TensorFlow's MirroredStrategy"
+    elif mesh_of_batches() is not None:
+        within = _streamed_within(
+            train, validation, memory_budget_bytes, is_stored=stored is not None
+        )
+        _check_for_devices(reason, within)
     conductor: _Conductor | None = None
     if reason is None:
         conductor, reason = _compile(
@@ -201,6 +209,20 @@ def train_epochs(
     )
 
 
+def _check_for_devices(reason: str | None, streams_within_bytes: int | None) -> None:
+    """Raise TrainingError for a training that several devices on JAX cannot share."""
+    if reason is not None:
+        raise TrainingError(
+            f"several devices train compiled epochs alone, and {reason}",
+            hint="leave that out, or train on one device",
+        )
+    if streams_within_bytes is not None:
+        raise TrainingError(
+            "the data are larger than the memory budget, and several devices train what they hold",
+            hint="raise --memory-budget, or train on one device",
+        )
+
+
 def _compile(
     model: Any,
     train: tuple[Any, ...],
@@ -252,6 +274,8 @@ def _compile(
     if failure is not None and plan.uses_xla and keras.backend.backend() == "tensorflow":
         obstacle = f"XLA does not compile it: {failure}"
         conductor, failure = compile_plan(replace(plan, uses_xla=False))
+    if conductor is None and mesh_of_batches() is not None:
+        raise TrainingError(f"this network does not compile for several devices: {failure}")
     if conductor is None:
         # A mistake of the user's fails again under Keras's own fit, which words it better.
         return None, f"it does not compile: {failure}"
@@ -385,10 +409,11 @@ class _Conductor:
 
         with self.orders:
             while epoch < self.epochs and not model.stop_training:
-                if should_stop():
+                count = min(per_call, self.epochs - epoch, self.plan.capacity)
+                count, stops = agreed(count, should_stop())
+                if stops:
                     interrupted = True
                     break
-                count = min(per_call, self.epochs - epoch, self.plan.capacity)
                 if self.plan.capacity == 1 and block == 0:
                     self._begin(epoch)
                 orders = self.orders.take(epoch, count)

@@ -8,8 +8,10 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 from jax import lax
+from jax.sharding import NamedSharding, PartitionSpec
 from numpy.typing import NDArray
 
+from dlcli.training.devices import mesh_of_batches
 from dlcli.training.loop import LoopAnswer, LoopPlan, last_rate, never
 from dlcli.training.memory import as_aligned
 from dlcli.training.streamed_loop import StreamedLoop
@@ -103,10 +105,13 @@ class JaxLoop(JaxSteps):
         plan: LoopPlan,
     ) -> None:
         super().__init__(model, train, validation, plan)
-        self._train = keras.tree.map_structure(to_device, train)
+        self._mesh = mesh_of_batches()
+        self._train = keras.tree.map_structure(self._placed, train)
         self._validation = (
-            None if validation is None else keras.tree.map_structure(to_device, validation)
+            None if validation is None else keras.tree.map_structure(self._placed, validation)
         )
+        # Shards are of one size, so that the last one may have rows beyond the part's own.
+        self._validation_rows = 0 if validation is None else len(jax.tree.leaves(validation)[0])
         self._watchers: Sequence[Watcher] = ()
         self._kept: list[list[Any]] = []
         self._call: Any = None
@@ -117,7 +122,8 @@ class JaxLoop(JaxSteps):
             [jnp.array(weight.value) for weight in self._model.weights] if watcher.captures else []
             for watcher in watchers
         ]
-        self._call = jax.jit(self._epochs, donate_argnums=(0, 1))
+        everywhere = None if self._mesh is None else _sharding(self._mesh)
+        self._call = jax.jit(self._epochs, donate_argnums=(0, 1), out_shardings=everywhere)
         orders = np.zeros(
             [self._plan.capacity, self._plan.rows if self._plan.shuffle else 0], dtype=np.int32
         )
@@ -152,6 +158,17 @@ class JaxLoop(JaxSteps):
             rates=rates[:count],
             batches=int(batches),
         )
+
+    def _placed(self, array: NDArray[Any]) -> Any:
+        """Return a tensor of the array: on the one device, or a shard of its rows on each."""
+        return to_device(array) if self._mesh is None else to_devices(array, self._mesh)
+
+    def _shared(self, batch: Any, size: int) -> Any:
+        """Let every device take its share of a batch; one that cannot be shared is done by all."""
+        if self._mesh is None or size % self._mesh.size:
+            return batch
+        constrain: Any = lax.with_sharding_constraint
+        return constrain(batch, _sharding(self._mesh, *self._mesh.axis_names))
 
     @property
     def plan(self) -> LoopPlan:
@@ -248,9 +265,9 @@ class JaxLoop(JaxSteps):
 
         def take(start: Any, size: int) -> Any:
             if order is None:
-                return rows_of(train, start, size)
+                return self._shared(rows_of(train, start, size), size)
             rows = lax.dynamic_slice(order, (start,), (size,))
-            return jax.tree.map(lambda array: array[rows], train)
+            return self._shared(jax.tree.map(lambda array: array[rows], train), size)
 
         def step(carry: Any, size: int) -> Any:
             done, _, state = carry
@@ -281,11 +298,11 @@ class JaxLoop(JaxSteps):
     def _validate(self, state: Any, validation: Any) -> Any:
         trainable, other, optimizer, metrics = state
         size = self._plan.batch_size
-        full, rest = divmod(len(jax.tree.leaves(validation)[0]), size)
+        full, rest = divmod(self._validation_rows, size)
 
         def step(index: Any, carry: Any, size_now: int) -> Any:
             other, metrics = carry
-            batch = rows_of(validation, index * size, size_now)
+            batch = self._shared(rows_of(validation, index * size, size_now), size_now)
             _, (_, *following) = self._model.test_step((trainable, other, metrics), batch)
             return like(tuple(following), carry)
 
@@ -375,6 +392,24 @@ def to_device(array: NDArray[Any]) -> Any:
     # `jnp.asarray` would leave two copies of a large array behind.
     shared = jnp.from_dlpack(as_aligned(array))
     return jax.device_put(shared, jax.devices()[0]).block_until_ready()
+
+
+def to_devices(array: NDArray[Any], mesh: Any) -> Any:
+    """Return a tensor whose rows are cut into shards, of which this process fills its own.
+
+    Rows of zeros follow the last one where the shards would else differ in size.
+    """
+    rows = -(-len(array) // mesh.size) * mesh.size
+    whole = np.zeros((rows, *array.shape[1:]), array.dtype)
+    whole[: len(array)] = array
+    by_rows = _sharding(mesh, *mesh.axis_names)
+    return jax.make_array_from_callback(whole.shape, by_rows, lambda index: whole[index])
+
+
+def _sharding(mesh: Any, *axes: str) -> NamedSharding:
+    """Return how an array is cut: its rows along an axis of the mesh, or, without one, nowhere."""
+    spec: Any = PartitionSpec
+    return NamedSharding(mesh, spec(*axes))
 
 
 def rows_of(arrays: Any, start: Any, size: int) -> Any:

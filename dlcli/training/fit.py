@@ -26,6 +26,7 @@ from dlcli.spec.components import in_steps
 from dlcli.spec.names import tensor_name
 from dlcli.spec.run import RunSpec, metrics_by_output, resolve_network
 from dlcli.training.batches import arrange, count_batches
+from dlcli.training.devices import is_shared, shared_by_devices
 from dlcli.training.ensembles import (
     Member,
     join_members,
@@ -205,15 +206,44 @@ def _went_on_after(keeper: Keeper) -> int | None:
 def _train_network(
     job: TrainingJob, watcher: Watcher, networks: KeptNetworks | None = None
 ) -> _Trained:
+    """Train on the devices that the job asks for; the network is on one of them afterwards."""
     clock = Clock()
     watcher.on_stage("building the network")
-    if networks is None and may_restart(job):
+    restarts = networks is None and may_restart(job)
+    if not restarts:
+        start_afresh(job.spec.seed, backend=job.spec.backend)
+    with shared_by_devices(job):
+        trained = _train_made(job, watcher, networks, clock, restarts=restarts)
+    if is_shared(job):
+        trained = replace(trained, model=_on_one_device(job, trained.model))
+    return trained
+
+
+def _on_one_device(job: TrainingJob, model: Any) -> Any:
+    """Return the same network without the devices that trained it, as plain Keras has it."""
+    plain = compile_model(job)
+    plain.optimizer.build(plain.trainable_variables)
+    set_state(plain, state_of(model))
+    return plain
+
+
+def _train_made(
+    job: TrainingJob,
+    watcher: Watcher,
+    networks: KeptNetworks | None,
+    clock: Clock,
+    *,
+    restarts: bool,
+) -> _Trained:
+    if restarts:
         taken, started_from = restart(job, compile_model), None
     else:
-        start_afresh(job.spec.seed, backend=job.spec.backend)
         model = compile_model(job)
         started_from = start_from(model, job)
-        taken = TakenNetwork(model=model) if networks is None else networks.take(job, model)
+        if networks is None or is_shared(job):
+            taken = TakenNetwork(model=model)
+        else:
+            taken = networks.take(job, model)
     model = taken.model
     parts = _parts(job, model)
     clock.lap("build")
@@ -234,6 +264,19 @@ def _train_network(
     )
 
 
+def fit_together(job: TrainingJob, watcher: Watcher, *, is_first: bool) -> TrainingOutcome | None:
+    """Train as one of several processes, each of which saves the network.
+
+    The first one judges it, by itself, and returns the outcome; the others return None.
+    """
+    trained = _train_network(job, watcher)
+    if is_first:
+        watcher.on_stage("saving and scoring")
+        return _write_network(job, trained)
+    trained.model.save(job.folder / "model.keras")
+    return None
+
+
 def _train_members(job: TrainingJob, watcher: Watcher) -> _Trained:
     """Train the members of an ensemble one after the other, and put them into one network."""
     clock = Clock()
@@ -243,18 +286,7 @@ def _train_members(job: TrainingJob, watcher: Watcher) -> _Trained:
         found = read_member(own)
         if found is None:
             shown = StageWatcher(watcher, f"member {number} of {len(member_jobs(job))}")
-            trained = _train_network(own, shown, networks)
-            if trained.result.interrupted:
-                raise Interrupted(
-                    f"training was stopped at member {number}: there is no run",
-                    hint="--resume goes on from where it stood",
-                )
-            found = Member(
-                weights=trained.model.get_weights(),
-                history=_with_rates(trained.result),
-                result=trained.result,
-            )
-            write_member(own, found)
+            found = train_member(own, shown, networks, name=f"member {number}")
         model = build_model(own.spec, own.dataset.preprocessing.input_specs)
         model.set_weights(found.weights)
         models.append(model)
@@ -277,6 +309,35 @@ def _train_members(job: TrainingJob, watcher: Watcher) -> _Trained:
         best_epoch=None,
         clock=clock,
     )
+
+
+def train_member(
+    job: TrainingJob,
+    watcher: Watcher,
+    networks: KeptNetworks | None = None,
+    *,
+    name: str = "a member",
+) -> Member:
+    """Train a member of an ensemble, and keep it beside its state; raises Interrupted."""
+    trained = _train_network(job, watcher, networks or KeptNetworks())
+    if trained.result.interrupted:
+        raise Interrupted(
+            f"training was stopped at {name}: there is no run",
+            hint="--resume goes on from where it stood",
+        )
+    member = Member(
+        weights=trained.model.get_weights(),
+        history=_with_rates(trained.result),
+        result=trained.result,
+    )
+    write_member(job, member)
+    return member
+
+
+def missing_members(job: TrainingJob) -> list[tuple[int, TrainingJob]]:
+    """Return the trainings of the members that are not done yet, counted from 1."""
+    jobs = enumerate(member_jobs(job), 1)
+    return [(number, own) for number, own in jobs if read_member(own) is None]
 
 
 def compile_model(job: TrainingJob) -> Any:

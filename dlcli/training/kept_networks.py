@@ -20,7 +20,7 @@ MOST_LOOPS = 4
 
 _NO_SHAPE = (
     *("name", "seed", "data", "checks", "baselines", "threshold", "track", "sweep", "folds"),
-    *("init_from", "epochs"),
+    *("init_from", "epochs", "engine"),
 )
 """Keys that change values, or what is done with them, and nothing that is compiled."""
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from dlcli.spec.data import DataSpec
 from dlcli.training.batches import count_batches
+from dlcli.training.devices import is_shared
 from dlcli.training.job import TrainingJob
 from dlcli.training.kept_networks import Slot, TakenNetwork
 from dlcli.training.values import seed_weights, set_state, start_afresh, state_of
@@ -34,7 +35,8 @@ def may_restart(job: TrainingJob) -> bool:
     has_own_state = bool(spec.callbacks or spec.imports or spec.init_from or spec.ensemble)
     part = job.dataset.train
     size = sum(array.nbytes for array in (*part.inputs.values(), *part.scaled_targets.values()))
-    return job.keeps and spec.backend == "tensorflow" and not has_own_state and size <= MOST_BYTES
+    is_plain = spec.backend == "tensorflow" and not has_own_state and not is_shared(job)
+    return job.keeps and is_plain and size <= MOST_BYTES
 
 
 def restart(job: TrainingJob, build: Callable[[TrainingJob], Any]) -> TakenNetwork:

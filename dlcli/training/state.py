@@ -11,7 +11,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
@@ -147,7 +146,7 @@ class Keeper:
             )
         for place, variable in enumerate(variables):
             value = self._arrays[f"variable/{place}"]
-            dtype = np.asarray(keras.ops.convert_to_numpy(variable.value)).dtype
+            dtype = np.asarray(variable.numpy()).dtype
             variable.assign(value if value.dtype == dtype else value.view(dtype))
 
     def prepare_callbacks(self, callbacks: Sequence[Any]) -> None:
@@ -185,7 +184,7 @@ def _pack_variables(
     """Put the values under their places; metrics count within an epoch only."""
     listed = _variables(model, measured=measured)
     for place, variable in enumerate(listed):
-        value = np.asarray(keras.ops.convert_to_numpy(variable.value))
+        value = np.asarray(variable.numpy())
         # NumPy has no bfloat16 of its own and would write it as bytes without a type.
         plain = value.dtype.kind in "biufc"
         arrays[f"variable/{place}"] = value if plain else value.view(f"u{value.itemsize}")

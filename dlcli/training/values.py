@@ -32,7 +32,7 @@ def seed_weights(seed: int) -> None:
 
 def state_of(model: Any) -> list[NDArray[Any]]:
     """Return the weights, the states of random numbers, and the optimizer's state."""
-    return [np.array(keras.ops.convert_to_numpy(each)) for each in variables_of(model)]
+    return [np.array(each.numpy()) for each in variables_of(model)]
 
 
 def set_state(model: Any, values: list[NDArray[Any]]) -> None:
