@@ -66,6 +66,9 @@ class TrialWork:
 
     def run(self, task: Message, line: Line) -> Message:
         """Train and judge a trial; return its figure and record, or why there is none."""
+        if self.allowed:
+            # Tasks may come in another thread than the one that made this.
+            allow_code(True)
         began = time.monotonic()
         watcher = _TrialWatcher(line, self._metric, task.get("rungs") or ())
         folder = Path(task["folder"])
