@@ -1,6 +1,7 @@
 """Parquet files, whose own column types are kept."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +22,21 @@ _SMALL_FILE = 1 << 22
 _MOST_RATIO = 500
 """Columns that repeat their values take less here than compressed text does."""
 _NUMBER_BYTES = 8
-_DAMAGES = (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowIndexError, OSError)
+_DAMAGES = (
+    *(pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowIndexError),
+    *(OSError, UnicodeDecodeError),
+)
 
 
 def read(path: Path, options: ReadOptions) -> Table:
     """Read the whole file; its numbers become int64 or float64."""
-    with _open(path) as file:
-        arrow = _read(file, path, options.on_bytes)
-    return _build(arrow, path, options, first_row=1)
+    with _damages_told(path), _open(path) as file:
+        return _build(_read(file, path, options.on_bytes), path, options, first_row=1)
 
 
 def read_blocks(path: Path, options: ReadOptions, *, rows: int) -> Iterator[Table]:
     """Read `rows` rows at a time."""
-    with _open(path) as file:
+    with _damages_told(path), _open(path) as file:
         start = 0
         for batch in _batches(file, path, options, rows):
             yield _build(batch, path, options, first_row=start + 1)
@@ -42,14 +45,18 @@ def read_blocks(path: Path, options: ReadOptions, *, rows: int) -> Iterator[Tabl
             yield _build(file.schema_arrow.empty_table(), path, options, first_row=1)
 
 
-def _open(path: Path) -> Any:
-    """Open a file that says of itself that it will not unpack to too much."""
+@contextmanager
+def _damages_told(path: Path) -> Iterator[None]:
     try:
-        size = path.stat().st_size
-        texts = _text_columns(pq.read_schema(path)) if size <= _SMALL_FILE else []
-        file = pq.ParquetFile(path, read_dictionary=texts)
+        yield
     except _DAMAGES as error:
         raise _damaged(path, error) from error
+
+
+def _open(path: Path) -> Any:
+    """Open a file that says of itself that it will not unpack to too much."""
+    texts = _text_columns(pq.read_schema(path)) if path.stat().st_size <= _SMALL_FILE else []
+    file = pq.ParquetFile(path, read_dictionary=texts)
     _check_unpacked(_declared_bytes(file.metadata), path)
     return file
 
@@ -61,21 +68,15 @@ def _batches(file: Any, path: Path, options: ReadOptions, rows: int) -> Iterator
         for start in range(0, whole.num_rows, rows):
             yield whole.slice(start, rows)
         return
-    try:
-        for batch in file.iter_batches(batch_size=rows):
-            if options.on_bytes is not None:
-                options.on_bytes(size * batch.num_rows // max(file.metadata.num_rows, 1))
-            yield pa.Table.from_batches([batch])
-    except _DAMAGES as error:
-        raise _damaged(path, error) from error
+    for batch in file.iter_batches(batch_size=rows):
+        if options.on_bytes is not None:
+            options.on_bytes(size * batch.num_rows // max(file.metadata.num_rows, 1))
+        yield pa.Table.from_batches([batch])
 
 
 def _read(file: Any, path: Path, on_bytes: Callable[[int], None] | None) -> pa.Table:
     """Read the whole file; texts that a small one repeats are counted before they are written out."""
-    try:
-        arrow = file.read() if on_bytes is None else _read_groups(file, path, on_bytes)
-    except _DAMAGES as error:
-        raise _damaged(path, error) from error
+    arrow = file.read() if on_bytes is None else _read_groups(file, path, on_bytes)
     for number, column in enumerate(arrow.columns):
         if pa.types.is_dictionary(column.type) and _is_text(column.type.value_type):
             _check_unpacked(_written_out_bytes(column), path)
