@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -18,6 +19,7 @@ from rich.text import Text
 
 from dlcli.errors import CheckError, DlcliError, Interrupted, UsageError
 from dlcli.github import annotations_of, is_github
+from dlcli.languages import translated
 from dlcli.report.blocks import Block, Mark, format_blocks, is_numeric, markdown_blocks
 
 MAX_PLAIN_LINES = 180
@@ -27,6 +29,8 @@ REDRAWS_PER_SECOND = 8
 
 counts = {"results": 0}
 """What was written so far, for whoever must not write a second document to stdout."""
+
+_LABELS = {"error:": "bold red", "hint:": "bold cyan"}
 
 _STYLES: dict[Mark, str] = {"good": "green", "bad": "red", "dim": "dim"}
 
@@ -43,8 +47,17 @@ def write_result(text: str) -> None:
         sys.stdout.flush()
 
 
+def write_message(text: str) -> None:
+    """Write to stdout what a command answers in words."""
+    write_result(translated(text))
+
+
 def write_blocks(blocks: Sequence[Block], *, as_markdown: bool = False) -> None:
     """Write tables to stdout: drawn to its width on a terminal, else plain or as Markdown."""
+    blocks = [
+        replace(block, title=translated(block.title), text=translated(block.text))
+        for block in blocks
+    ]
     if as_markdown:
         write_result(markdown_blocks(blocks))
         return
@@ -88,13 +101,18 @@ def confirm(question: str) -> bool:
     """Ask on stderr for a yes; raises UsageError where nobody can answer."""
     if not (sys.stdin.isatty() and _errors.is_terminal):
         raise UsageError("this asks before it does anything", hint="add --yes to do it unasked")
-    sys.stderr.write(f"{question}continue? [y/N] ")
+    sys.stderr.write(translated(f"{question}continue? [y/N]") + " ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def say(text: str) -> None:
     """Write progress or a remark to stderr."""
+    write_remark(translated(text))
+
+
+def write_remark(text: str) -> None:
+    """Write to stderr what is no message of ours, as it is."""
     sys.stderr.write(text + "\n")
     sys.stderr.flush()
 
@@ -106,11 +124,12 @@ def show_error(error: DlcliError) -> None:
         lines.append(f"hint: {_harmless(error.hint)}")
     if is_github() and not isinstance(error, CheckError):
         # What a check fell short of is marked where the check is written.
-        say("\n".join(annotations_of(error.message, hint=error.hint)))
+        write_remark("\n".join(annotations_of(error.message, hint=error.hint)))
+    text = translated("\n".join(lines))
     if not _errors.is_terminal:
-        say("\n".join(lines))
+        write_remark(text)
         return
-    for line in "\n".join(lines).splitlines():
+    for line in text.splitlines():
         _errors.print(_painted(line))
 
 
@@ -137,11 +156,12 @@ def _escaped(match: re.Match[str]) -> str:
 
 def _painted(line: str) -> Text:
     text = Text(line)
-    if line.startswith("error:"):
-        text.stylize("bold red", 0, 6)
-    elif line.startswith("hint:"):
-        text.stylize("bold cyan", 0, 5)
-    elif line.strip(" |^") == "" and "^" in line:
+    for label, style in _LABELS.items():
+        shown = translated(f"{label} 0").removesuffix("0").rstrip()
+        if line.startswith(shown):
+            text.stylize(style, 0, len(shown))
+            return text
+    if line.strip(" |^") == "" and "^" in line:
         text.stylize("red")
     return text
 
@@ -169,7 +189,7 @@ class LiveRows:
             table.add_column(Text(name, overflow="fold"), justify="right" if right else "left")
         for row in rows:
             table.add_row(*(Text(_harmless(cell)) for cell in row))
-        self._live.update(Group(table, Text(below, style="dim")))
+        self._live.update(Group(table, Text(translated(below), style="dim")))
 
     def close(self) -> None:
         """Leave the table as it is."""
@@ -242,7 +262,7 @@ class PlainDisplay(QuietDisplay):
     def _say_held(self) -> None:
         if self._held is not None:
             epoch, logs = self._held
-            say(f"epoch {epoch + 1}/{self._epochs}  {format_logs(logs)}")
+            write_remark(f"{_epoch_text(epoch + 1, self._epochs)}  {format_logs(logs)}")
             self._held = None
 
 
@@ -293,21 +313,27 @@ class LiveDisplay(QuietDisplay):
         self._is_live = False
         if self._done:
             seconds = format_seconds(time.monotonic() - self._started)
-            say(f"epoch {self._done}/{self._epochs}  {seconds}\n{format_logs(self._logs)}")
+            done = _epoch_text(self._done, self._epochs)
+            write_remark(f"{done}  {translated(seconds)}\n{format_logs(self._logs)}")
 
     def _render(self) -> RenderableType:
         if not self._done or self._stage != "compiling":
             style = "line" if _errors.options.ascii_only else "dots"
-            return Spinner(style, Text(self._stage))
+            return Spinner(style, Text(translated(self._stage)))
         line = Table.grid(padding=(0, 2))
         bar = ProgressBar(total=self._epochs, completed=self._done, width=24)
-        line.add_row(f"epoch {self._done}/{self._epochs}", bar, self._time())
+        done = _epoch_text(self._done, self._epochs)
+        line.add_row(done, bar, translated(self._time()))
         return Group(line, Text(format_logs(self._logs), style="dim"))
 
     def _time(self) -> str:
         elapsed = time.monotonic() - self._started
         left = elapsed / self._done * (self._epochs - self._done)
         return f"{format_seconds(elapsed)}, {format_seconds(left)} left"
+
+
+def _epoch_text(done: int, epochs: int) -> str:
+    return translated(f"epoch {done}/{epochs}")
 
 
 def format_logs(logs: dict[str, float]) -> str:
@@ -349,7 +375,7 @@ class StageLine:
             return
         self._next = now + 1.0
         self._has_written = True
-        sys.stderr.write(f"\r\033[K{text}")
+        sys.stderr.write(f"\r\033[K{translated(text)}")
         sys.stderr.flush()
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dlcli.drawing import font_families
 from dlcli.errors import UsageError
 from dlcli.files import check_output, writing, written_whole
 from dlcli.network_layout import (
@@ -31,7 +32,6 @@ _PNG_DPI = 144
 _MOST_PIXELS = 30_000
 """A longer side than this is drawn with fewer dots per inch: viewers refuse larger pictures."""
 
-_DEJAVU = "DejaVu Sans"
 _INK = "#1f2328"
 _SOFT_INK = "#57606a"
 _ARROW = "#8c959f"
@@ -73,7 +73,7 @@ def draw_network(layers: Sequence[Mapping[str, Any]], path: Path, *, title: str)
     # Matplotlib takes half a second to import, which only a drawing should cost.
     matplotlib = importlib.import_module("matplotlib")
     settings = {
-        "font.family": _DEJAVU,
+        "font.family": font_families(),
         "svg.hashsalt": "dlcli",
         "svg.fonttype": "path",
         "text.usetex": False,
@@ -215,5 +215,5 @@ class _TextMeasure:
 
     def width(self, text: str, size: float, bold: bool = False) -> float:
         weight = "bold" if bold else "normal"
-        font = self._fonts.FontProperties(family=_DEJAVU, size=size, weight=weight)
+        font = self._fonts.FontProperties(family=font_families(), size=size, weight=weight)
         return float(self._paths.get_text_width_height_descent(text, font, ismath=False)[0])

@@ -2,9 +2,12 @@
 
 import importlib
 import re
+import unicodedata
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +19,39 @@ INK, BAND, BAR, FAINT = "#1f4e79", "#c6dbef", "#4a86b8", "#b8c4ce"
 LINES = ("#0b62b0", "#d55e00", "#009e73", "#b0569b", "#6b5200", "#3aa3d9", "#7a4fd0", "#5d6875")
 """Colours that people who see few colours tell apart, after M. Okabe and K. Ito."""
 _DPI = 144
+
+PLAIN_FONT = "DejaVu Sans"
+"""Comes with matplotlib."""
+WIDE_FONTS = (
+    "Noto Sans CJK SC",
+    "Noto Sans SC",
+    "Source Han Sans SC",
+    "Source Han Sans CN",
+    "Microsoft YaHei",
+    "PingFang SC",
+    "Hiragino Sans GB",
+    "Heiti SC",
+    "SimHei",
+    "WenQuanYi Micro Hei",
+    "WenQuanYi Zen Hei",
+    "Noto Sans CJK JP",
+    "Noto Serif CJK SC",
+    "Noto Serif CJK JP",
+    "Droid Sans Fallback",
+    "Arial Unicode MS",
+)
+"""Fonts with Chinese letters, the best first; of a collection matplotlib knows its first one alone."""
+
+
+_WIDE_FILES = (
+    "notosanscjk",
+    "notosanssc",
+    "sourcehansans",
+    "msyh",
+    "simhei",
+    "wqy",
+    "notoserifcjk",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +104,7 @@ def save_figure(figure: Any, folder: Path, stem: str, suffix: Suffix) -> Path:
     matplotlib = importlib.import_module("matplotlib")
     # No date and no random ids, so that two drawings of one thing can be compared.
     settings = {"svg.hashsalt": "dlcli", "svg.fonttype": "none"}
+    _choose_fonts(figure)
     metadata = {"Date": None} if suffix == "svg" else None
     with (
         writing(path),
@@ -79,6 +116,45 @@ def save_figure(figure: Any, folder: Path, stem: str, suffix: Suffix) -> Path:
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from")
         figure.savefig(whole, format=suffix, dpi=_DPI, metadata=metadata)
     return path
+
+
+def font_families() -> list[str]:
+    """Return the fonts to draw with: for letters that the first one lacks, one that has them."""
+    return [PLAIN_FONT, *_wide_font()]
+
+
+@cache
+def _wide_font() -> list[str]:
+    fonts = importlib.import_module("matplotlib.font_manager")
+    if not _known_wide_fonts(fonts):
+        # Matplotlib keeps a list of fonts, which may be older than the one that is wanted.
+        for path in fonts.findSystemFonts():
+            if Path(path).name.lower().startswith(_WIDE_FILES):
+                with suppress(RuntimeError, OSError):
+                    fonts.fontManager.addfont(path)
+    return _known_wide_fonts(fonts)[:1]
+
+
+def _known_wide_fonts(fonts: Any) -> list[str]:
+    known = {font.name for font in fonts.fontManager.ttflist}
+    return [name for name in WIDE_FONTS if name in known]
+
+
+def _choose_fonts(figure: Any) -> None:
+    """Give texts a font that has their letters, where there are Chinese ones among them."""
+    texts = figure.findobj(importlib.import_module("matplotlib.text").Text)
+    if not any(map(has_wide_letters, (text.get_text() for text in texts))):
+        return
+    families = font_families()
+    for text in texts:
+        text.set_fontfamily(families)
+    for axes in figure.axes:
+        axes.tick_params(labelfontfamily=families)
+
+
+def has_wide_letters(text: str) -> bool:
+    """Tell whether there are East Asian letters in a text."""
+    return not text.isascii() and any(unicodedata.east_asian_width(c) in "WF" for c in text)
 
 
 def plain(text: str, most: int = 60) -> str:

@@ -12,6 +12,8 @@ from dlcli.commands.train import TrainOptions, train
 from dlcli.console import QuietDisplay
 from dlcli.runs import RunFolder
 
+os.environ["DLCLI_LANG"] = "en"  # whatever the locale of whoever runs the tests asks for
+
 REPOSITORY = Path(__file__).parents[1]
 
 

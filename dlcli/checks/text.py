@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from dlcli.checks.judging import Verdict
 from dlcli.errors import CheckError
+from dlcli.languages import spoken, spoken_each, translated
 from dlcli.report import format_figure, format_table, markdown_table
 
 _WORDS = {True: "met", False: "not met", None: "skipped"}
@@ -12,12 +13,12 @@ _HEADER = ("check", "value", "limit", "result")
 
 def format_verdicts(verdicts: Sequence[Verdict]) -> str:
     """Lay out every check with what the run reached; a blank where there is nothing to compare."""
-    return format_table(_HEADER, [_row(verdict) for verdict in verdicts])
+    return format_table(spoken_each(*_HEADER), [_row(verdict) for verdict in verdicts])
 
 
 def markdown_verdicts(verdicts: Sequence[Verdict]) -> str:
     """Lay out every check as a Markdown table."""
-    return markdown_table(_HEADER, [_row(verdict) for verdict in verdicts])
+    return markdown_table(spoken_each(*_HEADER), [_row(verdict) for verdict in verdicts])
 
 
 def check_error(verdicts: Sequence[Verdict], *, where: str) -> CheckError | None:
@@ -36,20 +37,20 @@ def describe(verdict: Verdict) -> str:
     """Say in one line how the run stands to a check."""
     if verdict.value is None or verdict.limit is None:
         return f"{verdict.check}: {verdict.note}"
-    is_less = verdict.value < verdict.limit
+    value, limit = format_figure(verdict.value), format_figure(verdict.limit)
     by = format_figure(abs(verdict.value - verdict.limit))
-    relation = (
-        "equal" if verdict.value == verdict.limit else f"{by} {'below' if is_less else 'above'}"
-    )
     note = "" if verdict.note is None else f" ({verdict.note})"
-    limit = format_figure(verdict.limit)
-    return f"{verdict.check}: {format_figure(verdict.value)} is {relation} {limit}{note}"
+    if verdict.value == verdict.limit:
+        return f"{verdict.check}: {value} is equal {limit}{note}"
+    if verdict.value < verdict.limit:
+        return f"{verdict.check}: {value} is {by} below {limit}{note}"
+    return f"{verdict.check}: {value} is {by} above {limit}{note}"
 
 
 def _row(verdict: Verdict) -> list[str]:
-    result = _WORDS[verdict.is_met]
+    result = spoken(_WORDS[verdict.is_met])
     if verdict.note is not None:
-        result = f"{result}: {verdict.note}"
+        result = translated(f"{result}: {verdict.note}")
     value = "" if verdict.value is None else format_figure(verdict.value)
     limit = "" if verdict.limit is None else f"{verdict.symbol} {format_figure(verdict.limit)}"
     return [verdict.check, value, limit, result]

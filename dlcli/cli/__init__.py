@@ -88,6 +88,17 @@ def main(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
+    lang: Annotated[
+        str | None,
+        typer.Option(
+            "--lang",
+            metavar="en|zh",
+            help="The language of messages and reports; may stand behind the command too.",
+            envvar="DLCLI_LANG",
+            show_default=False,
+            autocompletion=lambda: ["en", "zh"],
+        ),
+    ] = None,
 ) -> None:
     """Train, evaluate and share neural networks on tables from one YAML file."""
 

@@ -13,21 +13,40 @@ from typer.core import TyperGroup
 
 from dlcli import __version__
 from dlcli.cli.lazy import dump_json, import_console
+from dlcli.cli.streams import shows_language
 from dlcli.errors import CheckError, DlcliError, ExitCode, Interrupted
 from dlcli.files import refusal
+from dlcli.languages import choose_language, forget_language, language, take_language
 
 
 class Boundary(TyperGroup):
     """Runs a command and translates what it raises."""
 
-    def make_context(self, *arguments: Any, **settings: Any) -> Any:
+    def main(self, *arguments: Any, **settings: Any) -> Any:
+        try:
+            return super().main(*arguments, **settings)
+        finally:
+            forget_language()
+
+    def make_context(self, info_name: Any, args: list[str], *more: Any, **settings: Any) -> Any:
         # Help and version are printed here.
         with _translated(as_json=False):
-            return super().make_context(*arguments, **settings)
+            return super().make_context(info_name, _settle_language(args), *more, **settings)
 
     def invoke(self, ctx: Any) -> Any:
         with _translated(as_json="--json" in ctx.args):
             return super().invoke(ctx)
+
+
+def _settle_language(args: list[str]) -> list[str]:
+    """Take --lang out of a command line, wherever it stands, and speak that language from now on."""
+    named, rest = take_language(args)
+    forget_language()
+    if named is not None:
+        choose_language(named)
+    if language() != "en" and not shows_language(language()):
+        choose_language("en")
+    return rest
 
 
 def _count_results() -> int:
@@ -56,6 +75,8 @@ def _translated(*, as_json: bool) -> Iterator[None]:
     except Exception as error:
         if _is_typers_own(error):
             _write_usage_error(error, as_json=as_json)
+            if language() != "en" and hasattr(error, "format_message"):
+                raise _show_usage_error(error) from None
             raise
         raise _told(_record_bug(error), as_json=as_json) from None
 
@@ -90,11 +111,21 @@ def _write_usage_error(error: Any, *, as_json: bool) -> None:
         import_console().write_result(dump_json({"error": values}))
 
 
+def _show_usage_error(error: Any) -> typer.Exit:
+    """Write what Typer would write, translated: how the command is used, and what is wrong."""
+    console = import_console()
+    if error.ctx is not None:
+        console.write_remark(error.ctx.get_usage())
+        console.say(f"Try '{error.ctx.command_path} --help' for help.\n")
+    console.say(f"Error: {error.format_message()}")
+    return typer.Exit(error.exit_code)
+
+
 def _record_bug(error: Exception) -> DlcliError:
     """Write the traceback to a log, or show it with --debug, and return the line that names it."""
     text = "".join(traceback.format_exception(error))
     if "--debug" in sys.argv:
-        import_console().say(text)
+        import_console().write_remark(text)
     about = f"dlcli {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
     command = " ".join(sys.argv[1:])
     first_line = str(error).splitlines()[0] if str(error) else ""

@@ -30,4 +30,8 @@ def card(
     Example: dlcli card concrete --license apache-2.0 --out README.md
     """
     text = import_command("card").card(run, out=out, license=license, force=force)
-    import_console().write_result(text if out is None else f"written: {out}")
+    console = import_console()
+    if out is None:
+        console.write_result(text)
+    else:
+        console.write_message(f"written: {out}")

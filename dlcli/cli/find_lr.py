@@ -52,4 +52,8 @@ def find_lr(
     )
     with show_stages(quiet=quiet) as display:
         found = commands.find_lr(config, options, display)
-    import_console().write_result(dump_json(found.to_json()) if as_json else found.to_text())
+    console = import_console()
+    if as_json:
+        console.write_result(dump_json(found.to_json()))
+    else:
+        console.write_message(found.to_text())

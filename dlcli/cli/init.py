@@ -76,4 +76,4 @@ def init(
         reading=reading,
         preset=None if preset is None else preset.value,
     )
-    import_console().write_result(f"{written}\nnext: dlcli train {written}")
+    import_console().write_message(f"{written}\nnext: dlcli train {written}")

@@ -48,4 +48,8 @@ def report(
     path, text = import_command("report").report(
         runs, out=out, layout=None if layout is None else layout.value, force=force
     )
-    import_console().write_result(text if path is None else f"written: {path}")
+    console = import_console()
+    if path is None:
+        console.write_result(text)
+    else:
+        console.write_message(f"written: {path}")

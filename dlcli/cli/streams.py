@@ -48,6 +48,17 @@ def prepare_streams() -> None:
     sys.stderr = _text_stream(sys.stderr, _Remarks(2, "w", closefd=False))
 
 
+def shows_language(name: str) -> bool:
+    """Tell whether standard output and standard error have the letters of a language."""
+    letters = {"zh": "\u5217"}.get(name, "")
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            letters.encode(getattr(stream, "encoding", None) or "utf-8")
+        except (UnicodeEncodeError, LookupError):
+            return False
+    return True
+
+
 def _fill_closed() -> None:
     """Occupy closed descriptors, or the next file opened would be taken for a standard stream."""
     for number in (0, 1, 2):

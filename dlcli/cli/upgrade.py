@@ -28,6 +28,6 @@ def upgrade(
     else:
         for each in upgraded:
             lines = [f"{each.path}:{change.line}: {change.text}" for change in each.changes]
-            console.write_result("\n".join(lines or [f"{each.path}: nothing to change"]))
+            console.write_message("\n".join(lines or [f"{each.path}: nothing to change"]))
     if check and any(each.changes for each in upgraded):
         raise typer.Exit(ExitCode.CHECK)

@@ -33,8 +33,8 @@ def validate(
             console.show_error(item.error)
         elif not as_json:
             rows = ", ".join(f"{size:,} {name}" for name, size in (item.rows or {}).items())
-            console.write_result(f"{item.path}: ok" + (f" ({rows} {item.unit})" if rows else ""))
-            console.write_result(item.touches.to_text())
+            console.write_message(f"{item.path}: ok" + (f" ({rows} {item.unit})" if rows else ""))
+            console.write_message(item.touches.to_text())
         for warning in item.warnings:
             console.say(f"{item.path}: warning: {warning}")
     failed = [item.error for item in checked if item.error is not None]

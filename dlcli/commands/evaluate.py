@@ -16,6 +16,7 @@ from dlcli.checks.judging import (
 )
 from dlcli.checks.text import format_verdicts
 from dlcli.errors import RunError, UsageError
+from dlcli.languages import translated
 from dlcli.report import format_coverage, format_scores, format_temperatures, format_thresholds
 from dlcli.runs import RunFolder, open_run
 from dlcli.spec.checks import parse_check
@@ -50,7 +51,7 @@ class Evaluation:
         head += [f"threshold: {text}" for text in format_thresholds(self.thresholds)]
         head += [f"calibrated: {text}" for text in format_temperatures(self.temperatures)]
         head += [f"intervals: {text}" for text in format_coverage(self.coverage)]
-        blocks = ["\n".join(head), format_scores(self.targets, self.baselines)]
+        blocks = ["\n".join(map(translated, head)), format_scores(self.targets, self.baselines)]
         if self.verdicts:
             blocks.append(format_verdicts(self.verdicts))
         return "\n\n".join(blocks)

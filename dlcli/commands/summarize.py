@@ -12,6 +12,7 @@ from dlcli.checks.judging import Verdict
 from dlcli.checks.text import format_verdicts
 from dlcli.commands.evaluate import stored_evaluation
 from dlcli.errors import RunError, UsageError
+from dlcli.languages import spoken, translated
 from dlcli.permission import check_allowed
 from dlcli.report import (
     format_coverage,
@@ -51,7 +52,7 @@ class Summary:
 
     def with_pictures(self, paths: Sequence[Path]) -> Self:
         """Name the pictures that were drawn, below the text and in the values."""
-        text = "\n".join([f"{self.text}\n", *(f"drawn: {path}" for path in paths)])
+        text = "\n".join([f"{self.text}\n", *(translated(f"drawn: {path}") for path in paths)])
         return replace(self, text=text, values={**self.values, "plots": [str(p) for p in paths]})
 
 
@@ -129,7 +130,7 @@ def run_text(run: RunFolder) -> str:
     manifest = run.load_manifest()
     epochs, sizes = manifest["epochs"], manifest["data"]["split"]["sizes"]
     done = f"{epochs['done']} of {epochs['asked']} epochs in {manifest['seconds']['loop']:.2f} s"
-    rows = ", ".join(f"{count:,} {part}" for part, count in sizes.items())
+    rows = ", ".join(f"{count:,} {spoken(part)}" for part, count in sizes.items())
     unit = "window" if "windows" in manifest["data"] else "row"
     lines = [
         f"run         {run.path}" + ("  (interrupted)" if manifest["status"] != "complete" else ""),
@@ -159,13 +160,14 @@ def run_text(run: RunFolder) -> str:
     try:
         evaluation = stored_evaluation(run)
     except RunError as error:
-        return "\n".join([*lines, _loss_text(run), "", error.message, *folded])
+        lines += [_loss_text(run), "", error.message]
+        return "\n".join([*map(translated, lines), *folded])
     lines += [f"threshold   {text}" for text in format_thresholds(evaluation.thresholds)]
     lines += [f"calibrated  {text}" for text in format_temperatures(evaluation.temperatures)]
     lines += [f"intervals   {text}" for text in format_coverage(evaluation.coverage)]
     lines += [f"left out    {name}: {why}" for name, why in evaluation.left_out.items()]
     lines += ["", f"{evaluation.what}, {counted(evaluation.rows, unit)}"]
-    lines.append(format_scores(evaluation.targets, evaluation.baselines))
+    lines = [*map(translated, lines), format_scores(evaluation.targets, evaluation.baselines)]
     lines += folded
     verdicts = [Verdict(**each) for each in manifest.get("checks", [])]
     if verdicts:

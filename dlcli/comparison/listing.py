@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from dlcli.comparison.records import SHORT, RunRecord, natural_ranking
+from dlcli.languages import spoken, translated
 from dlcli.report.blocks import Block, Mark
 from dlcli.report.figures import DASH, format_figures, is_regression
 
@@ -43,14 +44,17 @@ def _table(name: str, records: list[RunRecord]) -> Block:
 
 
 def _columns(records: list[RunRecord]) -> Iterator[tuple[str, list[str]]]:
-    yield "run", [record.label for record in records]
-    yield "created", [f"{record.created:%Y-%m-%d %H:%M}" for record in records]
-    yield "epochs", [_epochs(record) for record in records]
-    yield "seconds", [f"{record.manifest['seconds'].get('train', 0):.1f}" for record in records]
+    yield spoken("run"), [record.label for record in records]
+    yield spoken("created"), [f"{record.created:%Y-%m-%d %H:%M}" for record in records]
+    yield spoken("epochs"), [_epochs(record) for record in records]
+    yield (
+        spoken("seconds"),
+        [f"{record.manifest['seconds'].get('train', 0):.1f}" for record in records],
+    )
     if not all(record.is_complete for record in records):
-        yield "status", [str(record.manifest["status"]) for record in records]
+        yield spoken("status"), [spoken(str(record.manifest["status"])) for record in records]
     if any(record.checks is not None for record in records):
-        yield "checks", [_checks(record) for record in records]
+        yield spoken("checks"), [_checks(record) for record in records]
     yield from _figure_columns(records)
 
 
@@ -65,11 +69,11 @@ def _figure_columns(records: list[RunRecord]) -> Iterator[tuple[str, list[str]]]
         )
         for metric in shown:
             values = [record.targets.get(target, {}).get(metric) for record in records]
-            short = SHORT.get(metric, metric)
+            short = spoken(SHORT.get(metric, metric))
             title = short if len(targets) == 1 else f"{target} {short}"
             yield title, format_figures(metric, values)
     if len(targets) > MOST_TARGETS:
-        yield f"and {len(targets) - MOST_TARGETS} targets", [DASH] * len(records)
+        yield translated(f"and {len(targets) - MOST_TARGETS} targets"), [DASH] * len(records)
 
 
 def _figures_of(record: RunRecord, target: str, *, alone: bool) -> Iterable[str]:
@@ -86,4 +90,6 @@ def _epochs(record: RunRecord) -> str:
 
 
 def _checks(record: RunRecord) -> str:
-    return DASH if record.checks is None else f"{record.checks[0]}/{record.checks[1]} met"
+    if record.checks is None:
+        return DASH
+    return translated(f"{record.checks[0]}/{record.checks[1]} met")

@@ -6,6 +6,7 @@ from dlcli.comparison.data import Drift
 from dlcli.comparison.records import SHORT, RunRecord
 from dlcli.comparison.scores import Contrast, Scores
 from dlcli.comparison.settings import Variation
+from dlcli.languages import spoken, spoken_each, translated
 from dlcli.report.blocks import Block, Mark
 from dlcli.report.figures import format_figures
 
@@ -38,15 +39,20 @@ def variation_block(
 def drift_block(drift: Sequence[Drift]) -> Block:
     """Return a table of the columns that changed."""
     rows = [
-        [each.run, each.column, "" if each.moved is None else f"{each.moved:.0%}", each.change]
+        [
+            each.run,
+            each.column,
+            "" if each.moved is None else f"{each.moved:.0%}",
+            translated(each.change),
+        ]
         for each in drift
     ]
-    header = ["run", "column", "moved", "change"]
+    header = spoken_each("run", "column", "moved", "change")
     return Block(title="columns of the training part", header=header, rows=rows)
 
 
 def _contrast_block(title: str, contrasts: Sequence[Contrast]) -> Block:
-    header = ["run", "figure", "difference", "95 % interval", "verdict"]
+    header = spoken_each("run", "figure", "difference", "95 % interval", "verdict")
     marks = {
         (row, len(header) - 1): _MARKS[contrast.verdict]
         for row, contrast in enumerate(contrasts)
@@ -61,9 +67,9 @@ def _contrast_row(contrast: Contrast) -> list[str]:
     interval = contrast.difference
     ends = [contrast.value] if interval is None else [contrast.value, interval.low, interval.high]
     value, *rest = _signed(contrast.metric, ends)
-    shown = f"{rest[0]} to {rest[1]}" if rest else "-"
+    shown = translated(f"{rest[0]} to {rest[1]}") if rest else "-"
     figure = SHORT.get(contrast.metric, contrast.metric)
-    return [contrast.run, figure, value, shown, contrast.verdict]
+    return [contrast.run, spoken(figure), value, shown, spoken(contrast.verdict)]
 
 
 def _signed(metric: str, values: Sequence[float]) -> list[str]:

@@ -16,6 +16,7 @@ from dlcli.data.column_profile import ColumnProfile, profile_column
 from dlcli.data.image_profile import ImageProfile, format_image_profile, profile_images
 from dlcli.data.readers import looks_headerless
 from dlcli.data.table import Table
+from dlcli.languages import spoken, spoken_each, translated
 from dlcli.terminal_text import cell_width, counted, cut_middle, pad, printable
 
 BARS = " ▁▂▃▄▅▆▇█"
@@ -134,18 +135,18 @@ def format_profile(profile: TableProfile, *, width: int = 100) -> str:
     title = ", ".join(
         [
             cut_middle(" + ".join(profile.files), width - 50),
-            _count_or_no(profile.num_rows, "row"),
-            _count_or_no(_num_columns(profile), "column"),
-            _count_or_no(profile.duplicates, "repeated row"),
+            translated(_count_or_no(profile.num_rows, "row")),
+            translated(_count_or_no(_num_columns(profile), "column")),
+            translated(_count_or_no(profile.duplicates, "repeated row")),
         ]
     )
-    notes = [line for note in _notes(profile) for line in _wrap_note(note, width)]
+    notes = [line for note in _notes(profile) for line in _wrap_note(translated(note), width)]
     table = "\n".join(_format_columns(profile, width))
     blocks = [title, *([table] if profile.columns else [])]
     if profile.classes:
         blocks.append("\n".join(_format_classes(profile.classes)))
     blocks += [format_image_profile(images, width=width) for images in profile.images]
-    return "\n\n".join([*blocks, *(["\n".join(["notes", *notes])] if notes else [])])
+    return "\n\n".join([*blocks, *(["\n".join([spoken("notes"), *notes])] if notes else [])])
 
 
 def format_bars(counts: Sequence[int]) -> str:
@@ -156,9 +157,12 @@ def format_bars(counts: Sequence[int]) -> str:
 
 def _format_columns(profile: TableProfile, width: int) -> list[str]:
     cells = [_figures(column) for column in profile.columns]
+    titles = spoken_each(*_FIGURES)
     widths = [
-        max(len(title), *(len(row[index]) for row in cells), 0) if cells else len(title)
-        for index, title in enumerate(_FIGURES)
+        max(cell_width(title), *(len(row[index]) for row in cells), 0)
+        if cells
+        else cell_width(title)
+        for index, title in enumerate(titles)
     ]
     type_width = 8
     name_width = max((cell_width(printable(column.name)) for column in profile.columns), default=0)
@@ -166,10 +170,12 @@ def _format_columns(profile: TableProfile, width: int) -> list[str]:
     name_width = max(12, min(name_width, width - taken))
 
     def lay(name: str, kind: str, figures: Sequence[str], last: str) -> str:
-        padded = [text.rjust(size) for text, size in zip(figures, widths, strict=False)]
-        return "  ".join([pad(name, name_width), kind.ljust(type_width), *padded, last]).rstrip()
+        padded = [pad(text, size, right=True) for text, size in zip(figures, widths, strict=False)]
+        return "  ".join(
+            [pad(name, name_width), pad(spoken(kind), type_width), *padded, last]
+        ).rstrip()
 
-    lines = [lay("column", "type", _FIGURES, "")]
+    lines = [lay(spoken("column"), "type", titles, "")]
     for column, figures in zip(profile.columns, cells, strict=True):
         name = cut_middle(printable(column.name), name_width)
         if column.minimum is not None:

@@ -4,6 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dlcli.languages import spoken
+
 REGRESSION_FIGURES = (
     "RootMeanSquaredError",
     "MeanAbsoluteError",
@@ -68,8 +70,8 @@ def is_larger_better(figure: str) -> bool:
 
 
 def short_name(figure: str) -> str:
-    """Return what people call a figure, e.g. RMSE; a name that is not known as it is."""
-    return _SHORT.get(figure, figure)
+    """Return what people call a figure, e.g. RMSE; an unknown name as it is."""
+    return spoken(_SHORT.get(figure, figure))
 
 
 def is_regression(figures: Mapping[str, Any]) -> bool:

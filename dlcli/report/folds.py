@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from dlcli.languages import spoken_each, translated
 from dlcli.report.blocks import Block
 from dlcli.report.figures import format_figures, shown_figures
 
@@ -35,8 +36,9 @@ def folds_blocks(record: Mapping[str, Any]) -> list[Block]:
             found = figures[name]
             values = [found[key] for key in ("mean", "deviation", "low", "high")]
             mean, deviation, low, high = format_figures(name, values)
-            rows.append([name, mean, deviation, f"{low} to {high}"])
-        blocks.append(Block(header=[target, "mean", "deviation", "95 % interval"], rows=rows))
+            rows.append([name, mean, deviation, translated(f"{low} to {high}")])
+        header = [target, *spoken_each("mean", "deviation", "95 % interval")]
+        blocks.append(Block(header=header, rows=rows))
     if blocks:
         blocks[0] = Block(title=folds_title(record), header=blocks[0].header, rows=blocks[0].rows)
     return blocks

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from dlcli.languages import spoken, spoken_each, translated
 from dlcli.report.blocks import markdown_blocks
 from dlcli.report.figures import DASH, format_figures, short_name, shown_figures
 from dlcli.report.folds import folds_blocks
@@ -29,31 +30,32 @@ def markdown_report(record: RunRecord, previous: RunRecord | None) -> str:
             parts.append(_confusion(figures))
     if "folds" in record.metrics:
         parts.append(markdown_blocks(folds_blocks(record.metrics["folds"])))
-    parts += ["\n".join(f"- {markdown_text(text)}" for text in _remarks(record))]
+    parts += ["\n".join(f"- {markdown_text(translated(text))}" for text in _remarks(record))]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def verdict_lines(verdicts: tuple[Verdict, ...]) -> str:
     """Return the verdict on every target, a paragraph each."""
     if not verdicts:
-        return "Trained on all its rows: there is no part left to judge it by."
+        return translated("Trained on all its rows: there is no part left to judge it by.")
     lines = []
     for verdict in verdicts:
         name = f"{verdict.target}: " if len(verdicts) > 1 else ""
-        lines.append(f"**{markdown_text(name + verdict.sentence())}.**")
+        said = f"{name}{translated(verdict.sentence())}{spoken('.')}"
+        lines.append(f"**{markdown_text(said)}**")
     return "\n\n".join(lines)
 
 
 def figures_table(record: RunRecord, target: str, figures: Mapping[str, Any]) -> str:
     """Return a target's figures with their intervals, beside those of the baselines."""
     baselines, intervals = record.baselines(target), record.intervals.get(target, {})
-    header = ["", str(record.part), "95 % interval", *baselines]
+    header = ["", *spoken_each(str(record.part), "95 % interval"), *baselines]
     rows = []
     for figure in shown_figures(figures):
         ends = intervals.get(figure)
         values = [figures.get(figure), *(each.get(figure) for each in baselines.values())]
         written = format_figures(figure, [*values, *(ends.values() if ends else ())])
-        between = f"{written[-2]} to {written[-1]}" if ends else DASH
+        between = translated(f"{written[-2]} to {written[-1]}") if ends else DASH
         rows.append([short_name(figure), written[0], between, *written[1 : len(values)]])
     return markdown_table(header, rows)
 
@@ -64,13 +66,13 @@ def _confusion(figures: Mapping[str, Any]) -> str:
         [name, *(f"{cell:g}" for cell in line)]
         for name, line in zip(classes, figures["ConfusionMatrix"], strict=True)
     ]
-    return markdown_table(["actual \\ predicted", *classes], rows)
+    return markdown_table([spoken("actual \\ predicted"), *classes], rows)
 
 
 def _remarks(record: RunRecord) -> Iterator[str]:
     manifest = record.manifest
     data, epochs = manifest["data"], manifest["epochs"]
-    sizes = ", ".join(f"{size:,} {part}" for part, size in data["split"]["sizes"].items())
+    sizes = ", ".join(f"{size:,} {spoken(part)}" for part, size in data["split"]["sizes"].items())
     yield f"data: {sizes} rows; {epochs['done']:,} of {epochs['asked']:,} epochs"
     for text in format_coverage(record.metrics.get("coverage", {})):
         yield f"intervals: {text}"

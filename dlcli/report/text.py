@@ -4,6 +4,7 @@ import html
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from dlcli.languages import spoken, spoken_each, translated
 from dlcli.report.figures import (
     format_figures,
     is_larger_better,
@@ -86,9 +87,9 @@ def _format_target(name: str, figures: dict[str, Any], baselines: dict[str, Any]
         baselines.get(key, {}).get("differences", {}).get(name, {}).get(main) for key in columns
     ]
     if any(differences) and main in shown:
-        better_by = [BETTER_BY, *(_better_by(main, each) for each in differences)]
+        better_by = [translated(BETTER_BY), *(_better_by(main, each) for each in differences)]
         rows.insert(shown.index(main) + 1, better_by)
-    text = format_table([name, *columns], rows)
+    text = format_table([name, *map(heading, columns)], rows)
     if "Steps" in figures:
         text += "\n\n" + _format_steps(columns)
     matrix = figures.get("ConfusionMatrix")
@@ -105,8 +106,15 @@ def _format_steps(columns: dict[str, dict[str, Any]]) -> str:
         [str(step), *format_figures(key, values)]
         for step, values in enumerate(zip(*steps, strict=True), 1)
     ]
-    return format_table([f"{key}, step", *columns], rows)
+    return format_table([translated(f"{key}, step"), *map(heading, columns)], rows)
 
+
+def heading(column: str) -> str:
+    """Return what stands over figures; baselines are called as configs call them."""
+    return spoken("network") if column == "network" else column
+
+
+LAYER_HEADER = ("name", "layer", "shape", "parameters", "activation", "from")
 
 BETTER_BY = "  better by, 95 % sure"
 """The row below the main figure: between which bounds the network is better than a baseline."""
@@ -118,7 +126,7 @@ def _better_by(figure: str, difference: dict[str, float] | None) -> str:
     ends = [difference["low"], difference["high"]]
     if not is_larger_better(figure):
         ends = [-end for end in reversed(ends)]
-    return f"{ends[0]:.3g} to {ends[1]:.3g}"
+    return translated(f"{ends[0]:.3g} to {ends[1]:.3g}")
 
 
 def format_coverage(coverage: dict[str, Any]) -> list[str]:
@@ -166,15 +174,15 @@ def _format_confusion(figures: dict[str, Any], matrix: list[list[float]]) -> str
     rows = [
         [name, *(f"{cell:g}" for cell in line)] for name, line in zip(classes, matrix, strict=True)
     ]
-    return format_table(["actual \\ predicted", *classes], rows)
+    return format_table([spoken("actual \\ predicted"), *classes], rows)
 
 
 def format_layers(layers: Sequence[dict[str, Any]]) -> str:
     """Lay out the network layer by layer."""
     rows = [row for layer in layers for row in _layer_rows(layer, indent="")]
     total = sum(layer["num_parameters"] for layer in layers)
-    table = format_table(["name", "layer", "shape", "parameters", "activation", "from"], rows)
-    return f"{table}\n{total:,} parameters"
+    table = format_table(spoken_each(*LAYER_HEADER), rows)
+    return table + "\n" + translated(f"{total:,} parameters")
 
 
 def _layer_rows(layer: dict[str, Any], *, indent: str) -> Iterator[list[str]]:

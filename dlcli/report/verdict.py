@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from dlcli.intervals import classification_differences, regression_differences
+from dlcli.languages import translated
 from dlcli.report.figures import format_figures, is_larger_better, main_figure, short_name
 from dlcli.report.record import RunRecord
 
@@ -52,16 +53,17 @@ class Verdict:
 
     def sentence(self) -> str:
         """Say it in one line."""
+        name = short_name(self.figure)
         if self.value is None:
-            return f"{short_name(self.figure)} is not defined on the {self.part} rows"
+            return f"{name} is not defined on the {self.part} rows"
         shown = format_figures(self.figure, [self.value])[0]
-        parts = [f"{short_name(self.figure)} {shown} on {self.num_rows:,} {self.part} {self.unit}"]
+        parts = [f"{name} {shown} on {self.num_rows:,} {self.part} {self.unit}"]
         strongest = next((rival for rival in self.rivals if rival.is_baseline), None)
         before = next((rival for rival in self.rivals if not rival.is_baseline), None)
         parts += [
             _compare(self.figure, self.value, rival) for rival in (strongest, before) if rival
         ]
-        return "; ".join(parts)
+        return "; ".join(map(translated, parts))
 
 
 def judge(record: RunRecord, previous: RunRecord | None) -> tuple[Verdict, ...]:
@@ -181,7 +183,6 @@ def _compare(figure: str, value: float, rival: Rival) -> str:
     if gap <= _SMALLEST_CHANGE * max(abs(value), abs(rival.value)):
         return f"the same as {against}"
     chance = ", which may be chance" if rival.standing == "even" else ""
-    word = "above" if value > rival.value else "below"
     if is_larger_better(figure) or not rival.value:
         change = format_figures(figure, [gap])[0]
     else:
@@ -189,4 +190,6 @@ def _compare(figure: str, value: float, rival: Rival) -> str:
         if share >= 1:
             return f"{value / rival.value:.1f} times that of {against}{chance}"
         change = f"{share:.0%}" if share >= 0.01 else f"{share:.1%}"
-    return f"{change} {word} {against}{chance}"
+    if value > rival.value:
+        return f"{change} above {against}{chance}"
+    return f"{change} below {against}{chance}"

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from dlcli.languages import spoken, spoken_each, translated
 from dlcli.report.html.charts import Charts, lines
 from dlcli.report.html.document import document
 from dlcli.report.html.elements import Markup, element, join, note, section, table
@@ -61,26 +62,28 @@ def build_page(record: SweepRecord) -> str:
         "trials": "Trials",
         "errors": "Failed trials",
     }
-    names = {name: title for name, title in titles.items() if name in shown}
+    names = {name: spoken(title) for name, title in titles.items() if name in shown}
     about = f"{count_line(record.trials)}; {record.created}, dlcli {record.version}"
     main = element("main", *shown.values())
-    title = f"Sweep of {record.name}"
-    return document(title, header(title, about), navigation(names), main, charts=charts)
+    title = translated(f"Sweep of {record.name}")
+    return document(title, header(title, translated(about)), navigation(names), main, charts=charts)
 
 
 def _verdict(record: SweepRecord) -> Markup:
     best = best_trial(record.trials, record.direction)
     if best is None:
-        card = element("div", element("p", "No trial is complete."), class_="card")
+        card = element("div", element("p", spoken("No trial is complete.")), class_="card")
         return element("section", card, id="verdict")
     figure = element("span", format_figure(best.figure), class_="big")
-    named = element("span", f"{record.metric} of trial {best.number}", class_="interval")
+    named = element(
+        "span", translated(f"{record.metric} of trial {best.number}"), class_="interval"
+    )
     values = [(axis.key, show_label(best.values[axis.key])) for axis in record.axes]
     run = None if record.best_run is None else note(f"Trained again as a run: {record.best_run}")
     card = element(
         "div",
         element("p", figure, named),
-        table(["key", "value"], values, class_="facts"),
+        table(spoken_each("key", "value"), values, class_="facts"),
         run,
         *map(note, record.notes),
         class_="card",
@@ -95,13 +98,13 @@ def _history(record: SweepRecord, charts: Charts) -> Markup | None:
     figures = np.array([trial.figure for trial in done], np.float64)
     collect = np.maximum if record.direction == "maximize" else np.minimum
     series = [
-        {"label": "trial", "values": figures},
-        {"label": "best so far", "values": collect.accumulate(figures)},
+        {"label": spoken("trial"), "values": figures},
+        {"label": spoken("best so far"), "values": collect.accumulate(figures)},
     ]
     chart = lines(
         [trial.number for trial in done],
         series,
-        labels=("trial", record.metric),
+        labels=(spoken("trial"), record.metric),
         points=True,
         canLog=True,
     )
@@ -117,7 +120,7 @@ def _importance(record: SweepRecord) -> Markup | None:
         f"The share of the variance of {record.metric} that lies between the values of a key "
         "(omega squared; ranges in quarters). What keys do together is in none of them."
     )
-    drawn = table(["key", "share", ""], rows, numeric=(1,))
+    drawn = table([*spoken_each("key", "share"), ""], rows, numeric=(1,))
     return section("importance", "Importance", drawn, note(told))
 
 
@@ -159,7 +162,7 @@ def _parallel(record: SweepRecord) -> Markup | None:
         told += f" The best {len(shown)} of {len(done)} trials."
     picture = element(
         "svg",
-        element("title", "The values of every trial beside its figure"),
+        element("title", spoken("The values of every trial beside its figure")),
         *drawn,
         *axes,
         class_="parallel",
@@ -225,7 +228,7 @@ def _line(
     told = f"trial {trial.number}: {metric} {format_figure(trial.figure)}"
     return element(
         "polyline",
-        element("title", told),
+        element("title", translated(told)),
         points=points,
         fill="none",
         stroke_opacity=f"{1 - 0.09 * tenth:.2f}",
@@ -264,8 +267,12 @@ def _errors(record: SweepRecord) -> Markup | None:
     if not failed:
         return None
     rows = [
-        [str(each.number), str(each.error["message"]), str(each.error.get("hint") or "")]
+        [
+            str(each.number),
+            translated(str(each.error["message"])),
+            translated(str(each.error.get("hint") or "")),
+        ]
         for each in failed
         if each.error is not None
     ]
-    return section("errors", "Failed trials", table(["trial", "error", "hint"], rows))
+    return section("errors", "Failed trials", table(spoken_each("trial", "error", "hint"), rows))

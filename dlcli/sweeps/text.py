@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from dlcli.languages import spoken, spoken_each
 from dlcli.report.blocks import Block
 from dlcli.report.text import format_figure
 from dlcli.spec.points import describe_point, show_label
@@ -14,8 +15,9 @@ MOST_ROWS = 10
 
 def trial_header(names: Sequence[str], metric: str, *, by_folds: bool = False) -> list[str]:
     """Return the names of the columns of a table of trials, whose axes have these names."""
-    spread = ["deviation"] if by_folds else []
-    return ["trial", "state", metric, *spread, *names, "epochs", "seconds"]
+    spread = spoken_each("deviation") if by_folds else []
+    start, end = spoken_each("trial", "state"), spoken_each("epochs", "seconds")
+    return [*start, metric, *spread, *names, *end]
 
 
 def short_names(axes: Sequence[Axis]) -> list[str]:
@@ -38,7 +40,7 @@ def trial_row(
     spread = [format_figure(trial.deviation)] if by_folds else []
     return [
         str(trial.number),
-        progress or trial.state,
+        progress or spoken(trial.state),
         format_figure(trial.figure),
         *spread,
         *(show_label(trial.values[axis.key]) if trial.values else "" for axis in axes),
@@ -59,7 +61,7 @@ def count_line(trials: Sequence[Trial]) -> str:
     """Count the trials by what became of them."""
     states = [trial.state for trial in trials]
     counts = {state: states.count(state) for state in dict.fromkeys(sorted(states))}
-    return ", ".join(f"{count} {state}" for state, count in counts.items())
+    return ", ".join(f"{count} {spoken(state)}" for state, count in counts.items())
 
 
 def best_block(

@@ -2,6 +2,8 @@
 (() => {
   const root = document.documentElement;
   const charts = [];
+  const words = JSON.parse(document.getElementById("words")?.textContent ?? "{}");
+  const spoken = (text) => words[text] ?? text;
   const HEIGHT = 280;
   const WHOLE = [1, 2, 5].flatMap((step) => [...Array(12).keys()].map((power) => step * 10 ** power)).sort((a, b) => a - b);
 
@@ -32,7 +34,7 @@
   function recolour() {
     colours = {};
     const button = document.getElementById("theme");
-    if (button) button.textContent = isDark() ? "Light" : "Dark";
+    if (button) button.textContent = spoken(isDark() ? "Light" : "Dark");
     for (const chart of charts) chart.plot.redraw(false);
   }
 
@@ -283,7 +285,7 @@
         const at = plot.cursor.idxs?.[1];
         if (at === null || at === undefined) return null;
         return [
-          rowOf(`row ${chart.rows[at].toLocaleString("en-US")}`),
+          rowOf(`${spoken("row")} ${chart.rows[at].toLocaleString("en-US")}`),
           rowOf(`${chart.xLabel}: ${format(chart.x[at])}`),
           rowOf(`${chart.yLabel}: ${format(chart.y[at])}`),
         ];
@@ -292,8 +294,8 @@
       if (at === null || at === undefined) return null;
       if (chart.kind === "bars") {
         return [
-          rowOf(`${format(chart.edges[at])} to ${format(chart.edges[at + 1])}`),
-          rowOf(`${chart.counts[at].toLocaleString("en-US")} rows`),
+          rowOf(`${format(chart.edges[at])} ${spoken("to")} ${format(chart.edges[at + 1])}`),
+          rowOf(`${chart.counts[at].toLocaleString("en-US")} ${spoken("rows")}`),
         ];
       }
       const rows = [rowOf(`${chart.xLabel} ${format(chart.x[at])}`)];
@@ -303,7 +305,7 @@
         if (series.show) rows.push(rowOf(`${series.label}: ${format(plot.data[index][at])}`, shown));
         shown += 1;
       });
-      if (chart.rows) rows.push(rowOf(`${chart.rows[at].toLocaleString("en-US")} rows`));
+      if (chart.rows) rows.push(rowOf(`${chart.rows[at].toLocaleString("en-US")} ${spoken("rows")}`));
       return rows;
     }
     return {
@@ -376,7 +378,7 @@
     const button = document.createElement("button");
     button.type = "button";
     button.className = "tool";
-    button.textContent = text;
+    button.textContent = spoken(text);
     button.addEventListener("click", action);
     return button;
   }

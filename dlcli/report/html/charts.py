@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dlcli.languages import spoken, spoken_each
 from dlcli.report.curves import (
     Calibration,
     calibrate,
@@ -34,6 +35,7 @@ class Charts:
     def add(self, title: str, about: str, chart: Mapping[str, Any]) -> Markup:
         """Take a chart into the page's data; return the figure that it is drawn in."""
         identity = f"chart-{len(self.values) + 1}"
+        title, about = spoken(title), spoken(about)
         self.values.append({"id": identity, **chart})
         return element(
             "figure",
@@ -55,7 +57,7 @@ def lines(
     x: Sequence[Any] | NDArray[Any],
     series: Sequence[Mapping[str, Any]],
     *,
-    labels: tuple[str, str],
+    labels: Sequence[str],
     **options: Any,
 ) -> dict[str, Any]:
     """Return a chart of lines that share their `x`."""
@@ -81,7 +83,8 @@ def scatter(tested: TestedTarget, *, residuals: bool) -> tuple[dict[str, Any], s
     error = tested.predicted - tested.actual
     x, y = (tested.predicted, error) if residuals else (tested.actual, tested.predicted)
     chosen = chosen[np.argsort(x[chosen], kind="stable")]
-    labels = ("predicted", "predicted less actual") if residuals else ("actual", "predicted")
+    actual, predicted, error_name = spoken_each("actual", "predicted", "predicted less actual")
+    labels = (predicted, error_name) if residuals else (actual, predicted)
     chart = {
         "kind": "scatter",
         "x": _numbers(x[chosen]),
@@ -106,7 +109,7 @@ def residual_bars(tested: TestedTarget) -> dict[str, Any]:
     edges, counts = histogram(np.asarray(tested.predicted - tested.actual))
     return {
         "kind": "bars", "edges": _numbers(edges), "counts": counts.tolist(),
-        "xLabel": "predicted less actual", "yLabel": "rows", "line": "zero",
+        "xLabel": spoken("predicted less actual"), "yLabel": spoken("rows"), "line": "zero",
     }  # fmt: skip
 
 
@@ -124,8 +127,8 @@ def ranking_curves(tested: TestedTarget, *, kind: str) -> dict[str, Any] | None:
     if grid is None:
         return None
     labels = {
-        "roc": ("false positive rate", "true positive rate"),
-        "pr": ("recall", "precision"),
+        "roc": spoken_each("false positive rate", "true positive rate"),
+        "pr": spoken_each("recall", "precision"),
     }[kind]
     line = {"line": "diagonal"} if kind == "roc" else {}
     return lines(grid, series, labels=labels, unit=True, **line)
@@ -141,11 +144,11 @@ def calibration(tested: TestedTarget) -> dict[str, Any]:
         # What the run predicted, which need not be what is most probable.
         given = tested.probabilities[np.arange(tested.predicted.size), tested.predicted]
         right = tested.predicted == tested.actual
-        found, label = calibrate(right, given), "predicted class"
+        found, label = calibrate(right, given), spoken("predicted class")
     return lines(
         found.predicted,
         [{"label": label, "values": found.happened, **_band(found)}],
-        labels=("probability given", "share of rows"),
+        labels=spoken_each("probability given", "share of rows"),
         unit=True,
         points=True,
         line="diagonal",

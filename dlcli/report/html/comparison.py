@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from dlcli.languages import spoken, translated
 from dlcli.report.blocks import Block, is_numeric
 from dlcli.report.html.charts import Charts, lines, thin_epochs
 from dlcli.report.html.document import document
@@ -34,11 +35,11 @@ def build_comparison(
         section(f"part-{number}", title, *map(_block, blocks))
         for number, (title, blocks) in enumerate(parts.items(), 1)
     ]
-    names = {f"part-{number}": title for number, title in enumerate(parts, 1)}
+    names = {f"part-{number}": spoken(title) for number, title in enumerate(parts, 1)}
     if curves is not None:
         sections.insert(1, curves)
-        names["curves"] = "Curves"
-    title = f"{len(records)} runs compared"
+        names["curves"] = spoken("Curves")
+    title = translated(f"{len(records)} runs compared")
     labels = ", ".join(record.label for record in records)
     main = element("main", _cards(verdicts), *sections)
     return document(title, header(title, labels), navigation(names), main, charts=charts)
@@ -54,12 +55,13 @@ def _cards(verdicts: Sequence[Verdict]) -> Markup:
 
 def _badge(verdict: Verdict) -> tuple[str, str]:
     if not verdict.rivals:
-        return "nothing to compare with", "none"
+        return spoken("nothing to compare with"), "none"
     strongest = verdict.rivals[0]
     text, kind = _BADGES[strongest.standing]
     if strongest.difference is None:
-        return f"{verdict.name} is ahead; on other rows, so without an interval", "none"
-    return f"{verdict.name} is {text}", kind
+        ahead = f"{verdict.name} is ahead; on other rows, so without an interval"
+        return translated(ahead), "none"
+    return translated(f"{verdict.name} is {text}"), kind
 
 
 def _curves(records: Sequence[RunRecord], charts: Charts) -> Markup | None:
@@ -90,7 +92,7 @@ def _overlay(found: Mapping[str, Series], name: str) -> dict[str, object]:
         }
         for label, values in found.items()
     ]
-    return lines(epochs + 1, series, labels=("epoch", name), canLog=True)
+    return lines(epochs + 1, series, labels=(spoken("epoch"), name), canLog=True)
 
 
 def _block(block: Block) -> Markup | None:
@@ -98,5 +100,5 @@ def _block(block: Block) -> Markup | None:
         return note(block.title or block.text)
     columns = list(zip(*block.rows, strict=True)) if block.rows else []
     numeric = [place for place, cells in enumerate(columns) if place and is_numeric(cells)]
-    heading = element("h3", block.title) if block.title else None
+    heading = element("h3", translated(block.title)) if block.title else None
     return element("div", heading, table(block.header, block.rows, numeric=numeric))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dlcli.languages import spoken, spoken_each, translated
 from dlcli.report.figures import DASH, format_value
 from dlcli.report.html.elements import (
     Markup,
@@ -17,6 +18,7 @@ from dlcli.report.policies import policy_effects
 from dlcli.report.record import RunRecord
 from dlcli.report.text import from_disk_text
 
+_COLUMN_HEADER = ("column", "role", "type", "missing", "distinct", "min", "median", "max")
 _OPEN_COLUMNS = 30
 """Columns of a table that is not folded away."""
 _BAR_WIDTH, _BAR_HEIGHT = 96, 22
@@ -31,9 +33,9 @@ def data_section(record: RunRecord) -> Markup:
         _rows_table(data),
         *([note(f"Read from disk: {from_disk_text(data)}.")] if "from_disk" in data else []),
         *(note(f"Warning: {text}") for text in data.get("warnings", [])),
-        element("h3", "Policies"),
+        element("h3", spoken("Policies")),
         _policies(record),
-        element("h3", "Columns"),
+        element("h3", spoken("Columns")),
         _columns(record),
     )
 
@@ -43,14 +45,15 @@ def _rows_table(data: Mapping[str, Any]) -> Markup:
     read, dropped = counts.get("read"), counts.get("dropped", 0)
     rows = []
     if read is not None:
-        rows.append(["read", f"{read:,}", ""])
-        rows.append(["dropped by policies", f"{dropped:,}", _share(dropped, read)])
+        rows.append([spoken("read"), f"{read:,}", ""])
+        rows.append([spoken("dropped by policies"), f"{dropped:,}", _share(dropped, read)])
     for part, size in split.get("sizes", {}).items():
-        rows.append([part, f"{size:,}", _share(size, read)])
-    how = f"{split.get('kind', 'given')} split"
+        rows.append([spoken(part), f"{size:,}", _share(size, read)])
+    kind = split.get("kind", "given")
+    how = f"{kind} split"
     if split.get("seed") is not None:
         how += f", seed {split['seed']}"
-    return join([table(["rows", "", ""], rows, numeric=(1, 2), class_="facts"), note(how)])
+    return join([table([spoken("rows"), "", ""], rows, numeric=(1, 2), class_="facts"), note(how)])
 
 
 def _share(count: int, of: int | None) -> str:
@@ -66,14 +69,14 @@ def _policies(record: RunRecord) -> Markup:
     rows = [
         [
             effect.column,
-            effect.what,
+            translated(effect.what),
             f"{effect.rows:,}",
             _share(effect.rows, read),
-            ", ".join(f"{rows:,} {part}" for part, rows in effect.by_part.items()),
+            ", ".join(f"{rows:,} {spoken(part)}" for part, rows in effect.by_part.items()),
         ]
         for effect in effects
     ]
-    header = ["column", "what was done", "rows", "of all", "in"]
+    header = spoken_each("column", "what was done", "rows", "of all", "in")
     listed = table(header, rows, numeric=(2, 3))
     return _folded(listed, len(rows), "columns that a policy changed")
 
@@ -82,11 +85,11 @@ def _columns(record: RunRecord) -> Markup:
     profile = record.profile
     roles = _roles(record)
     if not profile:
-        known = [[name, role, kind] for name, (role, kind) in roles.items()]
+        known = [[name, spoken(role), spoken(kind)] for name, (role, kind) in roles.items()]
         text = "The table was too large to keep for a profile; dlcli summarize FILE makes one."
-        return join([table(["column", "role", "type"], known), note(text)])
+        return join([table(spoken_each("column", "role", "type"), known), note(text)])
     rows = [_column(column, roles) for column in profile["columns"]]
-    header = ["column", "role", "type", "missing", "distinct", "min", "median", "max", ""]
+    header = [*spoken_each(*_COLUMN_HEADER), ""]
     listed = table(header, rows, numeric=(3, 4, 5, 6, 7), class_="columns")
     remarks = []
     if profile["profiled"] < profile["rows"]:
@@ -134,8 +137,8 @@ def _column(column: Mapping[str, Any], roles: Mapping[str, tuple[str, str]]) -> 
         figures = [format_value(value) for value in extent]
     return [
         str(column["name"]),
-        role,
-        kind or column["type"],
+        spoken(role),
+        spoken(kind or column["type"]),
         missing,
         f"{column['distinct']:,}",
         *figures,

@@ -4,6 +4,8 @@ import html
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
+from dlcli.languages import spoken, translated
+
 
 class Markup(str):
     """Text that is HTML already, built from escaped parts."""
@@ -37,13 +39,13 @@ def join(parts: Iterable[Any], between: str = "") -> Markup:
 
 def section(identity: str, title: str, *content: Any) -> Markup:
     """Return a section of the page with its heading."""
-    heading = element("h2", title)
+    heading = element("h2", spoken(title))
     return element("section", heading, *content, id=identity)
 
 
 def details(summary: str, *content: Any, is_open: bool = False) -> Markup:
     """Return content that can be folded away."""
-    return element("details", element("summary", summary), *content, open=is_open)
+    return element("details", element("summary", spoken(summary)), *content, open=is_open)
 
 
 def table(
@@ -77,9 +79,9 @@ def chart_grid(figures: Sequence[Markup | None]) -> Markup:
     return element("div", *shown, class_="charts" if len(shown) % 3 else "charts three")
 
 
-def note(*text: Any) -> Markup:
+def note(text: str) -> Markup:
     """Return a remark below what it is about."""
-    return element("p", *text, class_="note")
+    return element("p", translated(text), class_="note")
 
 
 def code(text: str) -> Markup:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from dlcli.languages import spoken_each
 from dlcli.report.figures import format_value
 from dlcli.report.html.elements import Markup, element, note, section, table
 from dlcli.report.record import RunRecord
@@ -30,7 +31,9 @@ def _levels_table(levels: dict[str, Any]) -> Markup | None:
         [level, f"{found['covered']:.1%}", format_value(found["width"])]
         for level, found in levels.items()
     ]
-    return table(["asked for", "held", "mean width"], rows, numeric=range(3), class_="figures")
+    return table(
+        spoken_each("asked for", "held", "mean width"), rows, numeric=range(3), class_="figures"
+    )
 
 
 def _about(coverage: dict[str, Any], name: str, rows: int) -> str:

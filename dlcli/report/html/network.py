@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dlcli.languages import translated
 from dlcli.network_layout import (
     ARROW_LENGTH,
     BOX_HEIGHT,
@@ -38,7 +39,7 @@ def draw_network(layers: Sequence[Mapping[str, Any]]) -> Markup | None:
     drawn = join([*map(_arrow, edges), *(_box(node) for node in nodes if node.layer is not None)])
     return element(
         "svg",
-        element("title", f"The network: {len(layers)} layers, from its inputs down"),
+        element("title", translated(f"The network: {len(layers)} layers, from its inputs down")),
         drawn,
         class_="network",
         role="img",

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from dlcli.errors import RunError
 from dlcli.files import writing, written_whole
+from dlcli.languages import spoken, translated
 from dlcli.report.html.charts import Charts
 from dlcli.report.html.data import data_section
 from dlcli.report.html.document import document
@@ -59,17 +60,17 @@ def build_report(record: RunRecord) -> str:
     }
     shown = {name: content for name, content in sections.items() if content is not None}
     created = str(record.manifest["created"]).replace("T", " ").split("+")[0]
-    head = header(record.label, f"trained {created} UTC, dlcli {record.manifest.get('dlcli', '')}")
-    names = {name: _TITLES[name] for name in shown if name in _TITLES}
+    about = f"trained {created} UTC, dlcli {record.manifest.get('dlcli', '')}"
+    head = header(record.label, translated(about))
+    names = {name: spoken(_TITLES[name]) for name in shown if name in _TITLES}
     main = element("main", *shown.values())
     return document(record.label, head, navigation(names), main, charts=charts)
 
 
 def header(title: str, about: str) -> Markup:
     """Return the head of a page with its switch of colours."""
-    button = element(
-        "button", "Dark", type="button", id="theme", aria_label="Switch between light and dark"
-    )
+    switch = spoken("Switch between light and dark")
+    button = element("button", spoken("Dark"), type="button", id="theme", aria_label=switch)
     named = element("div", element("h1", title), element("p", about, class_="soft"))
     return element("header", named, button)
 
@@ -77,4 +78,4 @@ def header(title: str, about: str) -> Markup:
 def navigation(names: dict[str, str]) -> Markup:
     """Return links to the sections, by their ids."""
     links = [element("a", title, href=f"#{name}") for name, title in names.items()]
-    return element("nav", join(links), aria_label="Sections")
+    return element("nav", join(links), aria_label=spoken("Sections"))

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dlcli.languages import spoken, spoken_each, translated
 from dlcli.report.figures import DASH, format_value
 from dlcli.report.html.charts import (
     Charts,
@@ -15,9 +16,19 @@ from dlcli.report.html.charts import (
     residual_bars,
     scatter,
 )
-from dlcli.report.html.elements import Markup, chart_grid, element, join, note, section, table
+from dlcli.report.html.elements import (
+    Markup,
+    chart_grid,
+    element,
+    escape,
+    join,
+    note,
+    section,
+    table,
+)
 from dlcli.report.record import RunRecord
 from dlcli.report.tested import TestedTarget
+from dlcli.report.text import heading
 
 MOST_CLASSES = 20
 """Classes of a whole confusion matrix; of more, the most frequent confusions are listed."""
@@ -84,14 +95,14 @@ def _over_time(tested: TestedTarget, charts: Charts) -> Markup:
     actual, predicted = tested.actual[first], tested.predicted[first]
     shown = slice(0, MOST_STEPS)
     series = [
-        {"label": "actual", "values": actual[shown]},
-        {"label": "predicted", "values": predicted[shown]},
+        {"label": spoken("actual"), "values": actual[shown]},
+        {"label": spoken("predicted"), "values": predicted[shown]},
     ]
     about = "one step ahead" if tested.steps is not None else "in the order of their windows"
     if len(actual) > MOST_STEPS:
         about += f"; the first {MOST_STEPS:,} of {len(actual):,}"
     numbers = np.arange(1, len(actual[shown]) + 1)
-    chart = lines(numbers, series, labels=("prediction", tested.target))
+    chart = lines(numbers, series, labels=(spoken("prediction"), tested.target))
     return charts.add("Step by step", about, chart)
 
 
@@ -102,11 +113,11 @@ def _by_step(record: RunRecord, target: str, charts: Charts) -> Markup | None:
     if "network" not in steps:
         return None
     series = [
-        {"label": name, "values": [step["RootMeanSquaredError"] for step in listed]}
+        {"label": heading(name), "values": [step["RootMeanSquaredError"] for step in listed]}
         for name, listed in steps.items()
     ]
     numbers = list(range(1, len(steps["network"]) + 1))
-    chart = lines(numbers, series, labels=("steps ahead", "RMSE"), points=True, canLog=True)
+    chart = lines(numbers, series, labels=(spoken("steps ahead"), "RMSE"), points=True, canLog=True)
     return chart_grid([charts.add("Error by step", "the further ahead, the harder", chart)])
 
 
@@ -163,10 +174,11 @@ def _confusion_table(classes: Sequence[str], matrix: NDArray[np.float64]) -> Mar
     ]
     caption = element(
         "figcaption",
-        element("strong", "Confusion matrix"),
-        element("span", "a line for each actual class, a column for each predicted one"),
+        element("strong", spoken("Confusion matrix")),
+        element("span", spoken("a line for each actual class, a column for each predicted one")),
     )
-    header = [Markup("actual&nbsp;\\&nbsp;predicted"), *classes]
+    corner = escape(spoken("actual \\ predicted")).replace(" ", "&nbsp;")
+    header = [Markup(corner), *classes]
     size = "matrix few" if len(classes) <= _FEW_CLASSES else "matrix"
     listed = table(header, rows, class_=size)
     return join([caption, listed])
@@ -179,7 +191,7 @@ def _heat_cell(count: float, share: float, is_right: bool) -> Markup:
         "span",
         f"{count:,.4g}",
         class_=f"heat {kind} heat-{heat}",
-        title=f"{share:.1%} of the actual class",
+        title=translated(f"{share:.1%} of the actual class"),
     )
 
 
@@ -193,12 +205,13 @@ def _confusions_table(classes: Sequence[str], matrix: NDArray[np.float64]) -> Ma
         if count > 0:
             share = count / matrix[actual].sum()
             rows.append([classes[actual], classes[predicted], f"{count:,.4g}", f"{share:.0%}"])
+    about = f"of {len(classes):,} classes; predictions.csv has every row"
     caption = element(
         "figcaption",
-        element("strong", "Most frequent confusions"),
-        element("span", f"of {len(classes):,} classes; predictions.csv has every row"),
+        element("strong", spoken("Most frequent confusions")),
+        element("span", translated(about)),
     )
-    header = ["actual", "predicted", "rows", "of the actual class"]
+    header = spoken_each("actual", "predicted", "rows", "of the actual class")
     return join([caption, table(header, rows, numeric=(2, 3))])
 
 
@@ -209,15 +222,15 @@ def _worst_table(
     files, names = _split_places([str(row["place"]) for row in known])
     table_rows = [
         [
-            name,
+            translated(name),
             *_outcome(tested, row["at"]),
             *(DASH if cell is None else _cell(cell) for cell in row["cells"]),
         ]
         for name, row in zip(names, known, strict=True)
     ]
     is_number = tested.classes is None
-    last = "off by" if is_number else "probability of actual"
-    header = ["row", "actual", "predicted", last, *columns]
+    last = spoken("off by") if is_number else spoken("probability of actual")
+    header = [*spoken_each("row", "actual", "predicted"), last, *columns]
     numeric = [1, 2, 3] if is_number else [3]
     numeric += [
         place

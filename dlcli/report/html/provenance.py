@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from dlcli.languages import spoken, spoken_each
 from dlcli.report.html.elements import (
     Markup,
     code,
@@ -15,7 +16,7 @@ from dlcli.report.html.elements import (
 )
 from dlcli.report.html.network import MOST_LAYERS, draw_network
 from dlcli.report.record import RunRecord
-from dlcli.report.text import format_shape
+from dlcli.report.text import LAYER_HEADER, format_shape
 
 _OPEN_LAYERS = 24
 """Layers of a drawing that is not folded away."""
@@ -43,7 +44,7 @@ def network_section(record: RunRecord) -> Markup | None:
         ]
         for layer in layers
     ]
-    header = ["name", "layer", "shape", "parameters", "activation", "from"]
+    header = spoken_each(*LAYER_HEADER)
     total = sum(layer["num_parameters"] for layer in layers)
     listed = details(
         f"{len(layers):,} layers, {total:,} parameters", table(header, rows, numeric=(3,))
@@ -60,7 +61,7 @@ def config_section(record: RunRecord) -> Markup | None:
     if overrides:
         items = [element("li", code(f"--set {text}")) for text in overrides]
         changed = element(
-            "div", element("p", "Changed on the command line:"), element("ul", *items)
+            "div", element("p", spoken("Changed on the command line:")), element("ul", *items)
         )
     lines = len(record.config.splitlines())
     whole = details(f"config.yaml, {lines} lines", element("pre", _coloured(record.config)))
@@ -73,23 +74,25 @@ def versions_section(record: RunRecord) -> Markup:
     versions = {"dlcli": manifest.get("dlcli", ""), **manifest.get("versions", {})}
     system = " ".join(str(value) for value in manifest.get("platform", {}).values())
     rows = [
-        ["created", str(manifest["created"])],
-        ["seed", str(manifest.get("seed", ""))],
-        ["versions", ", ".join(f"{name} {version}" for name, version in versions.items())],
-        ["machine", system],
+        [spoken("created"), str(manifest["created"])],
+        [spoken("seed"), str(manifest.get("seed", ""))],
+        [spoken("versions"), ", ".join(f"{name} {version}" for name, version in versions.items())],
+        [spoken("machine"), system],
     ]
     hashes = [
-        ["data", _file_name(source["path"]), _hash(source["sha256"])]
+        [spoken("data"), _file_name(source["path"]), _hash(source["sha256"])]
         for source in manifest["data"].get("sources", [])
     ]
     split = manifest["data"].get("split", {}).get("sha256", {})
-    hashes += [["rows", part, _hash(text)] for part, text in split.items()]
-    hashes += [["run", name, _hash(text)] for name, text in manifest.get("files", {}).items()]
+    hashes += [[spoken("rows"), spoken(part), _hash(text)] for part, text in split.items()]
+    hashes += [
+        [spoken("run"), name, _hash(text)] for name, text in manifest.get("files", {}).items()
+    ]
     return section(
         "versions",
         "Versions and hashes",
         table(["", ""], rows, class_="facts"),
-        details(f"{len(hashes)} sha256 sums", table(["of", "name", "sha256"], hashes)),
+        details(f"{len(hashes)} sha256 sums", table(spoken_each("of", "name", "sha256"), hashes)),
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dlcli.languages import spoken, spoken_each, translated
 from dlcli.report.figures import (
     DASH,
     MINUS,
@@ -15,6 +16,7 @@ from dlcli.report.figures import (
 from dlcli.report.folds import ABOUT, folds_blocks, folds_title
 from dlcli.report.html.elements import Markup, details, element, join, note, section, table
 from dlcli.report.record import RunRecord
+from dlcli.report.text import heading
 from dlcli.report.verdict import Rival, Verdict
 
 _BAR_WIDTH, _BAR_HEIGHT = 180, 16
@@ -30,12 +32,12 @@ def verdict_section(record: RunRecord, verdicts: Sequence[Verdict]) -> Markup:
     """Return the verdict on every target, in one line each."""
     if not verdicts:
         text = "Trained on all its rows: there is no part left to judge it by."
-        return element("section", element("p", text, class_="verdict"), id="verdict")
+        return element("section", element("p", translated(text), class_="verdict"), id="verdict")
     cards = [
         verdict_card(
             verdict,
             of_target=len(verdicts) > 1,
-            badge=(_STANDINGS[verdict.standing], verdict.standing or "none"),
+            badge=(spoken(_STANDINGS[verdict.standing]), verdict.standing or "none"),
         )
         for verdict in verdicts
     ]
@@ -69,23 +71,26 @@ def folds_section(record: RunRecord) -> Markup | None:
     if folds is None:
         return None
     blocks = [table(block.header, block.rows, numeric=(1, 2, 3)) for block in folds_blocks(folds)]
-    return section("folds", "Folds", element("p", folds_title(folds)), *blocks, note(ABOUT))
+    return section(
+        "folds", "Folds", element("p", translated(folds_title(folds))), *blocks, note(ABOUT)
+    )
 
 
 def verdict_card(verdict: Verdict, *, of_target: bool, badge: tuple[str, str]) -> Markup:
     """Return a verdict with its figures side by side; `badge` is a text and its standing."""
     shown = format_figures(verdict.figure, [verdict.value])[0]
-    label = short_name(verdict.figure) + (f" of {verdict.target}" if of_target else "")
+    label = short_name(verdict.figure)
+    label += translated(f" of {verdict.target}") if of_target else ""
     interval = None
     if verdict.interval is not None:
         low, high = format_figures(
             verdict.figure, [verdict.interval["low"], verdict.interval["high"]]
         )
-        interval = element("span", f"95 % interval {low} to {high}", class_="interval")
+        interval = element("span", translated(f"95 % interval {low} to {high}"), class_="interval")
     return element(
         "article",
         element("p", element("span", shown, class_="big"), element("span", label), interval),
-        element("p", verdict.sentence() + ".", class_="verdict"),
+        element("p", translated(verdict.sentence()) + spoken("."), class_="verdict"),
         element("p", element("span", badge[0], class_=f"badge {badge[1]}")),
         _rivals_table(verdict),
         class_="card",
@@ -98,14 +103,14 @@ def _rivals_table(verdict: Verdict) -> Markup | None:
     values = [verdict.value, *(rival.value for rival in verdict.rivals)]
     written = format_figures(verdict.figure, values)
     most = max(max(values), verdict.interval["high"] if verdict.interval else 0.0)
-    names: list[Any] = [verdict.name, *(rival.name for rival in verdict.rivals)]
+    names: list[Any] = [heading(verdict.name), *(rival.name for rival in verdict.rivals)]
     bars = [
         _bar(value, most, verdict.interval if place == 0 else None)
         for place, value in enumerate(values)
     ]
     differences = ["", *(_difference(verdict, rival) for rival in verdict.rivals)]
-    first = "network" if verdict.name == "network" else "best"
-    header = ["", Markup("&nbsp;"), short_name(verdict.figure), f"{first} less this"]
+    first = heading("network") if verdict.name == "network" else spoken("best")
+    header = ["", Markup("&nbsp;"), short_name(verdict.figure), translated(f"{first} less this")]
     rows = [list(cells) for cells in zip(names, bars, written, differences, strict=True)]
     if not any(differences):
         header, rows = header[:3], [row[:3] for row in rows]
@@ -117,7 +122,7 @@ def _difference(verdict: Verdict, rival: Rival) -> str:
         return ""
     ends = [rival.difference["value"], rival.difference["low"], rival.difference["high"]]
     value, low, high = format_difference(verdict.figure, ends, like=verdict.value)
-    return f"{value} ({low} to {high})"
+    return translated(f"{value} ({low} to {high})")
 
 
 def _bar(value: float, most: float, interval: Mapping[str, float] | None) -> Markup:
@@ -153,7 +158,12 @@ def _figures_table(record: RunRecord, target: str, figures: Mapping[str, Any]) -
     }
     intervals = record.intervals.get(target, {})
     columns = {**parts, **record.baselines(target)}
-    header = ["", *parts, *(["95 % interval"] if intervals else []), *record.baselines(target)]
+    header = [
+        "",
+        *map(spoken, parts),
+        *(spoken_each("95 % interval") if intervals else []),
+        *record.baselines(target),
+    ]
     rows = []
     for figure in shown_figures(figures):
         values = [column.get(figure) for column in columns.values()]
@@ -162,7 +172,9 @@ def _figures_table(record: RunRecord, target: str, figures: Mapping[str, Any]) -
             text if text == DASH else text.replace("-", MINUS)
             for text in format_figures(figure, [*values, *(ends.values() if ends else ())])
         ]
-        between = [f"{written[-2]} to {written[-1]}" if ends else DASH] if intervals else []
+        between = (
+            [translated(f"{written[-2]} to {written[-1]}") if ends else DASH] if intervals else []
+        )
         cells = [*written[: len(parts)], *between, *written[len(parts) : len(columns)]]
         arrow = "\N{UPWARDS ARROW}" if is_larger_better(figure) else "\N{DOWNWARDS ARROW}"
         name = join(
@@ -197,7 +209,9 @@ def _classes_table(figures: Mapping[str, Any]) -> Markup | None:
         ]
         for name, scores in shown
     ]
-    listed = table(["class", "precision", "recall", "F1", "rows"], rows, numeric=range(1, 5))
+    listed = table(
+        spoken_each("class", "precision", "recall", "F1", "rows"), rows, numeric=range(1, 5)
+    )
     if len(shown) > _OPEN_CLASSES:
         listed = details(f"{len(shown)} classes", listed)
     if len(classes) == len(shown):

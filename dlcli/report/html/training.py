@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from dlcli.languages import spoken, spoken_each, translated
 from dlcli.report.html.charts import Charts, lines, thin_epochs
 from dlcli.report.html.elements import Markup, chart_grid, section, table
 from dlcli.report.record import RunRecord
@@ -29,24 +30,28 @@ def training_section(record: RunRecord, charts: Charts) -> Markup | None:
 
 def _curves(charts: Charts, history: dict[str, Series], name: str) -> Markup:
     epochs = thin_epochs(len(history[name]))
-    series = [{"label": "training", "values": [history[name][at] for at in epochs]}]
+    series = [{"label": spoken("training"), "values": [history[name][at] for at in epochs]}]
     about = "on the training rows"
     marks = []
     watched = history.get(f"{_VALIDATION}{name}")
     if watched:
-        series.append({"label": "validation", "values": [watched[at] for at in epochs]})
+        series.append({"label": spoken("validation"), "values": [watched[at] for at in epochs]})
         about = "on training and validation rows"
         if name == "loss":
             best = int(np.nanargmin([np.nan if value is None else value for value in watched]))
-            marks.append({"x": best + 1, "label": "lowest validation loss"})
-    chart = lines((epochs + 1).tolist(), series, labels=("epoch", name), marks=marks, canLog=True)
+            marks.append({"x": best + 1, "label": spoken("lowest validation loss")})
+    chart = lines(
+        (epochs + 1).tolist(), series, labels=(spoken("epoch"), name), marks=marks, canLog=True
+    )
     return charts.add(name, about, chart)
 
 
 def _rate(charts: Charts, values: Series) -> Markup:
     epochs = thin_epochs(len(values))
-    series = [{"label": "learning rate", "values": [values[at] for at in epochs]}]
-    chart = lines((epochs + 1).tolist(), series, labels=("epoch", "learning rate"), canLog=True)
+    series = [{"label": spoken("learning rate"), "values": [values[at] for at in epochs]}]
+    chart = lines(
+        (epochs + 1).tolist(), series, labels=spoken_each("epoch", "learning rate"), canLog=True
+    )
     return charts.add("learning rate", "of the optimizer", chart)
 
 
@@ -54,13 +59,18 @@ def _facts(record: RunRecord) -> Markup:
     manifest = record.manifest
     epochs, seconds = manifest["epochs"], manifest["seconds"]
     training = manifest.get("training", {})
-    how = "compiled" if training.get("path") == "compiled" else "Keras's own loop"
+    is_compiled = training.get("path") == "compiled"
+    how = spoken("compiled") if is_compiled else spoken("Keras's own loop")
     reason = training.get("reason")
     rows = [
-        ["epochs", f"{epochs['done']:,} of {epochs['asked']:,}"],
-        ["time in epochs", f"{seconds.get('loop', 0.0):.2f} s"],
-        ["loop", f"{how} ({manifest.get('backend', '')})" + (f": {reason}" if reason else "")],
+        [spoken("epochs"), translated(f"{epochs['done']:,} of {epochs['asked']:,}")],
+        [spoken("time in epochs"), f"{seconds.get('loop', 0.0):.2f} s"],
+        [
+            spoken("loop"),
+            f"{how} ({manifest.get('backend', '')})"
+            + (f": {translated(reason)}" if reason else ""),
+        ],
     ]
     if manifest.get("refit"):
-        rows.insert(1, ["refit", refit_text(manifest["refit"])])
+        rows.insert(1, [spoken("refit"), translated(refit_text(manifest["refit"]))])
     return table(["", ""], rows, class_="facts")
