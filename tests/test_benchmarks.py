@@ -244,13 +244,14 @@ def test_a_large_file_is_written_and_its_stages_laid_out(tmp_path: Path) -> None
     )
     text = format_big(found)
     assert "500,000" in next(line for line in text.splitlines() if "plain Arrow scan" in line)
-    one, ten, hundred = text.splitlines()[-5:-2]
+    one, ten, hundred = text.splitlines()[-7:-4]
     assert [line.split("|")[2].strip() for line in (one, ten, hundred)] == [
         "3.89 h", "23.3 min", "2.3 min",
     ]  # fmt: skip
     assert one.split("|")[4].strip() == "33.3 min"
     # A step of a millisecond is no longer than a few exchanges.
-    assert text.endswith("saves in the arithmetic.")
+    assert "saves in the arithmetic." in text
+    assert text.endswith("the terabyte takes 8.33 h of one core, and a plain scan of it 1.94 h.")
     assert reduce_seconds(3500, 1) == 0 < reduce_seconds(3500, 2) < reduce_seconds(3500, 3)
 
 
