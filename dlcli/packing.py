@@ -159,7 +159,7 @@ def _opened(path: Path) -> Iterator[_Opened]:
             yield _Opened(
                 path=path, archive=archive, entries=entries, listed=listed, name=contents["name"]
             )
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, UnicodeDecodeError) as error:
         raise RunError(
             f"{path} is no whole zip file: {str(error)[:80]}",
             hint="it was cut off or changed on its way; have it sent again",

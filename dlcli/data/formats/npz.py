@@ -17,7 +17,10 @@ from dlcli.data.table import Origin, Table
 from dlcli.errors import DataError
 
 HAS_TYPES = True
-_DAMAGES = (OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)
+_DAMAGES = (
+    *(OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError),
+    UnicodeDecodeError,
+)
 
 
 def read(path: Path, options: ReadOptions) -> Table:

@@ -22,6 +22,7 @@ _DAMAGES = (
     EOFError,
     NotImplementedError,
     RuntimeError,
+    UnicodeDecodeError,  # of names of entries
 )
 
 _CELL_ENDS = (b"/c>", b":c>")
@@ -40,7 +41,7 @@ def check_workbook(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(entry.file_size for entry in archive.infolist())
-    except (zipfile.BadZipFile, NotImplementedError, OSError) as error:
+    except _DAMAGES as error:
         raise _unopened(path, error) from error
     size = path.stat().st_size
     if unpacked > MAX_UNPACKED_BYTES or is_bomb(unpacked, size):
