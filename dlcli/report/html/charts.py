@@ -26,6 +26,10 @@ DIGITS = 6
 """Significant digits that charts are given."""
 
 
+_SAID = ("Light", "Dark", "row", "rows", "to", "log", "reset zoom")
+"""What the page's script says."""
+
+
 @dataclass
 class Charts:
     """The charts of a page, numbered as they are added."""
@@ -51,6 +55,15 @@ class Charts:
         for character in "<>&\u2028\u2029":
             text = text.replace(character, f"\\u{ord(character):04x}")
         return text
+
+
+def script_words() -> Markup | None:
+    """Return what the page's script says, where that is not English."""
+    said = dict(zip(_SAID, spoken_each(*_SAID), strict=True))
+    if all(text == shown for text, shown in said.items()):
+        return None
+    text = json.dumps(said, ensure_ascii=False)
+    return Markup(f'<script type="application/json" id="words">{text}</script>')
 
 
 def lines(

@@ -6,12 +6,9 @@ import json
 from functools import cache
 from pathlib import Path
 
-from dlcli.languages import language, spoken_each
-from dlcli.report.html.charts import Charts
+from dlcli.languages import language
+from dlcli.report.html.charts import Charts, script_words
 from dlcli.report.html.elements import Markup, element, escape, join
-
-_SAID = ("Light", "Dark", "row", "rows", "to", "log", "reset zoom")
-"""What the page's script says."""
 
 _ASSETS = Path(__file__).parents[1] / "assets"
 
@@ -40,7 +37,7 @@ def document(title: str, *content: Markup | None, charts: Charts) -> str:
         [
             *content,
             Markup(f'<script type="application/json" id="chart-data">{charts.to_json()}</script>'),
-            _words(),
+            script_words(),
             Markup(f"<script>{script}</script>"),
         ],
         "\n",
@@ -55,15 +52,6 @@ def document(title: str, *content: Markup | None, charts: Charts) -> str:
         body,
     ]
     return "\n".join([*parts, "</body>", "</html>", ""])
-
-
-def _words() -> Markup | None:
-    """Return what the page's script says, where that is not English."""
-    said = dict(zip(_SAID, spoken_each(*_SAID), strict=True))
-    if all(text == shown for text, shown in said.items()):
-        return None
-    text = json.dumps(said, ensure_ascii=False)
-    return Markup(f'<script type="application/json" id="words">{text}</script>')
 
 
 @cache
