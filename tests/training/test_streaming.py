@@ -344,14 +344,18 @@ def test_the_command_streams_and_its_manifest_says_so(
     runs = []
     for name, options in (("resident", []), ("streamed", ["--memory-budget", "1KB"])):
         out = tmp_path / name
-        arguments = ["train", str(concrete_config), "--set", "epochs=2", "--out", str(out)]
-        outcome = CliRunner().invoke(app, [*arguments, "--quiet", *options])
+        # The batches of both are the same where nothing is shuffled, and ends are exact in any order.
+        changes = ("epochs=2", "shuffle=false", "data.scale=minmax", "data.target_scale=minmax")
+        arguments = ["train", str(concrete_config), "--out", str(out), "--quiet", *options]
+        sets = [part for change in changes for part in ("--set", change)]
+        outcome = CliRunner().invoke(app, [*arguments, *sets])
         assert outcome.exit_code == 0, outcome.output
         runs.append(RunFolder(out))
     resident, streamed = (run.load_manifest()["training"] for run in runs)
     assert (resident["path"], resident["blocks"]) == ("compiled", None)
     assert streamed["path"] == "compiled"
     assert streamed["blocks"] > 1
+    assert "from_disk" in runs[1].load_manifest()["data"]
     assert runs[0].history.read_bytes() == runs[1].history.read_bytes()
 
 
