@@ -94,17 +94,17 @@ def find_calibration(run: RunFolder, bundle: Bundle) -> Calibration | None:
         return None
     run.check_files(run.calibration)
     calibration = load_calibration(load_json(run.calibration), run.calibration)
-    shapes = {
-        name: (reading.steps, reading.members is not None)
+    readings = {
+        name: reading
         for reading in bundle.readings
         if reading.task == "regression"
         for name in reading.targets
     }
-    held = {
-        name: (len(each.residuals), each.floor is not None)
-        for name, each in calibration.targets.items()
-    }
-    if held != shapes:
+    held = calibration.targets
+    steps = {name: len(each.residuals) for name, each in held.items()}
+    if steps != {name: reading.steps for name, reading in readings.items()} or any(
+        each.floor is not None and readings[name].members is None for name, each in held.items()
+    ):
         raise RunError(
             f"{run.calibration} holds the errors of other targets than {run.preprocessing.name}",
             hint="copy the run folder again, or train again",
