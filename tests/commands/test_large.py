@@ -225,21 +225,16 @@ def test_what_keeps_data_over_the_budget_in_memory_is_told(config: Path, tmp_pat
 
 
 def test_jax_trains_from_disk(config: Path, tmp_path: Path) -> None:
-    options = TrainOptions(
-        overrides=("epochs=1", "shuffle=false"),
-        out=tmp_path / "jax",
-        backend="jax",
-        memory_budget_bytes=BUDGET,
-    )
     code = (
-        "import sys; from pathlib import Path\n"
+        "from pathlib import Path\n"
         "from dlcli.commands.train import TrainOptions, train\n"
         "from dlcli.console import QuietDisplay\n"
-        f"options = {options!r}\n"
-        f"run = train(Path({str(config)!r}), options, QuietDisplay())\n"
-        "print(run.manifest['training']['path'], run.manifest['training']['blocks'])\n"
+        f"options = TrainOptions(overrides=('epochs=1', 'shuffle=false'), backend='jax', "
+        f"out=Path({str(tmp_path / 'jax')!r}), memory_budget_bytes={BUDGET})\n"
+        f"run = train(Path({str(config)!r}), options, QuietDisplay()).run\n"
+        "training = run.load_manifest()['training']\n"
+        "print(training['path'], training['blocks'])\n"
     )
-    code = code.replace("PosixPath(", "Path(")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     path, blocks = done.stdout.split()

@@ -1,3 +1,4 @@
+import functools
 import sys
 
 import numpy as np
@@ -138,6 +139,7 @@ _PIECES = st.sampled_from(
 @given(text=st.lists(_PIECES, max_size=12).map("".join) | st.text(max_size=40))
 def test_no_text_ever_runs_or_breaks_the_parser(text):
     events = []
+    _listen()
 
     def watch(event, arguments):
         if event in ("exec", "import", "open", "os.system"):
@@ -157,8 +159,14 @@ def test_no_text_ever_runs_or_breaks_the_parser(text):
 
 
 _watched = []
-# An audit hook stays for the rest of the process, so it only passes on to whoever listens.
-sys.addaudithook(lambda *event: [watch(*event) for watch in _watched])
+
+
+@functools.cache
+def _listen():
+    # An audit hook stays for the rest of the process, and costs at each of its events: it is set as
+    # late as can be, and only passes on to whoever listens.
+    sys.addaudithook(lambda *event: [watch(*event) for watch in _watched or ()])
+
 
 _NUMBERS = st.floats(-10, 10).map(lambda number: (repr(number), number))
 

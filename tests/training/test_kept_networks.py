@@ -132,8 +132,7 @@ def test_a_worker_takes_over_what_trials_before_have_compiled(config, tmp_path):
     swept = tmp_path / "config.yaml"
     text = config.read_text(encoding="utf-8").replace("t.csv", str(config.parent / "t.csv"))
     axes = "{optimizer.Adam.learning_rate: {log: [1e-3, 1e-1]}}"
-    swept.write_text(f"{text}sweep: {{axes: {axes}}}\n", encoding="utf-8")
-    work = TrialWork(config=str(swept))
+    work = TrialWork(text=f"{text}sweep: {{axes: {axes}}}\n", file=str(swept))
 
     class Line:
         def tell(self, message: dict[str, Any]) -> None: ...
