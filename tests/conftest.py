@@ -1,5 +1,6 @@
 """Fixtures shared by the whole suite."""
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -87,3 +88,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-golden", action="store_true", help="Rewrite the golden files with what comes."
     )
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _collect_less() -> None:
+    """Take what earlier modules left out of every later collection, which Keras asks for often."""
+    gc.freeze()
+
+
+def pytest_unconfigure() -> None:
+    gc.unfreeze()  # what compiled libraries hold would be told as leaked at the end
