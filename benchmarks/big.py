@@ -14,6 +14,7 @@ from pyarrow import csv
 from benchmarks.bars import Bar, Section
 from benchmarks.figures import format_number, format_table, spread
 from benchmarks.processes import Finished, run_dlcli, run_python, say
+from benchmarks.streaming import TRAINING
 
 NUM_COLUMNS = 20
 """The last one is the target."""
@@ -28,23 +29,16 @@ HOP_SECONDS = 50e-6
 WIRE_BYTES = 1.25e9
 """A second, of 10 Gbit/s."""
 
-CONFIG = """\
+CONFIG = f"""\
 name: big
 seed: 1
 data:
   source: SOURCE
   target: target
-  split: {test: 0.01, validation: 0.01}
+  split: {{test: 0.01, validation: 0.01}}
   scale: standard
-  columns: {x0: {scale: quantile}}
-layers:
-  - Dense: {units: 64, activation: relu}
-  - Dense: {units: 32, activation: relu}
-  - Dense: 1
-loss: mse
-batch_size: 1024
-epochs: 1
-"""
+  columns: {{x0: {{scale: quantile}}}}
+{TRAINING}"""
 
 SCAN = """\
 import sys, time, json

@@ -25,10 +25,7 @@ EXPLANATION = f"""\
 One epoch over tables of {NUM_COLUMNS} columns, batch 1,024, a network of 64 and 32 units: medians. The
 whole process also reads, checks and scales the table, predicts every row, and scores."""
 
-CONFIG = """\
-name: rows
-seed: 1
-data: {source: SOURCE, target: target, split: {test: 0}, scale: standard}
+TRAINING = """\
 layers:
   - Dense: {units: 64, activation: relu}
   - Dense: {units: 32, activation: relu}
@@ -37,6 +34,13 @@ loss: mse
 batch_size: 1024
 epochs: 1
 """
+"""What large tables train, whatever is said of their data."""
+
+CONFIG = f"""\
+name: rows
+seed: 1
+data: {{source: SOURCE, target: target, split: {{test: 0}}, scale: standard}}
+{TRAINING}"""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,10 +31,15 @@ def test_every_input_has_a_table_of_its_own(shape: tuple[int, ...], tmp_path: Pa
     expected = np.concatenate([table[:4][codes["colour"]], table[4:][codes["town"]]], axis=-1)
     np.testing.assert_array_equal(given, expected)
 
-    model.save(tmp_path / "model.keras")
-    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert_saved_and_exported_alike(model, codes, given, tmp_path)
+
+
+def assert_saved_and_exported_alike(model: Any, codes: Any, given: Any, folder: Path) -> None:
+    """Hold what Keras loads again, and what ONNX Runtime runs, to what the network gave."""
+    model.save(folder / "model.keras")
+    loaded = keras.saving.load_model(folder / "model.keras")
     np.testing.assert_array_equal(np.asarray(loaded(codes)), given)
-    onnx = build_onnx(model, inputs=list(sizes), outputs=["out"])
+    onnx = build_onnx(model, inputs=list(codes), outputs=["out"])
     session = onnxruntime.InferenceSession(onnx.SerializeToString())
     (scored,) = session.run(None, codes)
     np.testing.assert_array_equal(scored, given)
@@ -56,13 +61,7 @@ def test_members_look_up_vectors_of_their_own(tmp_path: Path) -> None:
         expected = [own[:4][codes["colour"]], own[4:][codes["town"]]]
         np.testing.assert_array_equal(given[:, member], np.concatenate(expected, axis=-1))
 
-    model.save(tmp_path / "model.keras")
-    loaded = keras.saving.load_model(tmp_path / "model.keras")
-    np.testing.assert_array_equal(np.asarray(loaded(codes)), given)
-    onnx = build_onnx(model, inputs=list(sizes), outputs=["out"])
-    session = onnxruntime.InferenceSession(onnx.SerializeToString())
-    (scored,) = session.run(None, codes)
-    np.testing.assert_array_equal(scored, given)
+    assert_saved_and_exported_alike(model, codes, given, tmp_path)
 
 
 def test_members_take_one_code_a_row() -> None:
