@@ -1,5 +1,6 @@
 """Fixtures shared by the whole suite."""
 
+import contextlib
 import gc
 import os
 import shutil
@@ -43,7 +44,7 @@ def trained_run(tmp_path_factory: pytest.TempPathFactory, concrete_config: Path)
     """A real run of the concrete config, cut to 3 epochs; tests read it and leave it as it is."""
     out = tmp_path_factory.mktemp("runs") / "concrete"
     options = TrainOptions(overrides=("epochs=3",), out=out)
-    return train(concrete_config, options, QuietDisplay()).run
+    return _train_at_home(concrete_config, options)
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +54,13 @@ def second_run(tmp_path_factory: pytest.TempPathFactory, concrete_config: Path) 
     checks = ("test.R2Score >= -10", "test.mae <= 0.5 * baseline.linear")
     overrides = ("epochs=4", "layers.0.Dense.units=16", "optimizer=SGD")
     options = TrainOptions(overrides=overrides, out=out, checks=checks)
-    return train(concrete_config, options, QuietDisplay()).run
+    return _train_at_home(concrete_config, options)
+
+
+def _train_at_home(config: Path, options: TrainOptions) -> RunFolder:
+    """Train from the repository's root: a run records its files as seen from where it began."""
+    with contextlib.chdir(REPOSITORY):
+        return train(config, options, QuietDisplay()).run
 
 
 @pytest.fixture
