@@ -10,7 +10,7 @@ import pytest
 from benchmarks.quality.__main__ import read_options
 from benchmarks.quality.choose import format_choice, parse_recipe
 from benchmarks.quality.defaults import NAME
-from benchmarks.quality.peers import PEERS, Task, find_peers
+from benchmarks.quality.peers import PEERS, Task
 from benchmarks.quality.records import Result, append_result, of_versions, read_results
 from benchmarks.quality.sets import SETS, find_sets
 from benchmarks.quality.splits import choosing_half, folds, random_split
@@ -175,12 +175,12 @@ def test_peers_take_numbers_gaps_categories_and_dates(peer, is_classes: bool) ->
         assert figures["RootMeanSquaredError"] < 3
 
 
-def test_options_name_sets_and_peers(capsys: pytest.CaptureFixture[str]) -> None:
-    options = read_options(["--sets", "iris,concrete", "--peers", "forest", "--splits", "2"])
+def test_options_name_sets_and_tools(capsys: pytest.CaptureFixture[str]) -> None:
+    options = read_options(["--sets", "iris,concrete", "--tools", "forest", "--splits", "2"])
     assert [each.name for each in options.sets] == ["iris", "concrete"]
-    assert [peer.name for peer in options.peers] == ["random forest"]
-    assert find_peers("") == ()
-    for arguments in (["--sets", "titanic"], ["--peers", "oracle"], ["--splits", "0"]):
+    assert options.tools == ("random forest",)
+    assert read_options([]).tools == ("dlcli", *(peer.name for peer in PEERS))
+    for arguments in (["--sets", "titanic"], ["--tools", "oracle"], ["--splits", "0"]):
         with pytest.raises(SystemExit):
             read_options(arguments)
     assert "expected some of" in capsys.readouterr().err

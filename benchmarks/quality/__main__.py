@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.machine import format_facts, machine_facts
 from benchmarks.processes import say
 from benchmarks.quality.defaults import NAME, measure_default, recipe_version
-from benchmarks.quality.peers import PEERS, Peer, Task, find_peers
+from benchmarks.quality.peers import PEERS, Task
 from benchmarks.quality.records import Result, append_result, of_versions, read_results
 from benchmarks.quality.sets import QualitySet, find_sets
 from benchmarks.quality.splits import random_split
@@ -26,7 +26,7 @@ def read_options(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--sets", metavar="A,B", help="only these sets; all of them")
     parser.add_argument("--splits", type=int, default=SPLITS, help=f"splits of each; {SPLITS}")
     parser.add_argument(
-        "--peers", metavar="A,B", help="only peers whose name has one of these parts; '' for none"
+        "--tools", metavar="A,B", help="only tools whose name has one of these parts; all of them"
     )
     parser.add_argument(
         "--records", type=Path, default=RECORDS, metavar="FILE", help="results, gone on with"
@@ -41,7 +41,7 @@ def read_options(arguments: list[str] | None = None) -> argparse.Namespace:
     if options.splits < 1:
         parser.error("--splits: expected 1 or more")
     try:
-        options.sets, options.peers = find_sets(options.sets), find_peers(options.peers)
+        options.sets, options.tools = find_sets(options.sets), find_tools(options.tools)
     except ValueError as error:
         parser.error(str(error))
     return options
@@ -51,12 +51,11 @@ def main() -> None:
     """Measure what the options ask for, split by split, so that every set has some early."""
     options = read_options()
     if not options.tables:
-        measure(options.sets, options.peers, splits=options.splits, records=options.records)
+        measure(options.sets, options.tools, splits=options.splits, records=options.records)
     facts = format_facts(machine_facts())
     results = of_versions(read_results(options.records), tool_versions())
     names = [each.name for each in options.sets]
-    tools = [NAME, *(peer.name for peer in options.peers)]
-    kept = [each for each in results if each.set in names and each.tool in tools]
+    kept = [each for each in results if each.set in names and each.tool in options.tools]
     if not kept:
         sys.exit(f"{options.records} holds no results of these sets and tools")
     text = f"# Measured\n\n{facts}\n\n{format_results(kept, names)}\n"
@@ -71,24 +70,32 @@ def tool_versions() -> dict[str, str]:
     return {NAME: recipe_version(), **peers}
 
 
+def find_tools(names: str | None) -> tuple[str, ...]:
+    """Return the tools whose names have one of these parts, or all; raises ValueError."""
+    known = (NAME, *(peer.name for peer in PEERS))
+    parts = [part.strip().lower() for part in (names or "").split(",")]
+    for part in parts:
+        if not any(part in name.lower() for name in known):
+            raise ValueError(f"no tool is called {part!r}: expected some of {', '.join(known)}")
+    return tuple(name for name in known if any(part in name.lower() for part in parts))
+
+
 def measure(
-    sets: tuple[QualitySet, ...], peers: tuple[Peer, ...], *, splits: int, records: Path
+    sets: tuple[QualitySet, ...], tools: tuple[str, ...], *, splits: int, records: Path
 ) -> None:
     """Measure every tool on every split of every set that has no result yet."""
     versions = tool_versions()
     done = {each.key for each in read_results(records)}
-    installed = [peer for peer in peers if peer.version is not None]
-    for peer in peers:
-        if peer.version is None:
+    for peer in PEERS:
+        if peer.name in tools and peer.version is None:
             say(f"{peer.name} is left out: {peer.package} is not installed")
+    none = {peer.name for peer in PEERS if peer.version is None}
+    not_for_classes = {peer.name for peer in PEERS if not peer.can_judge_classes}
     tables = {each.name: each.load() for each in sets}
     for number in range(splits):
         for each in sets:
-            tools = [
-                NAME,
-                *(p.name for p in installed if p.can_judge_classes or not each.is_classes),
-            ]
-            for tool in tools:
+            left_out = none | (not_for_classes if each.is_classes else set())
+            for tool in (tool for tool in tools if tool not in left_out):
                 key = (each.name, number, tool, versions[tool])
                 if key not in done:
                     say(f"quality: split {number + 1} of {splits}, {each.name}, {tool}")
@@ -101,7 +108,7 @@ def _measure(
     each: QualitySet, table: Any, number: int, tool: str, versions: dict[str, str]
 ) -> Result:
     task = make_task(each, table, number)
-    started = time.perf_counter()
+    started = time.process_time()
     if tool == NAME:
         figures = measure_default(task)
     else:
@@ -113,7 +120,7 @@ def _measure(
         version=versions[tool],
         train_rows=len(task.train),
         test_rows=len(task.test),
-        seconds=round(time.perf_counter() - started, 3),
+        seconds=round(time.process_time() - started, 3),
         figures=figures,
     )
 

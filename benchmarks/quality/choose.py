@@ -18,7 +18,7 @@ from typing import Any
 from benchmarks.figures import format_number, format_table
 from benchmarks.processes import say
 from benchmarks.quality.defaults import measure_default
-from benchmarks.quality.peers import Task, find_peers
+from benchmarks.quality.peers import PEERS, Peer, Task
 from benchmarks.quality.sets import QualitySet, find_sets
 from benchmarks.quality.splits import folds
 from benchmarks.quality.tables import MAIN
@@ -61,9 +61,16 @@ def find_measure(text: str) -> Measure:
     if text in ("small", "fast"):
         return partial(measure_default, preset=text)
     if text.startswith(PEER):
-        (peer,) = find_peers(text.removeprefix(PEER))[:1]
-        return peer.measure
+        return _find_peer(text.removeprefix(PEER)).measure
     return partial(measure_recipe, changes=parse_recipe(text))
+
+
+def _find_peer(name: str) -> Peer:
+    found = next((peer for peer in PEERS if peer.name == name), None)
+    if found is None:
+        listed = ", ".join(peer.name for peer in PEERS)
+        raise ValueError(f"no peer is called {name!r}: expected one of {listed}")
+    return found
 
 
 def parse_recipe(text: str) -> dict[str, Any]:
@@ -105,9 +112,9 @@ def main() -> None:
                 if key in results:
                     continue
                 say(f"choose: {key}")
-                started = time.perf_counter()
+                started = time.process_time()
                 figures = measure(task)
-                results[key] = {**figures, "seconds": round(time.perf_counter() - started, 2)}
+                results[key] = {**figures, "seconds": round(time.process_time() - started, 2)}
                 with options.records.open("a", encoding="utf-8") as file:
                     file.write(json.dumps({"key": key, **results[key]}) + "\n")
     texts = [text for text, _ in options.recipes]

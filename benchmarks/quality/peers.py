@@ -233,17 +233,3 @@ PEERS = (
         can_judge_classes=False,
     ),
 )
-
-
-def find_peers(names: str | None) -> tuple[Peer, ...]:
-    """Return the peers whose names have one of these parts, or all; raises ValueError."""
-    if names is None:
-        return PEERS
-    if not names.strip():
-        return ()
-    parts = [part.strip().lower() for part in names.split(",")]
-    for part in parts:
-        if not any(part in peer.name.lower() for peer in PEERS):
-            listed = ", ".join(peer.name for peer in PEERS)
-            raise ValueError(f"no peer is called {part!r}: expected some of {listed}")
-    return tuple(peer for peer in PEERS if any(part in peer.name.lower() for part in parts))

@@ -19,7 +19,7 @@ class Result:
     train_rows: int
     test_rows: int
     seconds: float
-    """Fitting and predicting, without imports."""
+    """Of all cores, for fitting and predicting: other work on the machine does not count."""
     figures: dict[str, float]
     """RootMeanSquaredError, or LogLoss and Accuracy; of intervals `covered` and `width`."""
 

@@ -81,7 +81,7 @@ def format_results(results: Sequence[Result], sets: Sequence[str]) -> str:
         "error. Smaller is better; the best one is bold.\n\n"
         + _figures_table(results, cells, shown, tools),
         "## Ranks\n\n" + _ranks_table(cells, shown, tools),
-        "## Seconds\n\nFitting and predicting, the median over the splits.\n\n"
+        "## CPU seconds\n\nFitting and predicting, the sum of all cores, the median over the splits.\n\n"
         + format_table(
             ["set", *tools],
             [[name, *(_seconds(cells[name].get(tool)) for tool in tools)] for name in shown],
