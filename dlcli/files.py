@@ -3,20 +3,27 @@
 import errno
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dlcli.errors import DlcliError, UsageError
 
+_HASHED_BYTES = 1 << 22
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FORBIDDEN = {errno.EACCES, errno.EPERM}
 
 
-def hash_file(path: Path) -> str:
-    """Return the sha256 of a file's bytes in hexadecimal."""
+def hash_file(path: Path, on_bytes: Callable[[int], None] | None = None) -> str:
+    """Return the sha256 of a file's bytes in hexadecimal; `on_bytes` is told of them as they come."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        if on_bytes is None:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+        digest = hashlib.sha256()
+        while piece := file.read(_HASHED_BYTES):
+            digest.update(piece)
+            on_bytes(len(piece))
+        return digest.hexdigest()
 
 
 @contextmanager

@@ -268,7 +268,9 @@ def encode_parts(read: ReadData, split: RowSplit, *, own_test_file: bool = True)
     train_rows = cells.kept[split.train]
     if window is not None:
         window = fit_step(window, cells, train_rows)
-    preprocessing = fit_columns(spec, read.planned, cells, train_rows, window=window)
+    preprocessing = fit_columns(
+        spec, read.planned, cells, train_rows, window=window, on_stage=read.on_stage
+    )
     if read.keep is not None:
         preprocessing = keep_preprocessing(preprocessing, read.keep)
 
@@ -281,7 +283,10 @@ def encode_parts(read: ReadData, split: RowSplit, *, own_test_file: bool = True)
             origins[name] = (cells, cells.kept[rows])
     short = {} if window is None else check_windows(window, origins, cells)
     check_arrays_fit(preprocessing, sum(len(rows) for _, rows in origins.values()))
-    parts = {name: as_part(preprocessing.encode(*origin)) for name, origin in origins.items()}
+    parts = {
+        name: as_part(preprocessing.encode(*origin, on_stage=read.on_stage))
+        for name, origin in origins.items()
+    }
     windows = {name: part.windows for name, part in parts.items() if part.windows is not None}
     sizes = {name: part.num_rows for name, part in parts.items()}
     watches_test = spec.split.validation == "test"

@@ -1,6 +1,6 @@
 """Fit the preprocessing of a table on its training rows."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import isqrt, prod
 
@@ -17,6 +17,7 @@ from dlcli.data.columns.tensor import FEATURES
 from dlcli.data.columns.weight import fit_weight
 from dlcli.data.preprocessing import Preprocessing
 from dlcli.data.readers import ReadOptions
+from dlcli.data.reading_progress import ShareProgress
 from dlcli.data.roles import plan_columns, resolve_roles
 from dlcli.data.table import Table
 from dlcli.data.whitening import Whitening, fit_whitening
@@ -47,13 +48,18 @@ def fit_columns(
     train_rows: NDArray[np.int64],
     *,
     window: WindowPlan | None = None,
+    on_stage: Callable[[str], None] = lambda text: None,
 ) -> Preprocessing:
-    """Fit every planned column on `train_rows` of cells that are read and settled."""
-    inputs = [
-        fit_input(plan.settings, cells.columns[plan.name].take(train_rows))
-        for plan in planned
-        if plan.role == "input"
-    ]
+    """Fit every planned column on `train_rows` of cells that are read and settled.
+
+    `on_stage` is told how far that is, where it takes longer than a second.
+    """
+    progress = ShareProgress("fitting the columns", on_stage)
+    inputs = []
+    for number, plan in enumerate(planned):
+        if plan.role == "input":
+            progress.at(number / len(planned))
+            inputs.append(fit_input(plan.settings, cells.columns[plan.name].take(train_rows)))
     targets = [
         fit_target(plan.settings, cells.columns[plan.name].take(train_rows))
         for plan in planned

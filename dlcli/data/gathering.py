@@ -1,8 +1,9 @@
 """Rows gathered into windows: the tensors of a network that reads sequences."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from dlcli.data.windows import Windows
@@ -14,17 +15,45 @@ Arrays = Mapping[str, NDArray[Any]]
 MEMORY_SHARE = 0.5
 """Of the machine's memory: windows that take more would leave no room to train."""
 
+_CUT_BYTES = 16 * 2**20
+"""Of windows that are cut at once: enough that telling how far it is costs nothing."""
 
-def gather_inputs(tensors: Arrays, windows: Windows, static: frozenset[str]) -> dict[str, Any]:
+
+def gather_inputs(
+    tensors: Arrays,
+    windows: Windows,
+    static: frozenset[str],
+    on_share: Callable[[float], None] = lambda share: None,
+) -> dict[str, Any]:
     """Gather tensors whose rows are those of the series, [rows, ...], into windows.
 
     A tensor becomes [windows, length, ...]; one of `static` [windows, ...], from the last rows.
-    Raises DataError for more windows than the memory holds.
+    `on_share` is told which share of them is cut. Raises DataError for more windows than the
+    memory holds.
     """
     moving = {name: array for name, array in tensors.items() if name not in static}
     _check_memory(moving, windows)
-    gathered = {name: array[windows.held] for name, array in moving.items()}
+    gathered: dict[str, NDArray[Any]] = {}
+
+    def on_cut(share: float) -> None:
+        on_share((len(gathered) + share) / len(moving))
+
+    for name, array in moving.items():
+        gathered[name] = _cut(array, windows, on_cut)
     return {name: gathered.get(name, array[windows.last]) for name, array in tensors.items()}
+
+
+def _cut(array: NDArray[Any], windows: Windows, on_share: Callable[[float], None]) -> NDArray[Any]:
+    """Return the rows of every window [windows, length, ...], a few windows at a time."""
+    length = windows.spec.length
+    cut = np.empty((len(windows), length, *array.shape[1:]), array.dtype)
+    step = max(1, _CUT_BYTES // max(1, array[:1].nbytes * length))
+    for start in range(0, len(windows), step):
+        some = windows.take(slice(start, start + step))
+        # All places are within the array; checking them would take a copy of what is cut.
+        np.take(array, some.held, axis=0, out=cut[start : start + step], mode="clip")
+        on_share(min(1.0, (start + step) / len(windows)))
+    return cut
 
 
 def gather_ahead(columns: Arrays, windows: Windows) -> dict[str, NDArray[Any]]:

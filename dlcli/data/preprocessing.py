@@ -32,6 +32,7 @@ from dlcli.data.columns.weight import WeightColumn
 from dlcli.data.counting import CellCounts, count_cells, count_table
 from dlcli.data.gathering import gather_ahead, gather_inputs
 from dlcli.data.readers import ReadOptions
+from dlcli.data.reading_progress import ShareProgress
 from dlcli.data.roles import unknown_column
 from dlcli.data.table import IMAGE_UNIT, Table
 from dlcli.data.whitening import Whitening
@@ -216,16 +217,23 @@ class Preprocessing:
         return table.with_column(name, table.column(table.names[0]))
 
     def encode(
-        self, cells: Cells, rows: NDArray[np.int64], *, with_targets: bool = True
+        self,
+        cells: Cells,
+        rows: NDArray[np.int64],
+        *,
+        with_targets: bool = True,
+        on_stage: Callable[[str], None] = lambda text: None,
     ) -> Applied:
         """Return the arrays of `rows`, positions in the table of `cells` that are kept there.
 
         Of a network that reads sequences, these are the arrays of the windows among them.
+        `on_stage` is told how far that is, where it takes longer than a second.
         """
+        encoding = ShareProgress("encoding the data", on_stage)
         if self.window is None:
-            return self._encode_rows(cells, rows, with_targets=with_targets)
+            return self._encode_rows(cells, rows, encoding, with_targets=with_targets)
         series = self.lay_out(cells, rows)
-        applied = self._encode_rows(cells, series.rows, with_targets=with_targets)
+        applied = self._encode_rows(cells, series.rows, encoding, with_targets=with_targets)
         windows = form_windows(series)
         naive: dict[str, dict[str, NDArray[np.float64]]] = {}
         for target, values in applied.targets.items():
@@ -237,7 +245,12 @@ class Preprocessing:
         weight = applied.sample_weight
         return replace(
             applied,
-            inputs=gather_inputs(applied.inputs, windows, self.static),
+            inputs=gather_inputs(
+                applied.inputs,
+                windows,
+                self.static,
+                ShareProgress("cutting the windows", on_stage).at,
+            ),
             targets=gather_ahead(applied.targets, windows),
             scaled_targets=gather_ahead(applied.scaled_targets, windows),
             sample_weight=None if weight is None else weight[windows.predicted[:, 0]],
@@ -259,7 +272,14 @@ class Preprocessing:
         """Return the inputs along a series, [rows, ...], for `gather_inputs`."""
         return self._encode_inputs(cells, series.rows)
 
-    def _encode_rows(self, cells: Cells, rows: NDArray[np.int64], *, with_targets: bool) -> Applied:
+    def _encode_rows(
+        self,
+        cells: Cells,
+        rows: NDArray[np.int64],
+        progress: ShareProgress,
+        *,
+        with_targets: bool,
+    ) -> Applied:
         targets: dict[str, NDArray[Any]] = {}
         scaled: dict[str, NDArray[Any]] = {}
         for target in self.target_columns if with_targets else ():
@@ -271,7 +291,7 @@ class Preprocessing:
         if with_targets and self.weight is not None and self.weight.settings.name in cells.columns:
             weight = self.weight.encode(cells, rows)
         return Applied(
-            inputs=self._encode_inputs(cells, rows),
+            inputs=self._encode_inputs(cells, rows, progress.at),
             targets=targets,
             scaled_targets=scaled,
             sample_weight=weight,
@@ -380,13 +400,19 @@ class Preprocessing:
             for settings in listed
         ]
 
-    def _encode_inputs(self, cells: Cells, rows: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+    def _encode_inputs(
+        self,
+        cells: Cells,
+        rows: NDArray[np.int64],
+        on_share: Callable[[float], None] = lambda share: None,
+    ) -> dict[str, NDArray[Any]]:
         tensors: dict[str, NDArray[Any]] = {
             name: np.empty((len(rows), len(entries)), dtype=np.float32)
             for name, entries in self.shared_tensors.items()
         }
         filled = dict.fromkeys(tensors, 0)
-        for column in self.input_columns:
+        for number, column in enumerate(self.input_columns):
+            on_share(number / len(self.input_columns))
             name = column.settings.name
             read = cells.columns[name].take(rows)
             if isinstance(column, CategoryInput) and column.settings.unseen == "error":

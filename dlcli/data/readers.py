@@ -65,7 +65,7 @@ class ReadOptions:
     as_written: bool = False
     """Keep the cells of text files as they are written, for whoever passes them on."""
     on_bytes: Callable[[int], None] | None = None
-    """Told how many bytes more were taken from a text or Parquet file, as they are."""
+    """Told how many bytes more were taken from a file, as they are; of a workbook, by shares of it."""
 
 
 # Settings that only some formats know; elsewhere they would be ignored without a word.

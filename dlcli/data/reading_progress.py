@@ -1,4 +1,4 @@
-"""How far the reading of files is, by the bytes that were taken from the disk."""
+"""How far long work on data is, and when it will be done: from its second second on."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -9,10 +9,34 @@ _SOON_SECONDS = 1.0
 """A first second tells little about the others."""
 
 
+class ShareProgress:
+    """Tells of a stage which share of it is done."""
+
+    def __init__(
+        self,
+        stage: str,
+        tell: Callable[[str], None],
+        *,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._stage = stage
+        self._tell = tell
+        self._now = now
+        self._began = now()
+
+    def at(self, share: float) -> None:
+        """Tell that a share of it is done, and how long the rest takes at this pace."""
+        seconds = self._now() - self._began
+        if share > 0 and seconds >= _SOON_SECONDS:
+            left = seconds * (1 - share) / share
+            self._tell(f"{self._stage}: {share:.0%}, {left:.0f} s left")
+
+
 class ReadingProgress:
     """Adds up the bytes of files as they are read, and tells how far that is.
 
-    Workbooks, which are read in one piece, and streams count as nothing.
+    Of workbooks, whose cells are read in three steps, each step counts as a share of the file.
+    Streams count as nothing.
     """
 
     def __init__(

@@ -56,13 +56,16 @@ def resolve_source(
     return files
 
 
-def fingerprint(path: Path) -> SourceFile:
-    """Return the file, or the folder with all its images, with its sha256 and size."""
+def fingerprint(path: Path, on_bytes: Callable[[int], None] | None = None) -> SourceFile:
+    """Return the file, or the folder with all its images, with its sha256 and size.
+
+    `on_bytes` is told of the bytes of a file as they are taken.
+    """
     with reading(path, DataError):
         if path.is_dir():
             sha256, num_bytes = hash_files(image_files(path), within=path)
         else:
-            sha256, num_bytes = hash_file(path), path.stat().st_size
+            sha256, num_bytes = hash_file(path, on_bytes), path.stat().st_size
         return SourceFile(path=path, sha256=sha256, num_bytes=num_bytes)
 
 
@@ -97,10 +100,12 @@ def check_unchanged(stamps: Stamps) -> None:
             )
 
 
-def fingerprints(paths: Sequence[Path], stamps: Stamps) -> tuple[SourceFile, ...]:
+def fingerprints(
+    paths: Sequence[Path], stamps: Stamps, on_bytes: Callable[[int], None] | None = None
+) -> tuple[SourceFile, ...]:
     """Return the files that were read, which are still those that they were before."""
     check_unchanged(stamps)
-    found = tuple(fingerprint(path) for path in paths)
+    found = tuple(fingerprint(path, on_bytes) for path in paths)
     check_unchanged(stamps)
     return found
 

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
+from dlcli.data import gathering
 from dlcli.data.dataset import prepare_dataset
 from dlcli.data.gathering import gather_inputs
 from dlcli.data.preprocessing import Preprocessing
@@ -296,8 +297,28 @@ def test_windows_gathered_in_chunks_are_those_gathered_at_once(tmp_path, window,
     windows = form_windows(dataset.train.windows.series, ahead="any")
     tensors = {"window": np.arange(len(windows.series.rows))[:, np.newaxis]}
     whole = gather_inputs(tensors, windows, frozenset())["window"]
+    assert np.array_equal(whole, tensors["window"][windows.held])
     parts = [
         gather_inputs(tensors, windows.take(slice(start, start + chunk)), frozenset())["window"]
         for start in range(0, len(windows), chunk)
     ]
     assert np.array_equal(np.concatenate(parts), whole)
+
+
+def test_windows_are_cut_a_few_at_a_time_and_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(gathering, "_CUT_BYTES", 200)
+    (tmp_path / "series.csv").write_text("y\n" + "\n".join(map(str, range(60))) + "\n")
+    window = {"length": 5, "horizon": 1}
+    windows = prepare(tmp_path, window).train.windows
+    tensors = {
+        "window": np.arange(120.0).reshape(60, 2)[: len(windows.series.rows)],
+        "other": np.arange(len(windows.series.rows), dtype=np.int32),
+    }
+    shares = []
+    cut = gather_inputs(tensors, windows, frozenset(), shares.append)
+    for name, array in tensors.items():
+        assert np.array_equal(cut[name], array[windows.held])
+        assert cut[name].dtype == array.dtype
+    assert len(shares) > 6
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0

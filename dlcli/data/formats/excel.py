@@ -1,6 +1,6 @@
 """Excel and OpenDocument sheets through calamine."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from pathlib import Path
 
@@ -15,16 +15,20 @@ from dlcli.data.table import Origin, Table
 from dlcli.errors import DataError
 
 HAS_TYPES = False
+_LOOKED_THROUGH, _OPENED = 0.3, 0.7
+"""The shares of the time that the file has taken when its text is looked through, and its cells read."""
 
 
 def read(path: Path, options: ReadOptions) -> Table:
     """Read one sheet; rows above the first filled cell and below the last are no rows."""
     check_workbook(path)
+    progress = _Progress(path, options.on_bytes)
     try:
         with python_calamine.CalamineWorkbook.from_path(path) as workbook:
             name = _sheet_name(workbook, path, options.sheet)
-            unshown = unshown_cells(path, name)
+            unshown = unshown_cells(path, name, lambda share: progress.at(share * _LOOKED_THROUGH))
             sheet = workbook.get_sheet_by_name(name)
+            progress.at(_OPENED)
             rows: list[list[object]] = [list(row) for row in sheet.to_python()]
             start = sheet.start or (0, 0)
     except python_calamine.PasswordError as error:
@@ -45,7 +49,23 @@ def read(path: Path, options: ReadOptions) -> Table:
             f"{path.name}: sheet {sheet.name!r} is empty",
             hint=f"set `sheet` to one of {', '.join(workbook.sheet_names)}",
         )
-    return _build(rows, start[0] + 1, path, sheet.name, options)
+    return _build(rows, start[0] + 1, path, sheet.name, options, progress)
+
+
+class _Progress:
+    """Tells how much of a workbook is done as bytes of its file."""
+
+    def __init__(self, path: Path, on_bytes: Callable[[int], None] | None) -> None:
+        self._num_bytes = 0 if on_bytes is None else path.stat().st_size
+        self._on_bytes = on_bytes
+        self._told = 0
+
+    def at(self, share: float) -> None:
+        """Tell that a share of it is done."""
+        if self._on_bytes is not None:
+            done = round(share * self._num_bytes)
+            self._on_bytes(done - self._told)
+            self._told = done
 
 
 def read_blocks(path: Path, options: ReadOptions, *, rows: int) -> Iterator[Table]:
@@ -93,7 +113,12 @@ def _place(rows: list[list[object]], row: int, number: int, text: str) -> None:
 
 
 def _build(
-    rows: list[list[object]], first_row: int, path: Path, sheet: str, options: ReadOptions
+    rows: list[list[object]],
+    first_row: int,
+    path: Path,
+    sheet: str,
+    options: ReadOptions,
+    progress: _Progress,
 ) -> Table:
     first = rows[0]
     if options.header is not None:
@@ -105,7 +130,10 @@ def _build(
         rows = rows[1:]
         first_row += 1
     cells = list(zip(*rows, strict=True)) if rows else [()] * len(names)
-    columns = [_column(list(values)) for values in cells]
+    columns = []
+    for number, values in enumerate(cells, 1):
+        columns.append(_column(list(values)))
+        progress.at(_OPENED + (1 - _OPENED) * number / len(cells))
     arrow = pa.Table.from_arrays(columns, names=names)
     origin = Origin(path=path, sheet=sheet, first_row=first_row, num_rows=len(rows))
     return Table.from_arrow(arrow, origin)

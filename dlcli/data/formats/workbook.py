@@ -3,7 +3,7 @@
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html import unescape
 from pathlib import Path
 
@@ -60,10 +60,12 @@ def _check_ods_extents(path: Path) -> None:
         extent.check(path.name)
 
 
-def unshown_cells(path: Path, sheet: str) -> dict[tuple[int, int], str]:
+def unshown_cells(
+    path: Path, sheet: str, on_share: Callable[[float], None] = lambda share: None
+) -> dict[tuple[int, int], str]:
     """Return error values (`#N/A`) and formulas without a stored value, by (row, column) from 0.
 
-    calamine reports both as empty cells, which would make them missing in silence. Raises
+    `on_share` is told which share of the sheet's text is looked through. calamine reports both as empty cells, which would make them missing in silence. Raises
     DataError where the cells span a table that is made of gaps, which calamine would allocate.
     """
     if path.suffix.lower() not in {".xlsx", ".xlsm"} or not zipfile.is_zipfile(path):
@@ -75,9 +77,12 @@ def unshown_cells(path: Path, sheet: str) -> dict[tuple[int, int], str]:
                 return {}
             outline = Outline()
             unshown: dict[tuple[int, int], str] = {}
+            taken, size = 0, max(1, archive.getinfo(member).file_size)
             for text in _pieces(archive, member):
                 outline.take(text)
                 unshown.update(_scan(text))
+                taken += len(text)
+                on_share(min(1.0, taken / size))
             if outline.may_be_sparse:
                 cells = XlsxCells()
                 for text in _pieces(archive, member):

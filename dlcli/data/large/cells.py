@@ -1,7 +1,7 @@
 """The cells of large tables on disk: read and settled block by block, as a Parquet file."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -133,12 +133,19 @@ def store_cells(
     *,
     path: Path,
     rows: int,
-    on_file: Callable[[Path], None] = lambda file: None,
+    sample: Table,
 ) -> StoredCells:
     """Read files `rows` rows at a time, and write the kept cells of the planned columns to `path`.
 
-    Raises DataError for what no policy covers, and for files with other columns than the first.
+    `sample` are first rows of the files, which have told what the columns are. Raises DataError for
+    what no policy covers, and for files with other columns than the first.
     """
+    # Of a column of numbers, "true" in a later row is no number, and so is a block of them.
+    numbers = [
+        plan.name
+        for plan in planned
+        if plan.settings.type == "number" and not pa.types.is_boolean(sample.column(plan.name).type)
+    ]
     schema = pa.schema(
         [
             *((f"c{i}", _KINDS[plan.settings.type]) for i, plan in enumerate(planned)),
@@ -154,9 +161,9 @@ def store_cells(
         compression={name: "lz4" if name in texts else "none" for name in schema.names},
         write_statistics=False,
     ) as writer:
-        for block in _prefetched(_all_blocks(paths, options, rows, on_file)):
+        for block in _prefetched(_all_blocks(paths, options, rows)):
             try:
-                cells = read_cells(block, planned)
+                cells = read_cells(_with_truths_as_text(block, numbers), planned)
             except CellsError as error:
                 read = tally.num_read + block.num_rows
                 error.message += f"\nin the first {read:,} rows; those after them were not read"
@@ -177,6 +184,15 @@ def store_cells(
         dropped=tally.dropped,
         texts={name: dict(counts) for name, counts in tally.texts.items()},
     )
+
+
+def _with_truths_as_text(block: Table, names: Sequence[str]) -> Table:
+    """Return the block with those of the columns as text that hold true and false."""
+    for name in names:
+        column = block.column(name)
+        if pa.types.is_boolean(column.type):
+            block = block.with_column(name, to_text(column))
+    return block
 
 
 class _Tally:
@@ -216,12 +232,9 @@ class _Tally:
         return row_ids
 
 
-def _all_blocks(
-    paths: Sequence[Path], options: ReadOptions, rows: int, on_file: Callable[[Path], None]
-) -> Iterator[Table]:
+def _all_blocks(paths: Sequence[Path], options: ReadOptions, rows: int) -> Iterator[Table]:
     first = None
     for path in paths:
-        on_file(path)
         for block in read_blocks(path, options, rows=rows):
             first = first or block.slice(0, 0)
             check_same_columns(first, block)

@@ -52,6 +52,20 @@ def fit_large(
     return preprocessing
 
 
+def count_passes(planned: Sequence[PlannedColumn]) -> int:
+    """Return about how often the rows are read to fit these columns."""
+    return 1 + sum(_passes_of(plan.settings) for plan in planned if plan.role != "split")
+
+
+def _passes_of(settings: ColumnSettings) -> int:
+    sorted_for_scale = settings.scale in ("robust", "quantile")
+    if settings.type == "category":
+        return 1
+    if settings.type == "date":
+        return 1 + sorted_for_scale * len(settings.parts)
+    return sorted_for_scale + (settings.missing in ("median", "mode"))
+
+
 class _Fitting:
     """What is known of the training rows while columns are fitted on them."""
 

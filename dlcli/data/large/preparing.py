@@ -20,15 +20,15 @@ from dlcli.data.fitting import read_options
 from dlcli.data.large.cells import StoredCells, store_cells
 from dlcli.data.large.deciding import LargeTable, check_disk
 from dlcli.data.large.duck import open_duckdb
-from dlcli.data.large.fitting import fit_large
+from dlcli.data.large.fitting import count_passes, fit_large
 from dlcli.data.large.statistics import Statistics
 from dlcli.data.large.stored import RowWriter, StoredRows
 from dlcli.data.parts import split_cells
 from dlcli.data.preprocessing import Preprocessing
 from dlcli.data.readers import ReadOptions, read_sample
-from dlcli.data.reading_progress import ReadingProgress
+from dlcli.data.reading_progress import ReadingProgress, ShareProgress
 from dlcli.data.roles import unknown_column
-from dlcli.data.sources import fingerprints, named_by
+from dlcli.data.sources import SourceFile, fingerprints, named_by
 from dlcli.data.split import Rows, split_kind
 from dlcli.data.table import Table
 from dlcli.errors import RunError
@@ -72,11 +72,24 @@ def prepare_large(
     try:
         check_disk(large, folder)
         dataset = _prepare(large, folder, seed, on_stage)
-        on_stage("fingerprinting the data")
-        return replace(dataset, sources=fingerprints(every_path, large.stamps))
+        return replace(dataset, sources=_fingerprints(every_path, large, on_stage))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+def _fingerprints(
+    paths: Sequence[Path], large: LargeTable, on_stage: Callable[[str], None]
+) -> tuple[SourceFile, ...]:
+    on_stage("fingerprinting the data")
+    taken = ReadingProgress(paths)
+    progress = ShareProgress("fingerprinting the data", on_stage)
+
+    def take(num_bytes: int) -> None:
+        taken.take(num_bytes)
+        progress.at(taken.share or 0.0)
+
+    return fingerprints(paths, large.stamps, take)
 
 
 def _prepare(
@@ -92,7 +105,7 @@ def _prepare(
     split = split_cells(spec.split, large.planned, columns, seed=split_seed)
     del columns
     on_stage("fitting the columns")
-    preprocessing = _fit(large, cells, split.train, folder)
+    preprocessing = _fit(large, cells, split.train, folder, on_stage)
     clock.lap("fit")
     rows = {"train": split.train, "validation": split.validation, "test": split.test}
     is_drawn = split.kind in ("random", "stratified") and len(split.train) < cells.num_kept
@@ -183,6 +196,7 @@ def _store(
         planned,
         path=folder / f"cells-{paths[0].stem}.parquet",
         rows=min(MOST_BLOCK_ROWS, max(FEWEST_BLOCK_ROWS, fitting)),
+        sample=large.sample,
     )
     check_any_left(cells, paths[0])
     return cells
@@ -227,11 +241,24 @@ def _split_columns(large: LargeTable, cells: StoredCells) -> Cells:
     )
 
 
-def _fit(large: LargeTable, cells: StoredCells, train: Rows, folder: Path) -> Preprocessing:
+def _fit(
+    large: LargeTable,
+    cells: StoredCells,
+    train: Rows,
+    folder: Path,
+    on_stage: Callable[[str], None],
+) -> Preprocessing:
     is_train = np.zeros(cells.num_kept, dtype=bool)
     is_train[train] = True
     with open_duckdb(folder / "sorting", memory_bytes=large.budget_bytes // 2) as connection:
-        return fit_large(large.spec, cells, large.sample, Statistics(connection, cells, is_train))
+        statistics = Statistics(
+            connection,
+            cells,
+            is_train,
+            passes=count_passes(large.planned),
+            on_share=ShareProgress("fitting the columns", on_stage).at,
+        )
+        return fit_large(large.spec, cells, large.sample, statistics)
 
 
 def _encode(
@@ -259,10 +286,12 @@ def _encode(
     )
     counts: dict[str, CellCounts] = {name: {} for name in rows}
     numbered: list[str] = []
+    on_stage("encoding the data")
+    encoding = ShareProgress("encoding the data", on_stage)
     for index, (block, first) in enumerate(
         zip(cells.blocks(), cells.first_rows.tolist(), strict=True)
     ):
-        on_stage(f"encoding the data: {first / cells.num_kept:.0%}")
+        encoding.at(first / cells.num_kept)
         numbered = numbered_inputs(preprocessing, block) if index == 0 else numbered
         own = places[first : first + block.num_kept]
         writer.write(as_part(preprocessing.encode(block, block.kept)), own)
@@ -271,7 +300,7 @@ def _encode(
             counted = preprocessing.count(block, np.flatnonzero(part == place))
             counts[name] = add_counts(counts[name], counted)
     on_stage("ordering the data")
-    stored = writer.finish(in_table)
+    stored = writer.finish(in_table, ShareProgress("ordering the data", on_stage).at)
     cells.path.unlink()
     return _Encoded(
         cells=cells,

@@ -41,12 +41,26 @@ class Figures:
 class Statistics:
     """Answers about the training rows of stored cells; each reads the columns that it is about."""
 
-    def __init__(self, connection: Any, cells: StoredCells, is_train: NDArray[np.bool_]) -> None:
-        """Take which of the kept rows are training rows [rows]."""
+    def __init__(
+        self,
+        connection: Any,
+        cells: StoredCells,
+        is_train: NDArray[np.bool_],
+        *,
+        passes: int = 1,
+        on_share: Callable[[float], None] = lambda share: None,
+    ) -> None:
+        """Take which of the kept rows are training rows [rows].
+
+        `on_share` is told which share of about so many passes over them is done.
+        """
         self._connection = connection
         self._cells = cells
         self._is_train = is_train
         self.num_rows = int(is_train.sum())
+        self._on_share = on_share
+        self._to_read = max(1, passes * cells.num_kept)
+        self._read_rows = 0
 
     def figures(self, derived: Mapping[str, Derive]) -> dict[str, Figures]:
         """Return the figures of the columns that are derived from each of these."""
@@ -112,6 +126,8 @@ class Statistics:
         """Yield the training rows of the blocks."""
         firsts = self._cells.first_rows.tolist()
         for cells, first in zip(self._cells.blocks(names), firsts, strict=True):
+            self._on_share(min(1.0, self._read_rows / self._to_read))
+            self._read_rows += len(cells.kept)
             rows = np.flatnonzero(self._is_train[first : first + len(cells.kept)])
             yield {name: cells.columns[name].take(rows) for name in names}
 

@@ -1,6 +1,6 @@
 """Encoded rows on disk: one file of plain numbers for each array, written in any order of rows."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -139,10 +139,18 @@ class RowWriter:
         for rows in stretches:
             self._filled[buckets[rows[0]]] += len(rows)
 
-    def finish(self, rows: NDArray[np.int64]) -> StoredRows:
-        """Sort every bucket; `rows` says which row of the table stands at each place."""
+    def finish(
+        self,
+        rows: NDArray[np.int64],
+        on_share: Callable[[float], None] = lambda share: None,
+    ) -> StoredRows:
+        """Sort every bucket; `rows` says which row of the table stands at each place.
+
+        `on_share` is told which share of them is sorted.
+        """
         places = self._arrays.pop((_PLACE, ""))
         for start in range(0, self._num_rows, self._bucket_rows):
+            on_share(start / self._num_rows)
             stop = min(start + self._bucket_rows, self._num_rows)
             order = np.argsort(places.read(start, stop))
             for stored in self._arrays.values():

@@ -282,6 +282,63 @@ def test_a_refused_cell_of_a_later_block_is_counted_from_the_top(tmp_path: Path)
     assert "late.csv, row 2502: 'much'" in caught.value.message
 
 
+EARLY = {
+    "number": ("1.5", "2.5"),
+    "boolean": ("true", "false"),
+    "date": ("2020-01-01", "2020-01-02"),
+    "nothing": ("", ""),
+}
+ROW_OF_LATE = 200_001
+"""Twice as far down as the first rows that tell the types."""
+
+
+@pytest.mark.parametrize(
+    ("kind", "cell", "what"),
+    [
+        ("number", "much", "no number"),
+        ("number", "true", "no number"),
+        ("boolean", "perhaps", "neither true nor false"),
+        ("date", "01/02/2020", "no date"),
+        ("nothing", "red", "no number"),
+    ],
+)
+def test_a_later_row_of_another_type_is_named_by_its_row(
+    tmp_path: Path, kind: str, cell: str, what: str
+) -> None:
+    path = tmp_path / "late.csv"
+    one, other = EARLY[kind]
+    text = f"{one},1\n{other},2\n" * (ROW_OF_LATE // 2 - 1) + f"{one},3\n"
+    assert text.count("\n") == ROW_OF_LATE - 2
+    path.write_text(f"x,y\n{text}{cell},3\n", encoding="utf-8")
+    spec = plain_spec({"source": str(path), "target": "y", "missing": {"constant": 0}})
+    if kind == "date":
+        spec = plain_spec({"source": str(path), "target": "y"})
+    large = decide(spec, budget_bytes=8_000_000).large
+    assert large is not None
+    with pytest.raises(DataError) as caught:
+        prepare_large(large, folder=tmp_path / "rows", seed=1)
+    assert caught.value.message.splitlines()[:2] == [
+        f"column 'x' has 1 cell that is {what}:",
+        f"  late.csv, row {ROW_OF_LATE}: {cell!r}",
+    ]
+    assert caught.value.hint is not None
+    assert "columns: {x: {" in caught.value.hint
+
+
+def test_a_later_file_of_truths_is_no_column_of_numbers(tmp_path: Path) -> None:
+    numbers = {"x": [1.5, 2.5] * 2000, "y": [1, 2] * 2000}
+    pyarrow.parquet.write_table(pyarrow.table(numbers), tmp_path / "1.parquet")
+    truths = pyarrow.table({"x": [True, False], "y": [1, 2]})
+    pyarrow.parquet.write_table(truths, tmp_path / "2.parquet")
+    spec = plain_spec({"source": str(tmp_path / "*.parquet"), "target": "y"})
+    large = decide(spec, budget_bytes=BUDGET).large
+    assert large is not None
+    with pytest.raises(DataError) as caught:
+        prepare_large(large, folder=tmp_path / "rows", seed=1)
+    assert "column 'x' has 2 cells that are no numbers:" in caught.value.message
+    assert "2.parquet, row 1: 'true'" in caught.value.message
+
+
 def test_unseen_categories_are_named_by_their_row(tmp_path: Path) -> None:
     (tmp_path / "train.csv").write_text("job,y\n" + "a,1\nb,2\n" * 800, encoding="utf-8")
     (tmp_path / "test.csv").write_text("job,y\n" + "a,1\n" * 700 + "z,2\n", encoding="utf-8")

@@ -12,7 +12,7 @@ from dlcli.data.large.cells import StoredCells, store_cells
 from dlcli.data.large.duck import open_duckdb
 from dlcli.data.large.fitting import _numbers
 from dlcli.data.large.statistics import Statistics
-from dlcli.data.readers import ReadOptions
+from dlcli.data.readers import ReadOptions, read_sample
 from dlcli.errors import DataError
 
 
@@ -30,8 +30,14 @@ def cells(tmp_path: Path, numbers: np.ndarray) -> StoredCells:
         PlannedColumn(settings=ColumnSettings(name="name", type="category"), role="input"),
     ]
     options = ReadOptions(text_columns=frozenset({"name"}))
+    files = [tmp_path / "t.csv"]
     return store_cells(
-        [tmp_path / "t.csv"], options, planned, path=tmp_path / "cells.parquet", rows=256
+        files,
+        options,
+        planned,
+        path=tmp_path / "cells.parquet",
+        rows=256,
+        sample=read_sample(files, options, rows=200),
     )
 
 
@@ -43,12 +49,17 @@ def test_figures_ranks_and_names(tmp_path: Path, cells: StoredCells, numbers: np
     is_train = np.random.default_rng(1).random(4000) < 0.7
     kept = numbers[is_train]
     with open_duckdb(tmp_path / "sorting", memory_bytes=1) as connection:
-        asked = Statistics(connection, cells, is_train)
+        shares: list[float] = []
+        asked = Statistics(connection, cells, is_train, passes=3, on_share=shares.append)
         figures = asked.figures({"x": derive})["x"]
         assert (figures.size, figures.missing) == (len(kept), 0)
         assert (figures.low, figures.high) == (kept.min(), kept.max())
         assert figures.average == pytest.approx(kept.mean(), rel=1e-14)
         assert figures.variance == pytest.approx(kept.var(), rel=1e-9)
+        # The first of three passes is done.
+        assert shares[0] == 0
+        assert 0.25 < shares[-1] < 1 / 3
+        assert shares == sorted(shares)
         ranks = np.array([0, 1, 1300, len(kept) - 1])
         assert np.array_equal(asked.ranked("x", derive, ranks), np.sort(kept)[ranks])
         values, counts = np.unique(kept, return_counts=True)
