@@ -133,7 +133,7 @@ class Run:
         The standard deviation of their predictions in the target's unit, of classes that of the
         predicted class's probability.
         """
-        check_has_members(self._bundle, self._folder)
+        check_has_members(self._bundle, self.path)
         predictions, kept, rows = self._predict(data)
         spreads = [prediction.member_spread for prediction in predictions.values()]
         columns = [_spread(each, kept, rows, gap=np.nan) for each in spreads if each is not None]

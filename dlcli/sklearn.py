@@ -10,7 +10,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from dlcli.api import Run
+from dlcli.bundle.store import check_has_members
 from dlcli.commands.estimating import (
+    CALLED,
     ESTIMATOR,
     HeldRun,
     check_config,
@@ -19,6 +21,7 @@ from dlcli.commands.estimating import (
     train_in_memory,
     unpack_bytes,
 )
+from dlcli.conformal import check_level, make_intervals
 from dlcli.data.frames import table_of
 from dlcli.data.table import Table
 from dlcli.errors import DlcliError, RunError, UsageError
@@ -52,6 +55,10 @@ _OWN_KEYS = ("source", "target", "sample_weight", "inputs")
 """Keys of `data` that fit() answers itself."""
 
 
+NO_TARGET_SETTINGS: dict[str, Any] = {"target_scale": "none", "target_clip": False}
+"""What a config says of targets where it says nothing."""
+
+
 class EstimatorError(DlcliError, ValueError):
     """What dlcli says against the settings or the data, raised as scikit-learn expects it."""
 
@@ -59,12 +66,11 @@ class EstimatorError(DlcliError, ValueError):
 class _Network(BaseEstimator):  # type: ignore[misc]
     """What both estimators share."""
 
-    _target_scale = False
-
     def __init__(
         self,
         *,
         layers: Sequence[Any] | None = None,
+        blocks: Mapping[str, Any] | None = None,
         loss: Any = None,
         metrics: Any = (),
         optimizer: Any = "Adam",
@@ -72,6 +78,10 @@ class _Network(BaseEstimator):  # type: ignore[misc]
         epochs: int = 100,
         shuffle: bool = True,
         callbacks: Sequence[Any] = (),
+        refit: Any = False,
+        ensemble: Any = None,
+        init_from: Any = None,
+        freeze: Any = None,
         scale: Any = "standard",
         validation: float = 0,
         data: Mapping[str, Any] | None = None,
@@ -80,6 +90,7 @@ class _Network(BaseEstimator):  # type: ignore[misc]
         threads: int | None = None,
     ) -> None:
         self.layers = layers
+        self.blocks = blocks
         self.loss = loss
         self.metrics = metrics
         self.optimizer = optimizer
@@ -87,6 +98,10 @@ class _Network(BaseEstimator):  # type: ignore[misc]
         self.epochs = epochs
         self.shuffle = shuffle
         self.callbacks = callbacks
+        self.refit = refit
+        self.ensemble = ensemble
+        self.init_from = init_from
+        self.freeze = freeze
         self.scale = scale
         self.validation = validation
         self.data = data
@@ -147,12 +162,13 @@ class _Network(BaseEstimator):  # type: ignore[misc]
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, *, numeric: bool) -> NDArray[Any]:  # noqa: N803
         """Train and return `y` as it was checked."""
+        called = _names_of(y)
         frame, X, y = self._checked(X, y, numeric=numeric)  # noqa: N806
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
             if not sample_weight.any():
                 raise ValueError("the sample weights are all zero: no row is left to train on")
-        targets, columns, record = self._target_columns(frame, y)
+        targets, columns, record = self._target_columns(frame, y, called)
         names = list(frame.names)
         weight = _free_name(WEIGHT, [*names, *columns])
         own = frame.arrow
@@ -209,6 +225,13 @@ class _Network(BaseEstimator):  # type: ignore[misc]
             )
         return tuple(predictions.values())
 
+    def _spreads(self, X: Any) -> list[NDArray[np.float64]]:  # noqa: N803
+        """Return how far the members are apart in every row, for each target."""
+        check_is_fitted(self)
+        with _as_value_error():
+            check_has_members(self._run.bundle, CALLED)
+        return [np.asarray(each.member_spread) for each in self._predictions(X)]
+
     def _as_table(self, X: Any) -> Table:  # noqa: N803
         with _as_value_error():
             if _is_frame(X):
@@ -230,9 +253,7 @@ class _Network(BaseEstimator):  # type: ignore[misc]
         for key in _OWN_KEYS:
             if key in given:
                 raise EstimatorError(f"data: {key!r} is what fit() is given; leave it out")
-        settings = {"scale": self.scale, **given}
-        if self._target_scale:
-            settings.setdefault("target_scale", "standard")
+        settings = {"scale": self.scale, **self._own_data(), **given}
         split = {"test": 0, "validation": self.validation, **settings.pop("split", {})}
         data = {
             **settings,
@@ -247,6 +268,7 @@ class _Network(BaseEstimator):  # type: ignore[misc]
             "seed": self.seed,
             "backend": self.backend,
             "data": data,
+            "blocks": self.blocks,
             "layers": self._layers(len(columns)) if self.layers is None else self.layers,
             "loss": self.loss,
             "metrics": self.metrics,
@@ -255,21 +277,33 @@ class _Network(BaseEstimator):  # type: ignore[misc]
             "epochs": self.epochs,
             "shuffle": self.shuffle,
             "callbacks": self.callbacks,
+            "refit": self.refit,
+            "ensemble": self.ensemble,
+            "init_from": self.init_from,
+            "freeze": self.freeze,
             "baselines": [],
             **self._own_keys(),
         }
         return {name: value for name, value in values.items() if value is not None}
 
     def _own_keys(self) -> dict[str, Any]:
+        """Return the keys of a config that only one of the two has."""
+        return {}
+
+    def _own_data(self) -> dict[str, Any]:
+        """Return the keys of `data` that only one of the two has as parameters."""
         return {}
 
     def _layers(self, outputs: int) -> list[Any]:
         raise NotImplementedError
 
     def _target_columns(
-        self, frame: Table, y: NDArray[Any]
+        self, frame: Table, y: NDArray[Any], called: Sequence[str]
     ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-        """Return the settings and the values of the target columns, and what the run records."""
+        """Return the settings and the values of the target columns, and what the run records.
+
+        `called` are the names that `y` came with, or none.
+        """
         raise NotImplementedError
 
     def _allows_nan(self) -> bool:
@@ -284,12 +318,61 @@ class _Network(BaseEstimator):  # type: ignore[misc]
 class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]
     """A network for numbers: one target, or several as the columns of `y`.
 
-    The parameters are the keys of a config; `scale` and `validation` stand for `data.scale` and
-    `data.split.validation`, and `data` for any other key of that section. Without `layers` the
-    network has two of 64 units, without a `target_scale` in `data` targets are standardized.
+    The parameters are the keys of a config; `scale`, `target_scale`, `target_clip` and `validation`
+    stand for `data.scale`, ... and `data.split.validation`, and `data` for any other key of that
+    section. Without `layers` the network has two of 64 units.
     """
 
-    _target_scale = True
+    def __init__(
+        self,
+        *,
+        layers: Sequence[Any] | None = None,
+        blocks: Mapping[str, Any] | None = None,
+        loss: Any = None,
+        loss_weights: Mapping[str, float] | None = None,
+        metrics: Any = (),
+        optimizer: Any = "Adam",
+        batch_size: int = 32,
+        epochs: int = 100,
+        shuffle: bool = True,
+        callbacks: Sequence[Any] = (),
+        refit: Any = False,
+        ensemble: Any = None,
+        init_from: Any = None,
+        freeze: Any = None,
+        scale: Any = "standard",
+        target_scale: str = "standard",
+        target_clip: bool = False,
+        validation: float = 0,
+        data: Mapping[str, Any] | None = None,
+        seed: int = 0,
+        backend: str = "tensorflow",
+        threads: int | None = None,
+    ) -> None:
+        super().__init__(
+            layers=layers,
+            blocks=blocks,
+            loss=loss,
+            metrics=metrics,
+            optimizer=optimizer,
+            batch_size=batch_size,
+            epochs=epochs,
+            shuffle=shuffle,
+            callbacks=callbacks,
+            refit=refit,
+            ensemble=ensemble,
+            init_from=init_from,
+            freeze=freeze,
+            scale=scale,
+            validation=validation,
+            data=data,
+            seed=seed,
+            backend=backend,
+            threads=threads,
+        )
+        self.loss_weights = loss_weights
+        self.target_scale = target_scale
+        self.target_clip = target_clip
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803
         """Train on rows `X` and numbers `y`, [rows] or [rows, targets]."""
@@ -297,29 +380,62 @@ class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]
         self._is_flat = y.ndim == 1
         return self
 
-    def predict(self, X: Any) -> NDArray[np.float64]:  # noqa: N803
-        """Return the prediction of every row, shaped like the `y` of `fit`."""
-        values = [prediction.values for prediction in self._predictions(X)]
-        if self._is_flat:
-            return np.asarray(values[0])
-        return np.stack([np.asarray(each) for each in values], axis=1)
+    def predict(
+        self,
+        X: Any,  # noqa: N803
+        *,
+        interval: float | None = None,
+    ) -> NDArray[np.float64]:
+        """Return the prediction of every row, shaped like the `y` of `fit`.
+
+        With an `interval` such as 0.9, each stands with the ends between which that share of what
+        is measured later should lie, last: [rows, 3] or [rows, targets, 3]. They are made from the
+        errors on the rows that `validation` holds back.
+        """
+        predictions = self._predictions(X)
+        if interval is None:
+            return self._shaped([np.asarray(each.values) for each in predictions])
+        with _as_value_error():
+            check_level(interval)
+            intervals = make_intervals(self._run.calibration, interval, what=CALLED)
+        ends = [intervals.ends(each) for each in predictions]
+        return self._shaped(
+            [
+                np.stack([np.asarray(each.values), *(pair or ())], axis=-1)
+                for each, pair in zip(predictions, ends, strict=True)
+            ]
+        )
+
+    def predict_spread(self, X: Any) -> NDArray[np.float64]:  # noqa: N803
+        """Return how far the members of an `ensemble` are apart, shaped like `predict`."""
+        return self._shaped(self._spreads(X))
+
+    def _shaped(self, columns: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+        return columns[0] if self._is_flat else np.stack(columns, axis=1)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
 
+    def _own_keys(self) -> dict[str, Any]:
+        return {"loss_weights": self.loss_weights}
+
+    def _own_data(self) -> dict[str, Any]:
+        return {"target_scale": self.target_scale, "target_clip": self.target_clip}
+
     def _layers(self, outputs: int) -> list[Any]:
         return [*HIDDEN, {"Dense": outputs}]
 
     def _target_columns(
-        self, frame: Table, y: NDArray[Any]
+        self, frame: Table, y: NDArray[Any], called: Sequence[str]
     ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         table = y[:, None] if y.ndim == 1 else y
-        single = table.shape[1] == 1
+        count = table.shape[1]
+        wanted = called or ([TARGET] if count == 1 else [f"{TARGET}_{i}" for i in range(count)])
         taken, columns = list(frame.names), {}
-        for index, values in enumerate(table.T):
-            name = _free_name(TARGET if single else f"{TARGET}_{index}", taken)
+        for name, values in zip(wanted, table.T, strict=True):
+            name = _free_name(name, taken)
             taken.append(name)
             columns[name] = np.asarray(values, np.float64)
         settings = {name: {"type": "number"} for name in columns}
@@ -338,6 +454,7 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
         self,
         *,
         layers: Sequence[Any] | None = None,
+        blocks: Mapping[str, Any] | None = None,
         loss: Any = None,
         metrics: Any = (),
         optimizer: Any = "Adam",
@@ -345,8 +462,13 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
         epochs: int = 100,
         shuffle: bool = True,
         callbacks: Sequence[Any] = (),
+        refit: Any = False,
+        ensemble: Any = None,
         class_weight: Any = None,
         threshold: Any = None,
+        calibrate: str = "none",
+        init_from: Any = None,
+        freeze: Any = None,
         scale: Any = "standard",
         validation: float = 0,
         data: Mapping[str, Any] | None = None,
@@ -356,6 +478,7 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
     ) -> None:
         super().__init__(
             layers=layers,
+            blocks=blocks,
             loss=loss,
             metrics=metrics,
             optimizer=optimizer,
@@ -363,6 +486,10 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
             epochs=epochs,
             shuffle=shuffle,
             callbacks=callbacks,
+            refit=refit,
+            ensemble=ensemble,
+            init_from=init_from,
+            freeze=freeze,
             scale=scale,
             validation=validation,
             data=data,
@@ -372,6 +499,7 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
         )
         self.class_weight = class_weight
         self.threshold = threshold
+        self.calibrate = calibrate
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803
         """Train on rows `X` and classes `y` [rows]."""
@@ -389,6 +517,11 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
         (prediction,) = self._predictions(X)
         return np.asarray(prediction.probabilities)
 
+    def predict_spread(self, X: Any) -> NDArray[np.float64]:  # noqa: N803
+        """Return how far the members of an `ensemble` are apart in the class of every row [rows]."""
+        (spread,) = self._spreads(X)
+        return spread
+
     def _layers(self, outputs: int) -> list[Any]:
         count = len(self.classes_)
         if count <= 2:
@@ -400,15 +533,19 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
         if isinstance(weights, Mapping):
             names = dict(zip(self.classes_.tolist(), _class_names(self.classes_), strict=True))
             weights = {names.get(label, str(label)): weight for label, weight in weights.items()}
-        return {"class_weight": weights, "threshold": self.threshold}
+        return {
+            "class_weight": weights,
+            "threshold": self.threshold,
+            "calibrate": self.calibrate,
+        }
 
     def _target_columns(
-        self, frame: Table, y: NDArray[Any]
+        self, frame: Table, y: NDArray[Any], called: Sequence[str]
     ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
         names = _class_names(self.classes_)
-        name = _free_name(TARGET, frame.names)
+        name = _free_name(called[0] if called else TARGET, frame.names)
         settings = {name: {"type": "category", "categories": names}}
         columns = {name: np.array(names, dtype=object)[codes].tolist()}
         return settings, columns, {"classes": self.classes_.tolist()}
@@ -457,6 +594,8 @@ def _take_run(estimator: NetworkRegressor | NetworkClassifier, held: HeldRun) ->
     if isinstance(split.get("validation"), int | float):
         own["validation"] = split["validation"]
     own["scale"] = data.pop("scale", "none")
+    if isinstance(estimator, NetworkRegressor):
+        own |= _target_settings(data, [columns.get(name, {}) for name in sorted(targets)])
     own["data"] = {key: value for key, value in data.items() if key not in _OWN_KEYS}
     estimator.set_params(**own)
     record = held.manifest.get(ESTIMATOR, {})
@@ -470,6 +609,16 @@ def _take_run(estimator: NetworkRegressor | NetworkClassifier, held: HeldRun) ->
         estimator.classes_ = np.array(record.get("classes", infos[0].classes))
     else:
         estimator._is_flat = record.get("is_flat", len(infos) == 1)
+
+
+def _target_settings(data: dict[str, Any], columns: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Take the settings of targets out of `data`; those of their columns count where all agree."""
+    found: dict[str, Any] = {}
+    for name, of_column in (("target_scale", "scale"), ("target_clip", "clip")):
+        whole = data.pop(name, NO_TARGET_SETTINGS[name])
+        given = [whole if each.get(of_column) is None else each[of_column] for each in columns]
+        found[name] = given[0] if all(each == given[0] for each in given) else whole
+    return found
 
 
 def _class_names(classes: NDArray[Any]) -> list[str]:
@@ -499,6 +648,13 @@ def _is_frame(X: Any) -> bool:  # noqa: N803
     if columns is None or not hasattr(X, "__arrow_c_stream__"):
         return False
     return all(isinstance(name, str) for name in columns)
+
+
+def _names_of(y: Any) -> list[str]:
+    """Return what the columns of `y` are called: none of an array, or where a name is no text."""
+    names = list(getattr(y, "columns", ())) or [getattr(y, "name", None)]
+    usable = all(isinstance(name, str) and name.strip() for name in names)
+    return names if usable and len(set(names)) == len(names) else []
 
 
 def _free_name(wanted: str, taken: Sequence[str]) -> str:

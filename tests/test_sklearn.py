@@ -7,6 +7,7 @@ import runpy
 import shutil
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ import dlcli
 import dlcli.sklearn
 from dlcli.errors import RunError
 from dlcli.sklearn import EstimatorError, NetworkClassifier, NetworkRegressor
+from dlcli.spec.experiment import RunSpec
 
 REPOSITORY = Path(__file__).parents[1]
 PAGE = (REPOSITORY / "docs" / "scikit-learn.md").read_text(encoding="utf-8")
@@ -223,9 +225,137 @@ def test_callbacks_and_validation_are_those_of_a_config() -> None:
     assert fitted.n_iter_ == 3 and "val_loss" in fitted.history_
 
 
+@pytest.fixture(scope="module")
+def line() -> tuple[pd.DataFrame, pd.Series]:
+    """Seventy rows of y = 3a - b and some noise."""
+    random = np.random.default_rng(5)
+    data = pd.DataFrame({"a": random.normal(size=70), "b": random.uniform(0, 9, 70)})
+    return data, pd.Series(3 * data["a"] - data["b"] + random.normal(0, 0.1, 70), name="height")
+
+
+def test_a_refit_trains_on_all_rows_and_can_be_searched_for(line) -> None:
+    # Without a rate worth the name the first epoch stays the best one.
+    settings = {**SMALL, "epochs": 4, "optimizer": {"Adam": 1e-30}, "validation": 0.2}
+    chosen = NetworkRegressor(**settings, refit=True).fit(*line)
+    assert chosen.n_iter_ == 1 and "val_loss" not in chosen.history_
+    whole = chosen.set_params(refit={"epochs": "all"}).fit(*line)
+    assert whole.n_iter_ == 4
+    grid = GridSearchCV(
+        NetworkRegressor(**{**settings, "optimizer": {"Adam": 0.05}, "epochs": 25}),
+        {"refit": [False, {"epochs": "all"}], "target_scale": ["standard"]},
+        cv=2,
+    ).fit(*line)
+    assert grid.best_score_ > 0.5 and grid.best_estimator_.n_iter_ == 25
+
+
+def test_intervals_are_made_from_the_rows_held_back(line) -> None:
+    data, height = line
+    fitted = NetworkRegressor(**SMALL, validation=0.4).fit(data, height)
+    again = pickle.loads(pickle.dumps(fitted))
+    for estimator in (fitted, again):
+        found = estimator.predict(data, interval=0.8)
+        assert found.shape == (70, 3)
+        np.testing.assert_array_equal(found[:, 0], estimator.predict(data))
+        covered = (found[:, 1] <= height) & (height <= found[:, 2])
+        assert 0.7 < covered.mean() <= 1
+    both = pd.DataFrame({"height": height, "depth": -height})
+    two = NetworkRegressor(**SMALL, validation=0.4).fit(data, both)
+    assert two.predict(data[:5], interval=0.8).shape == (5, 2, 3)
+    with pytest.raises(EstimatorError, match="an interval of level 80: expected a share"):
+        fitted.predict(data, interval=80)
+    with pytest.raises(EstimatorError, match="needs 99 validation rows, and there were 28"):
+        fitted.predict(data, interval=0.99)
+    plain = NetworkRegressor(**{**SMALL, "epochs": 1}).fit(data, height)
+    with pytest.raises(EstimatorError, match="this estimator was trained without a validation"):
+        plain.predict(data, interval=0.8)
+
+
+def test_an_ensemble_tells_how_far_its_members_are_apart(line, iris) -> None:
+    data, height = line
+    short = {**SMALL, "epochs": 3}
+    fitted = NetworkRegressor(**short, ensemble=2, target_clip=True).fit(data, height)
+    again = pickle.loads(pickle.dumps(fitted))
+    for rows in (data, data[:1]):
+        np.testing.assert_array_equal(again.predict(rows), fitted.predict(rows))
+        spread = fitted.predict_spread(rows)
+        assert spread.shape == (len(rows),) and (spread > 0).all()
+    opened = clone(again).set_params(ensemble={"members": 2, "vary": "folds"})
+    assert opened.fit(data, height).predict_spread(data).shape == (70,)
+    flowers = NetworkClassifier(**short, ensemble=2).fit(*iris)
+    assert flowers.predict_spread(iris[0]).shape == (150,)
+    with pytest.raises(EstimatorError, match="this estimator has no members"):
+        NetworkRegressor(**{**SMALL, "epochs": 1}).fit(data, height).predict_spread(data)
+
+
+def test_probabilities_are_calibrated_where_asked(iris) -> None:
+    plain = NetworkClassifier(**SMALL, validation=0.2).fit(*iris)
+    cooled = clone(plain).set_params(calibrate="temperature").fit(*iris)
+    assert not np.allclose(cooled.predict_proba(iris[0]), plain.predict_proba(iris[0]))
+    np.testing.assert_array_equal(cooled.predict(iris[0]), plain.predict(iris[0]))
+
+
+def test_targets_keep_their_names_which_layers_and_losses_go_by(line) -> None:
+    data, height = line
+    both = pd.DataFrame({"height": height, "a": height * 2})
+    heads = {
+        "blocks": {"body": [{"Dense": 8}, {"ReLU": {}}]},
+        "layers": [
+            {"body": {"name": "trunk"}},
+            {"Dense": {"units": 1, "name": "height", "inputs": "trunk"}},
+            {"Dense": {"units": 1, "name": "a_2", "inputs": "trunk"}},
+        ],
+        "loss_weights": {"height": 1, "a_2": 0},
+    }
+    # Dense starts with weights of its own, which a loss that counts nothing leaves alone.
+    fitted = NetworkRegressor(**{**SMALL, **heads}).fit(data, both)
+    scores = r2_score(both, fitted.predict(data), multioutput="raw_values")
+    assert scores[0] > 0.8 > scores[1]
+    single = NetworkRegressor(**{**SMALL, "epochs": 1}).fit(data, height)
+    assert [info.name for info in single._run.bundle.preprocessing.targets] == ["height"]
+    unnamed = NetworkRegressor(**{**SMALL, "epochs": 1}).fit(data.to_numpy(), height.to_numpy())
+    assert [info.name for info in unnamed._run.bundle.preprocessing.targets] == ["target"]
+
+
+def test_training_starts_from_a_run_with_frozen_layers(line, tmp_path: Path) -> None:
+    data, height = line
+    first = NetworkRegressor(**SMALL).fit(data, height)
+    first.to_run(tmp_path / "first")
+    short = {**SMALL, "epochs": 1, "optimizer": {"Adam": 1e-6}}
+    onward = NetworkRegressor(**short, init_from=tmp_path / "first", freeze=["dense"])
+    onward.fit(data, height)
+    np.testing.assert_allclose(onward.predict(data), first.predict(data), atol=0.01)
+    assert NetworkRegressor(**short).fit(data, height).score(data, height) < 0.5
+    gone = NetworkRegressor(**short, init_from=tmp_path / "gone")
+    with pytest.raises(EstimatorError, match=r"init_from: .*gone: there is no such run"):
+        gone.fit(data, height)
+
+
+def test_an_opened_run_takes_the_settings_of_its_targets(line, tmp_path: Path) -> None:
+    settings = {"target_scale": "minmax", "target_clip": True, "loss_weights": None}
+    fitted = NetworkRegressor(**{**SMALL, "epochs": 2}, **settings).fit(*line)
+    fitted.save(tmp_path / "line.zip")
+    opened = dlcli.sklearn.load(tmp_path / "line.zip")
+    assert {name: opened.get_params()[name] for name in settings} == settings
+    refitted = clone(opened).fit(*line)
+    np.testing.assert_allclose(refitted.predict(line[0]), fitted.predict(line[0]), atol=1e-5)
+
+
+def test_parameters_are_the_keys_that_a_single_training_has() -> None:
+    own = {"scale", "target_scale", "target_clip", "validation", "threads"}
+    others = {"name", "version", "extends", "imports", "baselines", "checks", "folds", "sweep"}
+    others |= {"engine", "track", "origin"}
+    taken = set(NetworkRegressor().get_params()) | set(NetworkClassifier().get_params())
+    assert taken - own == {each.name for each in fields(RunSpec)} - others
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
+        ({"refit": True}, "refit chooses the number of epochs on the validation part"),
+        ({"ensemble": 1}, "ensemble: expected a whole number of at least 2, got 1"),
+        ({"target_scale": "standart"}, "data.target_scale: .*did you mean 'standard'"),
+        ({"loss_weights": {"y": 1}}, "loss_weights weighs outputs against each other"),
+        ({"freeze": ["dense_7"]}, "dense_7"),
         ({"optimizer": "Adamm"}, "optimizer: unknown optimizer 'Adamm'.*did you mean 'Adam'"),
         ({"layers": [{"Dense": {"unit": 3}}]}, "Dense has no argument 'unit'"),
         ({"data": {"target": "y"}}, "'target' is what fit"),

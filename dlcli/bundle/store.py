@@ -66,11 +66,11 @@ class Bundle:
         return read_outputs(scorer.predict(inputs), self.readings, self.preprocessing)
 
 
-def check_has_members(bundle: Bundle, run: RunFolder) -> None:
+def check_has_members(bundle: Bundle, called: object) -> None:
     """Raise UsageError for a run whose predictions have no spread."""
     if not bundle.has_members:
         raise UsageError(
-            f"{run.path} has no members whose predictions could be apart: it is one network",
+            f"{called} has no members whose predictions could be apart: it is one network",
             hint="`ensemble: 5` trains several, and EnsembleDense layers several as one",
         )
 
@@ -115,22 +115,30 @@ def find_calibration(run: RunFolder, bundle: Bundle) -> Calibration | None:
 def open_intervals(run: RunFolder, bundle: Bundle, level: float) -> Intervals:
     """Return intervals of a level for what a run predicts; raises UsageError and RunError."""
     check_level(level)
+    return make_intervals(open_calibration(run, bundle, called=run.path), level, what=run.path)
+
+
+def open_calibration(run: RunFolder, bundle: Bundle, *, called: object) -> Calibration:
+    """Return the errors that intervals are made from; raises UsageError and RunError.
+
+    Messages call the run as they are told.
+    """
     if all(reading.task != "regression" for reading in bundle.readings):
         raise UsageError(
-            f"{run.path} predicts classes, and intervals are for numbers",
+            f"{called} predicts classes, and intervals are for numbers",
             hint="every class has its probability beside the prediction; CalibrationError among "
             "the run's figures tells how far these are to be believed",
         )
     calibration = find_calibration(run, bundle)
     if calibration is not None:
-        return make_intervals(calibration, level, what=run.path)
+        return calibration
     if run.load_manifest()["data"]["split"]["sizes"].get("validation"):
         raise RunError(
-            f"{run.path} was trained by a dlcli that kept no errors to make intervals from",
+            f"{called} was trained by a dlcli that kept no errors to make intervals from",
             hint="train again",
         )
     raise RunError(
-        f"{run.path} was trained without a validation part, whose errors intervals are made from",
+        f"{called} was trained without a validation part, whose errors intervals are made from",
         hint="set data.split.validation, e.g. 0.1, and train again",
     )
 

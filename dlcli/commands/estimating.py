@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcli.bundle.score import Scorer
-from dlcli.bundle.store import AnyScorer, Bundle, open_scorer
+from dlcli.bundle.store import AnyScorer, Bundle, open_calibration, open_scorer
 from dlcli.commands.manifest import build_manifest
 from dlcli.commands.recording import plain_bundle, write_outcome
 from dlcli.commands.refitting import fit_and_refit
+from dlcli.commands.starting import start_of, with_exact_start
 from dlcli.commands.train import prepare_job
+from dlcli.conformal import Calibration
 from dlcli.data.readers import type_frame
 from dlcli.data.table import Table
 from dlcli.engines import load_engine
@@ -30,10 +32,13 @@ from dlcli.spec.merging import merge_values
 from dlcli.spec.run import RunSpec, build_spec
 from dlcli.spec.source import read_source
 from dlcli.staging import StagedRun, stage_run
-from dlcli.training.job import TrainingJob, TrainingOutcome
+from dlcli.training.job import TrainingJob, TrainingOutcome, with_members
 
 ESTIMATOR = "estimator"
 """The key of a manifest under which estimators keep what is theirs."""
+
+CALLED = "this estimator"
+"""What messages call a run that stands in no folder."""
 
 SMALLEST_BATCH = 8
 """ONNX Runtime adds up the products of a single row in another order than those of several."""
@@ -54,6 +59,13 @@ class HeldRun:
     def content(self) -> bytes:
         """The bytes of a file that `dlcli unpack` opens."""
         return self.pack()
+
+    @cached_property
+    def calibration(self) -> Calibration:
+        """The errors that intervals are made from; raises RunError for a run without them."""
+        with tempfile.TemporaryDirectory(prefix="dlcli-") as folder:
+            run = unpack_bytes(self.content, Path(folder) / "run")
+            return open_calibration(run, self.bundle, called=CALLED)
 
     def predict(self, table: Table) -> tuple[dict[str, TargetPrediction], NDArray[np.int64]]:
         """Return the predictions of the kept rows of a table by target, and their positions."""
@@ -97,7 +109,7 @@ def check_config(values: Mapping[str, Any]) -> RunSpec:
     """Return a config whose data are in memory; raises SpecError."""
     source = merge_values(values)
     source.values["data"]["source"] = MEMORY
-    return build_spec(source)
+    return with_exact_start(build_spec(source))
 
 
 def train_in_memory(
@@ -113,7 +125,14 @@ def train_in_memory(
         job = prepare_job(spec, Path(folder), table=table)
         # A run that others get has no cells of the training table in it.
         dataset = replace(job.dataset, tables={})
-        job = replace(job, threads=threads, keeps=True, dataset=dataset)
+        start = start_of(spec)
+        job = replace(
+            job,
+            threads=threads,
+            keeps=True,
+            dataset=dataset,
+            init_model=None if start is None else start.model,
+        )
         held, bundle = _hold(job)
         if held is None or bundle is None or held.onnx is None:
             return _train_whole(job, Path(folder) / "run", record)
@@ -163,6 +182,7 @@ def _publish(
     record: Mapping[str, Any],
 ) -> RunFolder:
     """Write what training left beside the network."""
+    job = with_members(job)
     write_outcome(RunFolder(staged.path), job, outcome, final=out)
     manifest = build_manifest(job, outcome, overrides=())
     return staged.publish({**manifest, "checks": [], ESTIMATOR: dict(record)})
@@ -216,9 +236,12 @@ def _held(run: RunFolder, content: bytes) -> HeldRun:
 
 
 def _first(prediction: TargetPrediction, rows: int) -> TargetPrediction:
-    values, shares = prediction.values, prediction.probabilities
+    def first(array: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
+        return None if array is None else array[:rows]
+
     return replace(
         prediction,
-        values=None if values is None else values[:rows],
-        probabilities=None if shares is None else shares[:rows],
+        values=first(prediction.values),
+        probabilities=first(prediction.probabilities),
+        spread=first(prediction.spread),
     )

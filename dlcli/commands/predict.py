@@ -83,7 +83,7 @@ def predict(
     bundle = Bundle.load(folder)
     intervals = None if interval is None else open_intervals(folder, bundle, interval)
     if spread:
-        check_has_members(bundle, folder)
+        check_has_members(bundle, folder.path)
     scorer = open_scorer(folder, threads=threads)
     # A text file gets the input's cells as they were written, others their types.
     options = replace(bundle.preprocessing.read_options, as_written=suffix_of(out) in TEXT_SUFFIXES)
