@@ -6,7 +6,16 @@ from typing import Annotated
 import typer
 
 from dlcli.cli.lazy import dump_json, import_command, import_console, show_stages
-from dlcli.cli.options import AllowCode, AsJson, Backend, Force, Overrides, Quiet, Threads
+from dlcli.cli.options import (
+    AllowCode,
+    AsJson,
+    Backend,
+    Force,
+    MemoryBudget,
+    Overrides,
+    Quiet,
+    Threads,
+)
 
 
 def find_lr(
@@ -31,6 +40,7 @@ def find_lr(
         typer.Option("--backend", help="What Keras computes with, over the config's own."),
     ] = None,
     threads: Threads = None,
+    memory_budget: MemoryBudget = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
     allow_code: AllowCode = False,
@@ -40,6 +50,7 @@ def find_lr(
     Example: dlcli find-lr configs/concrete.yaml --plot rates.svg
     """
     commands = import_command("find_lr")
+    parse_bytes = import_command("train").parse_bytes
     options = commands.RateOptions(
         overrides=tuple(overrides or ()),
         lowest=lowest,
@@ -49,6 +60,7 @@ def find_lr(
         force=force,
         backend=backend,
         threads=threads,
+        memory_budget_bytes=None if memory_budget is None else parse_bytes(memory_budget),
     )
     with show_stages(quiet=quiet) as display:
         found = commands.find_lr(config, options, display)

@@ -1,20 +1,22 @@
 """Find-lr: a config to the learning rates at which its network learns, by a range test."""
 
 import importlib
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from dlcli.commands.starting import kept_preprocessing, start_of
-from dlcli.commands.train import Display
-from dlcli.data.dataset import prepare_dataset
+from dlcli.commands.starting import start_of
+from dlcli.commands.train import Display, Room, prepare_job
 from dlcli.diagram import check_drawable
 from dlcli.errors import UsageError
 from dlcli.permission import check_allowed
 from dlcli.plots.rates import draw_rates
 from dlcli.spec import catalog
 from dlcli.spec.components import ComponentSpec
-from dlcli.spec.run import RunSpec, load_spec, resolve_objectives, targets_as_classes
+from dlcli.spec.run import RunSpec, load_spec
 from dlcli.training.job import TrainingJob
 
 
@@ -30,6 +32,7 @@ class RateOptions:
     force: bool = False
     backend: str | None = None
     threads: int | None = None
+    memory_budget_bytes: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +52,8 @@ class FoundRates:
     steps: int
     batch_size: int
     path: str
+    sampled: tuple[int, int] | None
+    """Rows that were drawn, and of how many; None where all training rows were there."""
 
     @property
     def override(self) -> str | None:
@@ -68,6 +73,7 @@ class FoundRates:
             "steps": {"asked": self.steps, "read": len(self.rates)},
             "batch_size": self.batch_size,
             "path": self.path,
+            "sampled_train_rows": None if self.sampled is None else list(self.sampled),
             "rates": self.rates,
             "losses": self.losses,
             "smoothed": self.smoothed,
@@ -78,6 +84,9 @@ class FoundRates:
         begin, end = self.rates[0], self.rates[-1]
         read = f"{len(self.rates)} of {self.steps} steps of {self.batch_size} rows"
         lines = [f"read              {read}, learning rates {begin:.2g} to {end:.2g}"]
+        if self.sampled is not None:
+            drawn, rows = self.sampled
+            lines.append(f"sample            {drawn:,} of {rows:,} training rows")
         if self.now is not None:
             lines.append(f"config            {self.now:g}")
         if self.steepest is None or self.tenth is None:
@@ -101,33 +110,11 @@ def find_lr(config: Path, options: RateOptions, display: Display) -> FoundRates:
     spec = load_spec(config, (*options.overrides, *backend))
     check_allowed(spec.imports, spec.name)
     key, now = _key_of_rate(spec)
-    display.on_stage("reading the data")
-    dataset = prepare_dataset(
-        spec.data,
-        folder=Path(),
-        seed=spec.seed,
-        class_targets=targets_as_classes(spec),
-        keep=kept_preprocessing(spec),
-        on_stage=display.on_stage,
-    )
-    start = start_of(spec)
-    classes = {info.name: info.classes for info in dataset.preprocessing.targets}
-    job = TrainingJob(
-        spec=spec,
-        dataset=dataset,
-        objectives=resolve_objectives(spec, classes),
-        folder=Path(),
-        threads=options.threads,
-        init_model=None if start is None else start.model,
-    )
-    display.on_stage("loading Keras")
-    loading: Any = importlib.import_module("dlcli.model.keras_import")
-    loading.load_keras(spec.backend, threads=options.threads)
-    testing: Any = importlib.import_module("dlcli.training.rate_test")
-    tested = testing.try_rates(
-        job, display, lowest=options.lowest, highest=options.highest, steps=options.steps
-    )
+    with _prepared(spec, options, display) as job:
+        tested = _try_rates(job, options, display)
     curve = tested.curve
+    dataset = job.dataset
+    drawn = (dataset.train.num_rows, dataset.num_train_rows)
     found = FoundRates(
         key=key,
         now=now,
@@ -141,10 +128,34 @@ def find_lr(config: Path, options: RateOptions, display: Display) -> FoundRates:
         steps=options.steps,
         batch_size=tested.batch_size,
         path=tested.path,
+        sampled=None if dataset.stored is None else drawn,
     )
     if options.plot is not None:
         _draw(found, options.plot, title=f"{spec.name}: learning-rate test")
     return found
+
+
+@contextmanager
+def _prepared(spec: RunSpec, options: RateOptions, display: Display) -> Iterator[TrainingJob]:
+    """Read the data; of those over the memory budget, a sample of the training rows is what trains."""
+    start = start_of(spec)
+    alone = replace(spec, folds=None, ensemble=None, refit=False)
+    with TemporaryDirectory(prefix="dlcli-") as folder:
+        room = Room(budget_bytes=options.memory_budget_bytes, folder=Path(folder) / "rows")
+        job = prepare_job(alone, Path(), table=None, on_stage=display.on_stage, room=room)
+        yield replace(
+            job, threads=options.threads, init_model=None if start is None else start.model
+        )
+
+
+def _try_rates(job: TrainingJob, options: RateOptions, display: Display) -> Any:
+    display.on_stage("loading Keras")
+    loading: Any = importlib.import_module("dlcli.model.keras_import")
+    loading.load_keras(job.spec.backend, threads=options.threads)
+    testing: Any = importlib.import_module("dlcli.training.rate_test")
+    return testing.try_rates(
+        job, display, lowest=options.lowest, highest=options.highest, steps=options.steps
+    )
 
 
 def _check(options: RateOptions) -> None:

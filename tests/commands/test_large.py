@@ -11,6 +11,7 @@ import pytest
 
 from dlcli.commands import evaluate_files
 from dlcli.commands.evaluate import evaluate
+from dlcli.commands.find_lr import RateOptions, find_lr
 from dlcli.commands.predict import predict
 from dlcli.commands.reproduce import ReproduceOptions, reproduce
 from dlcli.commands.summarize import run_text
@@ -206,6 +207,28 @@ def test_classes_with_weights_train_from_disk(config: Path, tmp_path: Path) -> N
     counts = json.loads(done.run.preprocessing.read_text())["table"]["targets"][0]["counts"]
     assert sum(counts) == done.manifest["data"]["split"]["sizes"]["train"]
     assert done.metrics["parts"]["test"]["targets"]["job"]["Accuracy"] > 0.3
+
+
+def test_members_of_an_ensemble_train_from_disk(
+    run: TrainedRun, config: Path, tmp_path: Path
+) -> None:
+    together = trained(config, tmp_path / "together", "ensemble=2")
+    assert together.manifest["data"]["from_disk"]["budget_bytes"] == BUDGET
+    assert together.manifest["training"]["blocks"] > 3
+    (line,) = [line for line in run_text(together.run).splitlines() if "parameters of" in line]
+    assert line.endswith("of 2 members")
+    first = weights_of(together.run)[: len(weights_of(run.run))]
+    for one, other in zip(first, weights_of(run.run), strict=True):
+        np.testing.assert_array_equal(one, other)  # the first member has the run's own seed
+
+
+def test_find_lr_tries_rates_on_a_sample_of_large_data(config: Path) -> None:
+    options = RateOptions(steps=40, memory_budget_bytes=BUDGET)
+    found = find_lr(config, options, QuietDisplay())
+    assert found.suggestion is not None
+    assert found.sampled == (256, 2100)
+    assert "sample            256 of 2,100 training rows" in found.to_text()
+    assert not (config.parent / "rows").exists()
 
 
 def test_validate_reads_large_data_from_disk_too(

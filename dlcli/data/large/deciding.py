@@ -156,7 +156,11 @@ def _obstacle(spec: RunSpec, paths: Sequence[Path]) -> tuple[KeyPath, str] | Non
             "zca whitens images, which are read into memory",
         ),
         (spec.folds is not None, ("folds",), "folds read the table anew for every network"),
-        (spec.ensemble is not None, ("ensemble",), "members of an ensemble draw rows in memory"),
+        (
+            spec.ensemble is not None and spec.ensemble.vary == "folds",
+            ("ensemble", "vary"),
+            "members that leave a fold out draw their rows in memory",
+        ),
         (
             bool(spec.refit),
             ("refit",),

@@ -69,7 +69,11 @@ REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
         "windows need the rows around theirs",
     ),
     ({}, {"folds": 3}, "folds read the table anew for every network"),
-    ({}, {"ensemble": 2}, "members of an ensemble draw rows in memory"),
+    (
+        {},
+        {"ensemble": {"members": 2, "vary": "folds"}},
+        "members that leave a fold out draw their rows in memory",
+    ),
     (
         {"split": {"validation": 0.2}},
         {"refit": True},
