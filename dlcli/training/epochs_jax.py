@@ -106,10 +106,7 @@ class JaxLoop(JaxSteps):
     ) -> None:
         super().__init__(model, train, validation, plan)
         self._mesh = mesh_of_batches()
-        self._train = keras.tree.map_structure(self._placed, train)
-        self._validation = (
-            None if validation is None else keras.tree.map_structure(self._placed, validation)
-        )
+        self._train, self._validation = self._all_placed(train), self._all_placed(validation)
         # Shards are of one size, so that the last one may have rows beyond the part's own.
         self._validation_rows = 0 if validation is None else len(jax.tree.leaves(validation)[0])
         self._watchers: Sequence[Watcher] = ()
@@ -158,6 +155,9 @@ class JaxLoop(JaxSteps):
             rates=rates[:count],
             batches=int(batches),
         )
+
+    def _all_placed(self, arrays: tuple[Any, ...] | None) -> Any:
+        return None if arrays is None else keras.tree.map_structure(self._placed, arrays)
 
     def _placed(self, array: NDArray[Any]) -> Any:
         """Return a tensor of the array: on the one device, or a shard of its rows on each."""
@@ -312,6 +312,14 @@ class JaxLoop(JaxSteps):
         if rest:
             carry = step(full, carry, rest)
         return trainable, carry[0], optimizer, carry[1]
+
+
+class KeptJaxLoop(JaxLoop):
+    """Lets data of the same shapes take the place of what it holds."""
+
+    def take_over(self, train: tuple[Any, ...], validation: tuple[Any, ...] | None) -> None:
+        """Train on other arrays from now on."""
+        self._train, self._validation = self._all_placed(train), self._all_placed(validation)
 
 
 class StreamedJaxLoop(JaxSteps, StreamedLoop):

@@ -52,7 +52,7 @@ from dlcli.training.restarting import may_restart, restart
 from dlcli.training.stage_watcher import StageWatcher
 from dlcli.training.state import Keeper
 from dlcli.training.stopping import StopRequest
-from dlcli.training.values import set_state, start_afresh, state_of
+from dlcli.training.values import seed_weights, set_state, start_afresh, state_of
 from dlcli.training.warm_start import freeze_layers, names_of_frozen, start_from
 
 ONNX_SAMPLE_ROWS = 256
@@ -210,7 +210,9 @@ def _train_network(
     clock = Clock()
     watcher.on_stage("building the network")
     restarts = networks is None and may_restart(job)
-    if not restarts:
+    if networks and not job.spec.imports:
+        seed_weights(job.spec.seed)
+    elif not restarts:
         start_afresh(job.spec.seed, backend=job.spec.backend)
     with shared_by_devices(job):
         trained = _train_made(job, watcher, networks, clock, restarts=restarts)
@@ -319,7 +321,7 @@ def train_member(
     name: str = "a member",
 ) -> Member:
     """Train a member of an ensemble, and keep it beside its state; raises Interrupted."""
-    trained = _train_network(job, watcher, networks or KeptNetworks())
+    trained = _train_network(job, watcher, KeptNetworks() if networks is None else networks)
     if trained.result.interrupted:
         raise Interrupted(
             f"training was stopped at {name}: there is no run",

@@ -1,4 +1,8 @@
-"""Compiled networks that later trainings of the same shape in this process take over."""
+"""Compiled networks that later trainings of the same shape in this process take over.
+
+A trial of a sweep trains on the arrays of the one before it, a fold on others of the same shape: small
+ones take each other's place in what is compiled, large ones are compiled in.
+"""
 
 import json
 from collections import OrderedDict
@@ -11,12 +15,15 @@ from dlcli.data.dataset import Dataset
 from dlcli.spec.components import ComponentSpec
 from dlcli.spec.run import RunSpec
 from dlcli.spec.writing import to_canonical
+from dlcli.training.batches import count_batches
 from dlcli.training.job import TrainingJob
 
 MOST_NETWORKS = 16
 """Networks that are kept with their device's copy of the data; the oldest goes first."""
 MOST_LOOPS = 4
 """Of one network: trainings of other lengths are compiled each for itself."""
+MOST_EXCHANGED_BYTES = 16 * 2**20
+"""Of a training part: what is compiled holds a copy, and compiling matters less for larger ones."""
 
 _NO_SHAPE = (
     *("name", "seed", "data", "checks", "baselines", "threshold", "track", "sweep", "folds"),
@@ -67,28 +74,33 @@ class _Kept:
     model: Any
     slot: Slot
     dataset: Dataset
+    """Held where it is compiled in, so that no other one can have its place in memory."""
 
 
 @dataclass
 class KeptNetworks:
-    """The networks that trainings of one shape on the same arrays share, from any seed."""
+    """The networks that trainings of one shape share, from any seed."""
 
     _kept: OrderedDict[str, _Kept] = field(default_factory=OrderedDict)
+
+    def __len__(self) -> int:
+        return len(self._kept)
 
     def take(self, job: TrainingJob, model: Any) -> TakenNetwork:
         """Return the network to train, with `model`'s values, and the place of its epochs.
 
-        It is one that was compiled before, where there is one of the same shape for the same
-        arrays, else `model` itself.
+        It is one that was compiled before, where there is one of the same shape for arrays like
+        these, else `model` itself.
         """
         key = key_of(job)
         kept = self._kept.get(key)
-        if kept is not None and kept.dataset is job.dataset:
+        if kept is not None:
             self._kept.move_to_end(key)
             _copy_values(model, kept.model)
             kept.model.stop_training = False
             return TakenNetwork(model=kept.model, slot=kept.slot, is_new=False)
-        made = _Kept(model=model, slot=Slot(), dataset=job.dataset)
+        slot = Slot(exchanges_data=exchanges_data(job))
+        made = _Kept(model=model, slot=slot, dataset=job.dataset)
         self._kept[key] = made
         self._kept.move_to_end(key)
         while len(self._kept) > MOST_NETWORKS:
@@ -102,8 +114,22 @@ def key_of(job: TrainingJob) -> str:
     shaped = to_canonical(_with_plain_rate(spec), folder=Path())
     kept = {name: value for name, value in shaped.items() if name not in _NO_SHAPE}
     objectives = [repr(each) for each in job.objectives]
-    described = {"config": kept, "objectives": objectives, "data": id(job.dataset)}
+    data = _shape_of_data(job) if exchanges_data(job) else id(job.dataset)
+    described = {"config": kept, "objectives": objectives, "data": data}
     return json.dumps(described, default=repr, sort_keys=True)
+
+
+def exchanges_data(job: TrainingJob) -> bool:
+    """Tell whether the arrays of a job are small enough to be exchanged in what is compiled."""
+    part = job.dataset.train
+    size = sum(array.nbytes for array in (*part.inputs.values(), *part.scaled_targets.values()))
+    return size <= MOST_EXCHANGED_BYTES
+
+
+def _shape_of_data(job: TrainingJob) -> Any:
+    """Return what a network takes from its data: its inputs, and how many steps an epoch has."""
+    steps = count_batches(job.dataset.num_train_rows, job.spec.batch_size)
+    return [steps, repr(job.dataset.preprocessing.input_specs)]
 
 
 def _with_plain_rate(spec: RunSpec) -> RunSpec:

@@ -11,12 +11,10 @@ from dlcli.spec.data import DataSpec
 from dlcli.training.batches import count_batches
 from dlcli.training.devices import is_shared
 from dlcli.training.job import TrainingJob
-from dlcli.training.kept_networks import Slot, TakenNetwork
+from dlcli.training.kept_networks import Slot, TakenNetwork, exchanges_data
 from dlcli.training.values import seed_weights, set_state, start_afresh, state_of
 
 MOST_NETWORKS = 32
-MOST_BYTES = 16 * 2**20
-"""Of a training part: each loop holds a copy, and compiling matters less for larger ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,10 +31,8 @@ def may_restart(job: TrainingJob) -> bool:
     """Tell whether the network of a job can be trained again as if it were new."""
     spec = job.spec
     has_own_state = bool(spec.callbacks or spec.imports or spec.init_from or spec.ensemble)
-    part = job.dataset.train
-    size = sum(array.nbytes for array in (*part.inputs.values(), *part.scaled_targets.values()))
     is_plain = spec.backend == "tensorflow" and not has_own_state and not is_shared(job)
-    return job.keeps and is_plain and size <= MOST_BYTES
+    return job.keeps and is_plain and exchanges_data(job)
 
 
 def restart(job: TrainingJob, build: Callable[[TrainingJob], Any]) -> TakenNetwork:

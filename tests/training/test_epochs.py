@@ -29,6 +29,7 @@ from dlcli.custom import (
 from dlcli.training import epochs as epochs_module
 from dlcli.training.batches import arrange, permutation
 from dlcli.training.epochs import Arrays, EpochsResult, train_epochs
+from dlcli.training.kept_networks import Slot
 from dlcli.training.values import set_state, state_of
 
 ROWS, BATCH, EPOCHS = 48, 16, 2
@@ -721,6 +722,19 @@ def test_epochs_share_calls_when_nothing_needs_the_state(monkeypatch: pytest.Mon
 
 
 @tensorflow_only
+def test_arrays_of_the_same_shapes_take_the_place_of_those_before() -> None:
+    network, slot = NETWORKS["class weights"], Slot(exchanges_data=True)
+    parts = [(network.part(ROWS, seed), network.part(9, seed + 2)) for seed in (0, 1)]
+    model, first = run(network, epochs=2, parts=parts[0], slot=slot)
+    other, expected = run(network, epochs=2, parts=parts[1])
+    set_state(model, state_of(run(network, epochs=0, parts=parts[1])[0]))
+    _, second = run(network, model=model, epochs=2, parts=parts[1], slot=slot)
+    assert (first.reused, second.reused) == (False, True)
+    assert second.history == expected.history != first.history
+    for weight, wanted in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, wanted)
+
+
 def test_number_of_epochs_in_a_call_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     model, result = run(DENSE, epochs=9)
     monkeypatch.setattr(epochs_module, "SECONDS_PER_CALL", 0.0)

@@ -56,15 +56,17 @@ class Silent:
 
 @pytest.fixture(scope="module")
 def judge(config, tmp_path_factory) -> Any:
-    """Judge the config with overrides, its table read once."""
+    """Judge the config with overrides, its table read once for each seed of the split."""
     folder = tmp_path_factory.mktemp("jobs")
-    dataset = prepare_dataset(load_spec(config).data, folder=Path(), seed=4)
+    datasets = {
+        seed: prepare_dataset(load_spec(config).data, folder=Path(), seed=seed) for seed in (4, 5)
+    }
 
-    def judged(networks: KeptNetworks, *overrides: str) -> JudgedNetwork:
+    def judged(networks: KeptNetworks, *overrides: str, split_seed: int = 4) -> JudgedNetwork:
         spec = load_spec(config, overrides)
         job = TrainingJob(
             spec=spec,
-            dataset=dataset,
+            dataset=datasets[split_seed],
             objectives=resolve_objectives(spec, {"y": None}),
             folder=folder,
         )
@@ -86,6 +88,16 @@ def test_a_network_of_the_same_shape_trains_to_the_very_same_figures(judge):
     # What is compiled once need not be compiled again.
     assert second.seconds["compile"] < 0.2 * fresh.seconds["compile"]
     assert judge(networks).history == first.history
+
+
+def test_other_rows_of_the_same_shape_take_the_place_of_those_before(judge):
+    fresh = judge(KeptNetworks(), split_seed=5)
+    networks = KeptNetworks()
+    first = judge(networks)
+    second = judge(networks, split_seed=5)
+    assert (first.reused, second.reused) == (False, True)
+    assert second.history == fresh.history != first.history
+    assert second.evaluation == fresh.evaluation
 
 
 @pytest.mark.parametrize(
