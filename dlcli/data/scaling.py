@@ -179,17 +179,22 @@ def _usable(scale: float) -> float:
 
 
 def _to_normal(values: Floats, quantiles: Floats, bound: float | None) -> Floats:
-    probabilities = np.linspace(0, 1, len(quantiles))
-    # A value that several quantiles share gets the middle of their probabilities.
-    upward = np.interp(values, quantiles, probabilities)
-    downward = -np.interp(-values, -quantiles[::-1], -probabilities[::-1])
-    ranks = 0.5 * (upward + downward)
+    ranks = quantile_ranks(values, quantiles)
     if bound is None:
         # As in scikit-learn, whatever share of the values is the smallest or the largest one.
         ranks[values >= quantiles[-1]] = 1
         ranks[values <= quantiles[0]] = 0
     scaled = normal_quantile(np.clip(ranks, EDGE, 1 - EDGE))
     return scaled if bound is None else np.clip(scaled, -bound, bound)
+
+
+def quantile_ranks(values: Floats, quantiles: Floats) -> Floats:
+    """Return the probabilities of `values`, any shape, in a distribution with these quantiles."""
+    probabilities = np.linspace(0, 1, len(quantiles))
+    # A value that several quantiles share gets the middle of their probabilities.
+    upward = np.interp(values, quantiles, probabilities)
+    downward = -np.interp(-values, -quantiles[::-1], -probabilities[::-1])
+    return np.asarray(0.5 * (upward + downward), np.float64)
 
 
 def _from_normal(scaled: Floats, quantiles: Floats) -> Floats:

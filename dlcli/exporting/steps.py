@@ -19,7 +19,7 @@ from dlcli.data.columns.targets import NumberTarget
 from dlcli.data.columns.tensor import FEATURES
 from dlcli.data.columns.text import TextInput
 from dlcli.data.preprocessing import Preprocessing
-from dlcli.data.scaling import CENTRE, EDGE, FAR_TAIL, NEAR_TAIL, Scaler
+from dlcli.data.scaling import CENTRE, EDGE, FAR_TAIL, NEAR_TAIL, Scaler, quantile_ranks
 from dlcli.data.whitening import Whitening
 from dlcli.exporting.columns import NO_MOMENT, numbers_of, probability_name, value_name
 from dlcli.predictions import Link, OutputReading
@@ -186,10 +186,7 @@ def write_scaled(steps: Steps, scaler: Scaler, values: Value) -> Value:
         share = steps.op("div", scaled, scaler.bound)
         return steps.op("div", scaled, _root_of_one_more(steps, share))
     quantiles = np.array(scaler.quantiles)
-    shares = np.linspace(0, 1, len(quantiles))
-    upward = _interpolated(steps, values, quantiles, shares)
-    downward = _interpolated(steps, steps.op("mul", values, -1.0), -quantiles[::-1], -shares[::-1])
-    ranks = steps.op("mul", steps.op("sub", upward, downward), 0.5)
+    ranks = _ranks(steps, values, quantiles)
     if scaler.bound is not None:
         return _clipped(steps, _normal_quantile(steps, ranks), -scaler.bound, scaler.bound)
     top = steps.op("less_equal", float(quantiles[-1]), values)
@@ -435,10 +432,45 @@ def _date_parts(steps: Steps, moments: Value, names: Sequence[str]) -> list[Valu
     return [parts[name] for name in names]
 
 
-def _interpolated(
-    steps: Steps, values: Value, places: NDArray[np.float64], levels: NDArray[np.float64]
-) -> Value:
-    """Do what `np.interp(values, places, levels)` does: [rows], by halving."""
+def _ranks(steps: Steps, values: Value, quantiles: NDArray[np.float64]) -> Value:
+    """Do what `quantile_ranks` does, [rows].
+
+    Quantiles that a runtime's numbers do not tell apart are one place there, where the ranks jump;
+    at it they are what the run gives for the number of the data that these quantiles are.
+    """
+    shares = np.linspace(0, 1, len(quantiles))
+    narrow = quantiles.astype(steps.real)
+    found, first, counts = np.unique(narrow, return_index=True, return_counts=True)
+    last, places = first + counts - 1, found.astype(np.float64)
+    meant = [
+        _meant(quantiles[start : end + 1])
+        for start, end in zip(first.tolist(), last.tolist(), strict=True)
+    ]
+    exact = quantile_ranks(np.array(meant), quantiles)
+    slopes = (shares[first[1:]] - shares[last[:-1]]) / np.diff(places)
+    count = _places_reached(steps, values, places)
+    place = steps.gather(np.concatenate([places[:1], places]), count)
+    # Below the first place and from the last one on, the line is level.
+    slope = steps.gather(np.concatenate([[0.0], slopes, [0.0]]), count)
+    base = steps.gather(np.concatenate([[0.0], shares[last]]), count)
+    rise = steps.op("mul", slope, steps.op("sub", values, place))
+    at_place = steps.gather(np.concatenate([exact[:1], exact]), count)
+    is_there = steps.op("equal", values, place)
+    return steps.op("where", is_there, at_place, steps.op("add", rise, base))
+
+
+def _meant(quantiles: NDArray[np.float64]) -> float:
+    """Return the number of the data that nearly equal quantiles are, of which some are rounded.
+
+    It is there most often; of as many, it is the one that takes the fewest digits to write.
+    """
+    found, counts = np.unique(quantiles, return_counts=True)
+    numbers = found[counts == counts.max()].tolist()
+    return float(min(numbers, key=lambda number: len(repr(number))))
+
+
+def _places_reached(steps: Steps, values: Value, places: NDArray[np.float64]) -> Value:
+    """Return how many of these rising places each of [rows] has reached, by halving."""
     size = 1 << (len(places)).bit_length()
     # At c stands the place that values must have reached for c of them to lie at or below.
     reached = np.full(size, np.inf)
@@ -451,9 +483,15 @@ def _interpolated(
         count = steps.op("where", is_there, further, count)
         step //= 2
     # Infinity, of a row that is refused, reaches even the places that only fill the table up.
-    count = steps.op("min", count, len(places))
-    gaps = np.diff(places)
-    slopes = np.divide(np.diff(levels), gaps, out=np.zeros_like(gaps), where=gaps > 0)
+    return steps.op("min", count, len(places))
+
+
+def _interpolated(
+    steps: Steps, values: Value, places: NDArray[np.float64], levels: NDArray[np.float64]
+) -> Value:
+    """Do what `np.interp(values, places, levels)` does with places that rise: [rows]."""
+    count = _places_reached(steps, values, places)
+    slopes = np.diff(levels) / np.diff(places)
     # Below the first place and from the last one on, the line is level.
     starts = np.concatenate([places[:1], places])
     bases = np.concatenate([levels[:1], levels])

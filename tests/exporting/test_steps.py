@@ -9,6 +9,7 @@ import onnx
 import onnxruntime
 import pyarrow as pa
 import pytest
+import tensorflow as tf
 from onnx import helper
 
 from dlcli.bundle.onnx_layers.graph import OPSET, Graph
@@ -18,6 +19,7 @@ from dlcli.data.table import Origin, Table
 from dlcli.exporting.columns import raw_arrays, raw_columns
 from dlcli.exporting.onnx_steps import DATA_TYPES, OnnxSteps
 from dlcli.exporting.steps import write_inputs, write_restored, write_scaled
+from dlcli.exporting.tensorflow_steps import TensorFlowSteps
 from dlcli.spec.data import DATE_PARTS, ColumnSpec, DataSpec
 
 KINDS = {"number": "float64", "text": "text", "moment": "int64"}
@@ -71,6 +73,20 @@ def test_a_bound_bends_as_the_scaler_does(kind):
     feed = {"x": np.array([*values, 1e3, -1e300, 1e300])}
     found = run_graph(graph, {"x": "float64"}, given, feed)
     np.testing.assert_allclose(found["scaled"], scaler.apply(feed["x"]), rtol=1e-9)
+
+
+@pytest.mark.parametrize("bound", [None, 3.0])
+def test_float32_finds_the_ties_of_quantiles_that_rounding_has_parted(bound):
+    # One decimal each: float32 has them all, but not the interpolated quantiles between two.
+    values = np.random.default_rng(3).integers(40, 80, 90) / 10
+    scaler = fit_scaler("quantile", values, bound=bound)
+    quantiles = np.array(scaler.quantiles)
+    assert len(set(scaler.quantiles)) > len(set(values)), "no quantile is parted from its tie"
+    given = tf.constant([*values, 3.0, 5.25, 9.0], tf.float32)
+    scaled = write_scaled(TensorFlowSteps("float32", None), scaler, given)
+    expected = scaler.apply(np.array([*values, 3.0, 5.25, 9.0]))
+    assert quantiles.min() < 5.25 < quantiles.max()
+    np.testing.assert_allclose(scaled, expected, atol=1e-5)
 
 
 def test_a_scaler_of_a_constant_column_only_shifts():
