@@ -19,6 +19,9 @@ from typer.testing import CliRunner
 import dlcli.sklearn
 from dlcli.cli import app
 from dlcli.commands.export import MOST_ROWS, export
+from dlcli.commands.init import init
+from dlcli.commands.train import TrainOptions, train
+from dlcli.console import QuietDisplay
 from dlcli.errors import DataError, RunError, UsageError
 from dlcli.exporting.agreement import compare
 from dlcli.runs import RunFolder, write_json
@@ -134,6 +137,86 @@ def test_keras_has_no_quantile_scaling(people_run: RunFolder, tmp_path: Path) ->
         export(str(people_run.path), "keras", tmp_path / "people.keras")
     assert raised.value.hint == "--format onnx or saved_model holds it"
     assert not list(tmp_path.iterdir())
+
+
+SEVERAL = """
+data:
+  source: concrete.csv
+  target: compressive_strength
+  split: {test: 40, validation: 30}
+  scale: standard
+  target_scale: standard
+layers: [{Dense: {units: 6, activation: relu}}, Dense: 1]
+batch_size: 256
+epochs: 2
+"""
+
+
+@pytest.fixture(scope="module")
+def several_runs(
+    tmp_path_factory: pytest.TempPathFactory, concrete_csv: Path
+) -> dict[str, RunFolder]:
+    """Two ensembles, and a run of the preset `strong`, whose members are in the network."""
+    folder = tmp_path_factory.mktemp("several")
+    shutil.copy(concrete_csv, folder / "concrete.csv")
+    (folder / "several.yaml").write_text(SEVERAL, encoding="utf-8")
+    target = ("compressive_strength",)
+    init(folder / "concrete.csv", target, folder / "strong.yaml", preset="strong")
+    schedule = "optimizer.GroupedAdamW.learning_rate.FlatCosineDecay.decay_steps"
+    small = [f"layers.{place}.EnsembleDense.units=6" for place in (2, 4, 6)]
+    small += [f"layers.{place}.{name}.members=2" for place, name in enumerate(EMBEDDED)]
+    overrides = {
+        "seeds": ("several.yaml", ("ensemble=2",)),
+        "folds": ("several.yaml", ("ensemble={members: 2, vary: folds}",)),
+        "strong": ("strong.yaml", (*small, "epochs=2", f"{schedule}=2 epochs")),
+    }
+    return {
+        name: train(
+            folder / config, TrainOptions(out=folder / name, overrides=asked), QuietDisplay()
+        ).run
+        for name, (config, asked) in overrides.items()
+    }
+
+
+EMBEDDED = ("FeatureScale", "PeriodicEmbedding")
+
+IN_C = "the run is an ensemble, whose members C files do not average"
+NOT_HELD = {
+    ("seeds", "c"): IN_C,
+    ("folds", "c"): IN_C,
+    ("strong", "c"): IN_C,
+    ("strong", "keras"): "the column 'cement' has quantile scaling, which no Keras layer does",
+}
+
+
+@pytest.mark.parametrize("name", ["seeds", "folds", "strong"])
+@pytest.mark.parametrize(
+    "format",
+    [
+        "onnx",
+        pytest.param("saved_model", marks=pytest.mark.slow),
+        pytest.param("litert", marks=pytest.mark.slow),
+        "keras",
+        "sklearn",
+        "c",
+    ],
+)
+def test_several_networks_are_one_in_every_format_that_holds_them(
+    several_runs: dict[str, RunFolder], tmp_path: Path, name: str, format: str
+) -> None:
+    run, out = several_runs[name], tmp_path / "run"
+    refusal = NOT_HELD.get((name, format))
+    if refusal is None:
+        exported = export(str(run.path), format, out)
+        assert exported.agreement is not None and exported.compared_on == "its test part"
+        # Of predictions that reach over some tens, added up in float32.
+        assert exported.agreement.rows >= 40 and exported.agreement.largest < 1e-4
+        assert len(exported.outputs) == 1
+    else:
+        with pytest.raises(RunError, match=f"cannot be exported as {format}: {refusal}") as raised:
+            export(str(run.path), format, out)
+        assert raised.value.hint is not None and "--format onnx" in raised.value.hint
+        assert not out.exists()
 
 
 MAIN = r"""
