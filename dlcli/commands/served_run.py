@@ -98,12 +98,12 @@ def _what_it_reads(run: RunFolder, bundle: Bundle) -> Reads:
     preprocessing = bundle.preprocessing
     if not preprocessing.image_columns:
         return "rows" if preprocessing.window is None else "sequences"
-    if len(preprocessing.needed_columns) > 1:
+    if preprocessing.window is not None:
         raise RunError(
-            f"{run.path} reads images beside other columns, and no request can hold both",
+            f"{run.path} reads sequences of images, which no request can hold",
             hint="predict from a file: dlcli predict RUN --data FILE",
         )
-    return "images"
+    return "images" if len(preprocessing.needed_columns) == 1 else "mixed"
 
 
 def _usual_level(intervals: Callable[[float], Intervals]) -> float | None:

@@ -26,6 +26,7 @@ from dlcli.serving.bodies import (
     TEXT,
     parse_rows,
     table_of_image,
+    table_of_mixed_rows,
     table_of_rows,
     table_of_text,
 )
@@ -209,11 +210,9 @@ class _Predictions:
         )
 
     def _check_kind(self, kind: str) -> None:
-        images = self._served.reads == "images"
-        known = [*IMAGES] if images else [JSON, *TEXT]
+        known, why = _kinds(self._served)
         if kind in known:
             return
-        why = " (this run reads images)" if images else ""
         raise Refused(
             415,
             f"the content type is {kind!r}{why}" if kind else f"the content type is missing{why}",
@@ -248,6 +247,10 @@ class _Predictions:
         if kind in IMAGES:
             with table_of_image(body, kind, self._options) as table:
                 return _json(json_of(records_of(self._predict(table, level))))
+        if self._served.reads == "mixed":
+            images = self._served.bundle.preprocessing.image_columns
+            with table_of_mixed_rows(parse_rows(body), images, self._options) as table:
+                return _json(json_of(records_of(self._predict(table, level))))
         if kind == JSON:
             table = table_of_rows(parse_rows(body), self._options)
         else:
@@ -267,6 +270,16 @@ class _Predictions:
         predicted = self._served.predict(table, level)
         self._counters.count_batch(table.num_rows)
         return predicted
+
+
+def _kinds(served: Served) -> tuple[list[str], str]:
+    """Return the content types that a run takes, and why not others."""
+    if served.reads == "images":
+        return [*IMAGES], " (this run reads images)"
+    if served.reads == "mixed":
+        why = " (this run reads images beside other columns, which only JSON rows hold)"
+        return [JSON], why
+    return [JSON, *TEXT], ""
 
 
 def _json(body: bytes) -> Response:
@@ -320,7 +333,8 @@ def _request_body(served: Served) -> dict[str, Any]:
     row = {"$ref": "#/components/schemas/Row"}
     rows = {"oneOf": [{"type": "array", "items": row, "minItems": 1}, row]}
     text = {"schema": {"type": "string", "description": "a header row and a line for each row"}}
-    return {"required": True, "content": {JSON: {"schema": rows}, **dict.fromkeys(TEXT, text)}}
+    tables = {kind: text for kind in _kinds(served)[0] if kind in TEXT}
+    return {"required": True, "content": {JSON: {"schema": rows}, **tables}}
 
 
 def _parameters(served: Served) -> list[dict[str, Any]]:
@@ -341,8 +355,8 @@ def _parameter(name: str, about: str, schema: dict[str, Any]) -> dict[str, Any]:
 
 def _responses(served: Served) -> dict[int | str, dict[str, Any]]:
     predicted: dict[str, Any] = {JSON: {"schema": {"$ref": "#/components/schemas/Predictions"}}}
-    if served.reads != "images":
-        predicted |= {kind: {"schema": {"type": "string"}} for kind in TEXT}
+    tables = [kind for kind in _kinds(served)[0] if kind in TEXT]
+    predicted |= {kind: {"schema": {"type": "string"}} for kind in tables}
     error = {JSON: {"schema": {"$ref": "#/components/schemas/Error"}}}
     refused: dict[int | str, dict[str, Any]] = {
         status: {"description": about, "content": error} for status, about in STATUSES.items()

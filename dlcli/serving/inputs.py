@@ -19,6 +19,12 @@ MOST_WORDS = 3
 
 Schema = dict[str, Any]
 
+_IMAGE_CELL: Schema = {
+    "description": "an image file (PNG, JPEG, WebP, GIF, BMP) as base64, or as a data: URL",
+    "contentEncoding": "base64",
+    "x-image": True,
+}
+
 
 def row_schema(served: Served) -> Schema:
     """Return the schema of a row: column names, types, classes, and the ranges of the training rows.
@@ -30,6 +36,9 @@ def row_schema(served: Served) -> Schema:
         column.settings.name: _column_schema(column, served.columns.get(column.settings.name, {}))
         for column in preprocessing.input_columns
     }
+    if served.reads == "mixed":
+        for column in preprocessing.image_columns:
+            properties[column.settings.name] |= _IMAGE_CELL
     for name in preprocessing.needed_columns:
         properties.setdefault(name, {"description": "orders the rows"})
     return {

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from dlcli.bundle.store import Bundle
 from dlcli.data.table import Table
 
-Reads = Literal["rows", "sequences", "images"]
-"""What a run predicts from: single rows, the rows of a past, or images alone."""
+Reads = Literal["rows", "sequences", "images", "mixed"]
+"""What a run predicts from: single rows, the rows of a past, images alone, or rows of which some
+cells are images."""
 
 
 class Served(Protocol):

@@ -91,6 +91,28 @@ def image_run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     return _train(folder, {"name": "squares", "data": data, "layers": layers, "epochs": 1})
 
 
+@pytest.fixture(scope="session")
+def pictured_run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """Squares beside a number, whose price both decide."""
+    folder = tmp_path_factory.mktemp("pictured")
+    random = np.random.default_rng(2)
+    lines = ["photo,size,price"]
+    for number in range(40):
+        level, size = int(random.integers(0, 255)), random.uniform(0, 10)
+        Image.new("L", (6, 6), level).save(folder / f"{number}.png")
+        lines.append(f"{number}.png,{size:.2f},{level / 10 + size:.2f}")
+    (folder / "table.csv").write_text("\n".join(lines), encoding="utf-8")
+    layers = [
+        {"Flatten": {"inputs": "photo", "name": "pixels"}},
+        {"Concatenate": {"inputs": ["features", "pixels"]}},
+        {"Dense": 1},
+    ]
+    columns = {"photo": {"type": "image"}}
+    data = {"source": "table.csv", "target": "price", "columns": columns, "scale": "standard"}
+    data["split"] = {"test": 0.2, "validation": 0.3}
+    return _train(folder, {"name": "pictured", "data": data, "layers": layers, "epochs": 3})
+
+
 class Asked:
     """An application and its counts; every call is a request of its own."""
 

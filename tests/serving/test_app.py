@@ -1,11 +1,13 @@
 """Requests and answers, without a socket."""
 
 import asyncio
+import base64
 import csv
 import io
 import json
 import re
 import shutil
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -350,19 +352,77 @@ def test_a_run_that_reads_images_takes_them_as_bodies(ask_run, image_run):
     assert "reads images" in error_of(asked.post(json={"image": "/etc/passwd"}), 415)["message"]
 
 
-def test_a_table_with_images_cannot_be_served(ask_run, image_run, tmp_path):
-    shutil.copytree(image_run.path, tmp_path / "run")
+def encoded(level: int) -> str:
+    sink = io.BytesIO()
+    Image.new("L", (6, 6), level).save(sink, "PNG")
+    return base64.b64encode(sink.getvalue()).decode()
+
+
+def test_rows_hold_images_beside_other_cells(ask_run, pictured_run, tmp_path):
+    asked = ask_run(pictured_run)
+    in_lines = "\n".join(textwrap.wrap(encoded(200), 40))
+    rows = [
+        {"photo": encoded(200), "size": 2.5},
+        {"size": 2.5, "photo": f"data:image/png;base64,{encoded(200)}"},
+        {"photo": in_lines, "size": 2.5},
+        {"photo": encoded(20), "size": 2.5},
+    ]
+    prices = [each["predicted_price"] for each in asked.post(json=rows).json()["predictions"]]
+    assert prices[0] == prices[1] == prices[2] != prices[3]
+    Image.new("L", (6, 6), 200).save(tmp_path / "square.png")
+    table = "photo,size\nsquare.png,2.5\n"
+    (tmp_path / "table.csv").write_text(table, encoding="utf-8")
+    predict(str(pictured_run.path), tmp_path / "table.csv", tmp_path / "out.csv")
+    with (tmp_path / "out.csv").open(encoding="utf-8", newline="") as file:
+        told = next(csv.DictReader(file))
+    assert float(told["predicted_price"]) == pytest.approx(prices[0])
+    document = asked.get("/openapi.json").json()
+    photo = document["components"]["schemas"]["Row"]["properties"]["photo"]
+    assert photo["contentEncoding"] == "base64" and document["x-reads"] == "mixed"
+    taken = document["paths"]["/predict"]["post"]["requestBody"]["content"]
+    assert list(taken) == ["application/json"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        ("/etc/passwd", r"no image:\n  request, row 2: '/etc/passwd'"),
+        ("0.png", r"no image:\n  request, row 2: '0.png'"),
+        (7, "no image:\n  request, row 2: 7"),
+        ("data:image/png;base64,???", "no image"),
+        ("bm8gaW1hZ2U=", "request, row 2: 'image of row 2' is no PNG"),
+        (None, "column 'photo' has 1 missing cell"),
+    ],
+)
+def test_a_cell_that_is_no_image_is_told_with_its_row(ask_run, pictured_run, cell, words):
+    rows = [{"photo": encoded(9), "size": 1}, {"photo": cell, "size": 1}]
+    error = error_of(ask_run(pictured_run).post(json=rows), 422)
+    assert re.search(words, error["message"]), error["message"]
+    assert (error["column"], error["rows"]) == ("photo", [2])
+
+
+def test_what_holds_no_images_and_too_many_of_them_are_refused(ask_run, pictured_run, monkeypatch):
+    asked = ask_run(pictured_run)
+    for kind in ("text/csv", "image/png"):
+        told = error_of(asked.post_text("photo,size\n0.png,1\n", kind), 415)
+        assert "beside other columns, which only JSON rows hold" in told["message"]
+        assert told["hint"] == "send one of application/json"
+    monkeypatch.setattr("dlcli.serving.bodies.MOST_PIXEL_BYTES", 100)
+    rows = [{"photo": encoded(9), "size": 1}] * 3
+    told = error_of(asked.post(json=rows), 413)
+    assert "the images of 3 rows take 108 bytes as pixels; at most 100 are taken" in told["message"]
+    assert told["hint"] == "send up to 2 rows at a time"
+
+
+def test_sequences_of_images_cannot_be_served(ask_run, sequence_run, image_run, tmp_path):
+    shutil.copytree(sequence_run.path, tmp_path / "run")
     run = RunFolder(tmp_path / "run")
     state, manifest = load_json(run.preprocessing), load_json(run.manifest)
-    number = {
-        "settings": {"name": "x", "type": "number"}, "fill": None, "minimum": 0, "maximum": 1,
-        "scaler": {"kind": "none"},
-    }  # fmt: skip
-    state["table"]["columns"].append(number)
+    state["table"]["columns"] += load_json(image_run.preprocessing)["table"]["columns"]
     write_json(run.preprocessing, state)
     del manifest["files"]["preprocessing.json"]
     write_json(run.manifest, manifest)
-    with pytest.raises(RunError, match="no request can hold both"):
+    with pytest.raises(RunError, match="reads sequences of images, which no request can hold"):
         ask_run(run)
 
 

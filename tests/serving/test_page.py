@@ -192,6 +192,32 @@ def test_an_image_is_a_file(address, open_page, image_run, tmp_path) -> None:
     expect(page.locator("#preview thead th").first).to_have_text("predicted_class")
 
 
+def test_a_field_takes_an_image_beside_others(address, open_page, pictured_run, tmp_path) -> None:
+    opened = open_page(address(pictured_run))
+    page = opened.wait()
+    expect(page.locator("#lacking")).to_have_text("choose an image for photo")
+    assert page.locator(".target").count() == 0
+    for level in (20, 210):
+        Image.new("L", (6, 6), level).save(tmp_path / f"{level}.png")
+    shown = page.locator(".target .big")
+    page.get_by_label("photo").set_input_files(tmp_path / "20.png")
+    expect(shown).to_have_count(1)
+    expect(page.locator("#lacking")).to_have_text("")
+    before = shown.inner_text()
+    page.get_by_label("photo").set_input_files(tmp_path / "210.png")
+    expect(shown).not_to_have_text(before)
+    expect(page.locator("img.chosen")).to_be_visible()
+    assert page.locator("img.chosen").get_attribute("alt") == "210.png"
+    after = shown.inner_text()
+    page.get_by_label("size, slider").fill(page.get_by_label("size, slider").get_attribute("max"))
+    expect(shown).not_to_have_text(after)
+    (tmp_path / "false.png").write_text("no image", encoding="utf-8")
+    page.get_by_label("photo").set_input_files(tmp_path / "false.png")
+    expect(page.locator("#problem")).to_contain_text("is no PNG")
+    expect(page.locator(".field[data-refused] label")).to_have_text("photo")
+    assert [text for text in opened.complaints if "422" not in text] == []
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_phone_scrolls_in_one_direction_in_both_themes(mixed_address, open_page, scheme) -> None:
     opened = open_page(mixed_address, viewport=PHONE, scheme=scheme)

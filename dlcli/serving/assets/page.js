@@ -1,6 +1,7 @@
 "use strict";
 const SVG = "http://www.w3.org/2000/svg";
 const PREVIEW_ROWS = 20;
+const IMAGE_FILES = ".png,.jpg,.jpeg,.webp,.gif,.bmp";
 const find = (id) => document.getElementById(id);
 let token = null;
 let about = null;
@@ -113,7 +114,31 @@ function textField(schema) {
   return { parts: [box, note], id: box.id, read: () => (box.value === "" ? null : box.value) };
 }
 
+function imageField(name, schema) {
+  const box = make("input", { type: "file", id: `input-${fields.size}`, class: "wide", accept: IMAGE_FILES });
+  const picture = make("img", { class: "chosen", alt: "", hidden: true });
+  let content = null;
+  box.addEventListener("change", () => {
+    const file = box.files[0];
+    if (!file) { content = null; picture.hidden = true; predictSoon(); return; }
+    const reader = new FileReader();
+    reader.addEventListener("load", () => {
+      if (box.files[0] !== file) return;
+      content = reader.result;
+      picture.src = content;
+      picture.alt = file.name;
+      picture.hidden = false;
+      predictSoon();
+    });
+    reader.addEventListener("error", () => showProblem(new Error(`${file.name} cannot be read`)));
+    reader.readAsDataURL(file);
+  });
+  const needed = !typesOf(schema).includes("null");
+  return { parts: [box, picture], id: box.id, read: () => content, lacks: () => (needed && content === null ? `choose an image for ${name}` : null) };
+}
+
 function fieldOf(name, schema) {
+  if (schema["x-image"]) return imageField(name, schema);
   if (schema["x-training-range"]) return numberField(name, schema);
   if (schema.enum) return choiceField(schema, schema.enum);
   if (typesOf(schema).includes("boolean")) {
@@ -146,6 +171,8 @@ async function predictSoon() {
   asking = true;
   while (changed) {
     changed = false;
+    const lacking = [...fields.values()].map((field) => field.lacks?.()).find(Boolean);
+    if (lacking) { showProblem(null, lacking); continue; }
     const values = Object.fromEntries([...fields].map(([name, field]) => [name, field.read()]));
     try {
       const response = await ask(address(), {
@@ -163,9 +190,10 @@ async function predictSoon() {
   asking = false;
 }
 
-function showProblem(error) {
+function showProblem(error, lacking = "") {
   find("problem").textContent = error === null ? "" : sentence(error);
-  find("predictions").hidden = error !== null;
+  find("lacking").textContent = lacking;
+  find("predictions").hidden = error !== null || lacking !== "";
   for (const [name, field] of fields) field.element.toggleAttribute("data-refused", error !== null && error.column === name);
 }
 
@@ -308,14 +336,16 @@ async function start() {
   record = document_.components.schemas.Predictions.properties.predictions.items;
   find("about").textContent = [about.run, ...(about.score || [])].join(" · ");
   const reads = document_["x-reads"];
-  find("row").hidden = find("answer").hidden = reads !== "rows";
-  find("file").accept = reads === "images" ? ".png,.jpg,.jpeg,.webp,.gif,.bmp" : ".csv,.tsv,.txt,.json";
+  const hasForm = reads === "rows" || reads === "mixed";
+  find("row").hidden = find("answer").hidden = !hasForm;
+  find("file").accept = { images: IMAGE_FILES, mixed: ".json" }[reads] || ".csv,.tsv,.txt,.json";
   find("takes").textContent = {
     rows: "A table with the same columns comes back as CSV, with the predictions beside its own cells.",
     sequences: "A table of the past comes back as CSV with what follows every window of it.",
     images: "An image comes back as a table with its prediction.",
+    mixed: "A JSON file of rows, with images as base64, comes back as a table with their predictions.",
   }[reads];
-  if (reads === "rows") { buildForm(); await predictSoon(); }
+  if (hasForm) { buildForm(); await predictSoon(); }
   document.documentElement.dataset.ready = "";
 }
 
