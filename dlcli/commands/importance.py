@@ -9,6 +9,7 @@ import numpy as np
 
 from dlcli.bundle.own_rows import read_own_rows
 from dlcli.bundle.store import Bundle, open_scorer
+from dlcli.data.large.deciding import needed_bytes
 from dlcli.data.readers import read_table
 from dlcli.data.sources import resolve_source
 from dlcli.drawing import Suffix
@@ -24,6 +25,7 @@ from dlcli.importance.permutation import (
 )
 from dlcli.importance.rows import LabelledRows
 from dlcli.importance.text import format_curves, format_importance, shown_classes
+from dlcli.memory import available_bytes, show_bytes
 from dlcli.runs import RunFolder, open_run
 from dlcli.terminal_text import counted
 
@@ -156,6 +158,7 @@ def _read_rows(
     scorer = open_scorer(run, threads=threads)
     if options.data:
         files = resolve_source([str(path) for path in options.data], folder=Path())
+        _check_room(files)
         table = read_table(files, bundle.preprocessing.read_options)
         cells = bundle.preprocessing.read(table, with_targets=True)
         if not len(cells.kept):
@@ -177,6 +180,16 @@ def _read_rows(
     return f"{part} part", LabelledRows(
         bundle=bundle, scorer=scorer, cells=own.cells, rows=own.rows
     )
+
+
+def _check_room(files: Sequence[Path]) -> None:
+    needed, room = needed_bytes(files), available_bytes()
+    if needed > room:
+        raise DataError(
+            f"{', '.join(path.name for path in files)}: the data take about {show_bytes(needed)} in "
+            f"memory, and {show_bytes(room)} are free",
+            hint="importance looks at a sample of --rows rows: give it a file of some of them",
+        )
 
 
 def _dependence(

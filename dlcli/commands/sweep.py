@@ -2,7 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,14 +16,16 @@ from dlcli.commands.placing import AskedEngine, needs_of_spec, with_engine
 from dlcli.commands.resuming import asked_by
 from dlcli.commands.starting import kept_preprocessing, with_exact_start
 from dlcli.commands.train import Display, TrainOptions, train_spec
-from dlcli.commands.trials import WORK
-from dlcli.data.dataset import encode_parts, read_data
+from dlcli.commands.trials import WORK, open_shared
+from dlcli.data.dataset import Dataset, encode_parts, read_data
 from dlcli.data.folds import fold_datasets
+from dlcli.data.large.deciding import decide
 from dlcli.data.network_inputs import check_network
 from dlcli.engines import Message, Pool, check_engine_is_there, load_pool, threads_of
 from dlcli.engines.needs import Needs
 from dlcli.errors import Interrupted, RunError, SpecError, TrainingError
 from dlcli.files import writing, written_whole
+from dlcli.memory import available_bytes
 from dlcli.permission import check_allowed, is_allowed
 from dlcli.report.blocks import Block, format_blocks
 from dlcli.runs import RunFolder, write_json
@@ -165,13 +169,14 @@ def sweep(
     points = planned_points(swept, seed=spec.seed)
     _check_points(spec, swept, points)
     check_engine_is_there(spec.engine)
-    needs = _check_data(spec)
+    table = _SweptTable(spec=spec, budget_bytes=_table_budget(swept, options))
+    needs = table.check_in_memory(make_display())
     folder = _folder(spec, options)
-    with held(folder), storage_errors(swept.storage):
+    with held(folder), table.prepared(folder, options, make_display), storage_errors(swept.storage):
         study = _open(spec, swept, folder, len(points))
         study.plan(points)
         display = make_trials(spec, swept, metric_of(swept), study.direction)
-        _run(spec, swept, folder, study, len(points), needs, options, display)
+        _run(spec, swept, folder, study, len(points), needs, table, options, display)
         best = _refit(spec, swept, folder, study, options, make_display)
         return _finish(spec, swept, folder, study, len(points), best)
 
@@ -206,26 +211,84 @@ def _check_points(spec: RunSpec, swept: SweepSpec, points: Sequence[Point | None
                 raise SpecError(format_problem("every trial takes the same backend", place))
 
 
-def _check_data(spec: RunSpec) -> Needs:
-    """Read the data and check the network and the folds against them; raises DlcliError.
+def _table_budget(swept: SweepSpec, options: SweepOptions) -> int:
+    """Return what each worker may hold of the table: its share of what is free, if nothing is said."""
+    if options.memory_budget_bytes is not None:
+        return options.memory_budget_bytes
+    return available_bytes() // max(1, swept.workers)
 
-    Returns what workers on other machines must have.
-    """
-    read = read_data(
-        spec.data,
-        folder=Path(),
-        seed=spec.seed,
-        class_targets=targets_as_classes(spec),
-        keep=kept_preprocessing(spec),
-    )
-    datasets = [encode_parts(read, read.split)]
-    if spec.folds is not None:
-        datasets += [each.dataset for each in fold_datasets(read, spec.folds)]
-    for dataset in datasets:
-        classes = {info.name: info.classes for info in dataset.preprocessing.targets}
-        resolve_objectives(spec, classes)
-        check_network(spec, dataset)
-    return needs_of_spec(spec, [each.path for each in datasets[0].sources])
+
+@dataclass(kw_only=True)
+class _SweptTable:
+    """The table that all trials read, in memory or from disk."""
+
+    spec: RunSpec
+    budget_bytes: int
+    is_large: bool = False
+
+    def check_in_memory(self, display: Display) -> Needs:
+        """Read the data and check the network and the folds against them; raises DlcliError.
+
+        Larger data are left to `prepared`. Returns what workers on other machines must have.
+        """
+        spec = self.spec
+        try:
+            display.on_stage("reading the data")
+            found = decide(spec, budget_bytes=self.budget_bytes, on_stage=display.on_stage)
+            self.is_large = found.large is not None
+            if self.is_large:
+                return Needs()
+            read = read_data(
+                spec.data,
+                folder=Path(),
+                seed=spec.seed,
+                class_targets=targets_as_classes(spec),
+                keep=kept_preprocessing(spec),
+                on_stage=display.on_stage,
+            )
+            datasets = [encode_parts(read, read.split)]
+            if spec.folds is not None:
+                datasets += [each.dataset for each in fold_datasets(read, spec.folds)]
+        finally:
+            display.close()
+        for dataset in datasets:
+            _check_dataset(spec, dataset)
+        return needs_of_spec(spec, [each.path for each in datasets[0].sources])
+
+    @contextmanager
+    def prepared(
+        self, folder: SweepFolder, options: SweepOptions, make_display: Callable[[], Display]
+    ) -> Iterator[None]:
+        """Prepare and check large data for all workers; what is on disk goes when this is left."""
+        if not self.is_large:
+            yield
+            return
+        try:
+            display = make_display()
+            try:
+                shared = open_shared(
+                    self.spec,
+                    folder.rows,
+                    budget_bytes=self.budget_bytes,
+                    on_stage=display.on_stage,
+                )
+                assert shared is not None
+                _check_dataset(self.spec, shared.dataset)
+            except BaseException:
+                if not options.resume:
+                    shutil.rmtree(folder.path, ignore_errors=True)  # nothing was begun in it
+                raise
+            finally:
+                display.close()
+            yield
+            shared.release()
+        finally:
+            shutil.rmtree(folder.rows, ignore_errors=True)
+
+
+def _check_dataset(spec: RunSpec, dataset: Dataset) -> None:
+    resolve_objectives(spec, {info.name: info.classes for info in dataset.preprocessing.targets})
+    check_network(spec, dataset)
 
 
 def _folder(spec: RunSpec, options: SweepOptions) -> SweepFolder:
@@ -288,6 +351,7 @@ def _run(
     study: Study,
     planned: int,
     needs: Needs,
+    table: _SweptTable,
     options: SweepOptions,
     display: SweepDisplay,
 ) -> None:
@@ -296,6 +360,8 @@ def _run(
         "file": str(folder.config.absolute()),
         "threads": options.threads or threads_of(spec.engine, swept.workers),
         "memory_budget_bytes": options.memory_budget_bytes,
+        "table_budget_bytes": table.budget_bytes,
+        "rows": str(folder.rows.absolute()) if table.is_large else None,
         "allowed": bool(spec.imports) and is_allowed(),
         "debug": options.debug,
     }

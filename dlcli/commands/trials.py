@@ -4,7 +4,7 @@ import json
 import shutil
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,9 @@ from dlcli.commands.recording import write_history
 from dlcli.commands.starting import kept_preprocessing, start_of, with_exact_start
 from dlcli.data.dataset import Dataset, ReadData, encode_parts, read_data
 from dlcli.data.folds import FoldData, fold_datasets
+from dlcli.data.large.deciding import decide
+from dlcli.data.large.prepared import PreparedTable, SharedTable
+from dlcli.data.large.preparing import prepare_table
 from dlcli.data.network_inputs import check_network
 from dlcli.engines import Line, Message, load_judge
 from dlcli.errors import DlcliError, Interrupted, TrainingError
@@ -49,6 +52,10 @@ class TrialWork:
     file: str
     threads: int | None = None
     memory_budget_bytes: int | None = None
+    table_budget_bytes: int | None = None
+    """Of what each worker may hold of the table."""
+    rows: str | None = None
+    """The folder where larger tables are prepared for all workers; None where none are."""
     allowed: bool = False
     debug: bool = False
     _networks: KeptNetworks = field(default_factory=KeptNetworks)
@@ -178,33 +185,79 @@ class TrialWork:
         )
         key = json.dumps([data, spec.seed, classes, start], default=repr, sort_keys=True)
         if key not in self._tables:
-            self._tables[key] = _Table(
-                read=read_data(
-                    spec.data,
-                    folder=Path(),
-                    seed=spec.seed,
-                    class_targets=targets_as_classes(spec),
-                    keep=kept_preprocessing(spec),
-                )
-            )
+            while len(self._tables) >= MOST_TABLES:
+                _, oldest = self._tables.popitem(last=False)
+                oldest.release()
+            self._tables[key] = self._open(spec)
         self._tables.move_to_end(key)
-        while len(self._tables) > MOST_TABLES:
-            self._tables.popitem(last=False)
         return self._tables[key]
+
+    def _open(self, spec: RunSpec) -> "_Table":
+        if self.rows is not None:
+            shared = open_shared(spec, Path(self.rows), budget_bytes=self.table_budget_bytes)
+            if shared is not None:
+                return _Table(shared=shared)
+        return _Table(
+            _read=read_data(
+                spec.data,
+                folder=Path(),
+                seed=spec.seed,
+                class_targets=targets_as_classes(spec),
+                keep=kept_preprocessing(spec),
+            )
+        )
+
+
+def open_shared(
+    spec: RunSpec,
+    home: Path,
+    *,
+    budget_bytes: int | None,
+    on_stage: Callable[[str], None] = lambda text: None,
+) -> SharedTable | None:
+    """Prepare a table that takes more than the budget below `home`, or open what others prepared.
+
+    Returns None where it is read into memory. Raises DlcliError.
+    """
+    large = decide(spec, budget_bytes=budget_bytes, on_stage=on_stage).large
+    if large is None:
+        return None
+    described = to_canonical(spec, folder=Path())["data"]
+    stamps = [[str(path), stamp] for path, stamp in large.stamps.items()]
+    classes = sorted(targets_as_classes(spec))
+    key = [described, spec.seed, spec.shuffle, classes, stamps, large.budget_bytes]
+
+    def prepare(folder: Path) -> PreparedTable:
+        return prepare_table(large, folder=folder, seed=spec.seed, on_stage=on_stage)
+
+    return SharedTable(home, json.dumps(key, default=repr, sort_keys=True), prepare)
 
 
 @dataclass(kw_only=True)
 class _Table:
-    """A table that was read, with its arrays once they are asked for."""
+    """A table that was read, with its arrays once they are asked for, or one that is on disk."""
 
-    read: ReadData
+    shared: SharedTable | None = None
+    _read: ReadData | None = None
     _dataset: Dataset | None = None
     _folded: dict[str, list[FoldData]] = field(default_factory=dict)
 
+    @property
+    def read(self) -> ReadData:
+        assert self._read is not None, "a table with folds is read into memory"
+        return self._read
+
     def dataset(self) -> Dataset:
+        if self.shared is not None:
+            return self.shared.dataset
         if self._dataset is None:
             self._dataset = encode_parts(self.read, self.read.split)
         return self._dataset
+
+    def release(self) -> None:
+        """Let the rows on disk go."""
+        if self.shared is not None:
+            self.shared.release()
 
     def folds(self, spec: RunSpec) -> Sequence[FoldData]:
         assert spec.folds is not None

@@ -45,11 +45,7 @@ def run(job: TrainingJob, watcher: Watcher) -> TrainingOutcome:
     worker, or by all of them together, and judged by the first one.
     """
     engine = job.spec.engine
-    if job.dataset.stored is not None:
-        raise TrainingError(
-            "rows that are read from disk train on the machine that reads them",
-            hint="--engine local, or a --memory-budget that the table fits into",
-        )
+    assert job.dataset.stored is None, "data for a cluster are read into memory"
     if job.spec.ensemble is not None:
         local: Any = importlib.import_module("dlcli.engines.local")
         _spread(local.member_tasks(job, watcher), job.spec.ensemble.members, engine, watcher)

@@ -51,6 +51,11 @@ class SweepFolder:
         return self.path / BEST
 
     @property
+    def rows(self) -> Path:
+        """What is read from disk while trials run."""
+        return self.path / "rows"
+
+    @property
     def logs(self) -> Path:
         return self.path / "workers"
 

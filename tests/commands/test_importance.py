@@ -131,3 +131,13 @@ def test_a_run_without_a_test_part_asks_for_data(concrete_config, tmp_path):
     with pytest.raises(RunError, match="it has no test part") as caught:
         importance(str(run.path), ImportanceOptions())
     assert "--data FILE" in str(caught.value.hint)
+
+
+def test_data_that_do_not_fit_into_memory_are_not_begun_with(linear_run, monkeypatch):
+    monkeypatch.setattr("dlcli.commands.importance.available_bytes", lambda: 1000)
+    data = linear_run.path.parent / "linear.csv"
+    with pytest.raises(
+        DataError, match=r"linear\.csv: the data take about .* KB in memory"
+    ) as told:
+        importance(str(linear_run.path), ImportanceOptions(data=(data,)))
+    assert "--rows" in (told.value.hint or "")

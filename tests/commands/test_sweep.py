@@ -19,16 +19,7 @@ from dlcli.runs import RunFolder
 
 RATES = "sweep: {axes: {optimizer.Adam.learning_rate: [0.001, 0.03]}, sampler: grid}\n"
 REPOSITORY = Path(__file__).parents[2]
-CONFIG = """\
-name: swept
-seed: 3
-data: {source: t.csv, target: y, scale: standard, split: {test: 0.2, validation: 0.2}}
-layers: [{Dense: {units: 8, activation: relu, name: hidden}}, Dense: 1]
-metrics: [mae]
-optimizer: {Adam: {learning_rate: 0.01}}
-batch_size: 16
-epochs: 8
-"""
+CONFIG = (Path(__file__).parents[1] / "swept.yaml").read_text(encoding="utf-8")
 GRID = "sweep: {axes: {layers.hidden.units: [2, 8], optimizer.Adam.learning_rate: [0.001, 0.03]}, sampler: grid}\n"
 
 
@@ -140,6 +131,35 @@ def test_a_budget_of_time_leaves_the_rest_waiting_and_resume_finishes(write):
     assert "the config is not the one of this sweep: seed" in other["output"]
     twice = swept(config, "--out", "s", code=6)
     assert "sweeps are never overwritten" in twice["output"]
+
+
+WHERE = "{optimizer.Adam.learning_rate: [0.001, 0.03], data.columns.x.scale: [minmax, robust]}"
+
+
+def test_trials_over_the_memory_budget_train_from_disk(write):
+    config = write(f"sweep: {{axes: {WHERE}, sampler: grid}}\n")
+    found = swept(config, "--memory-budget", "3KB")
+    assert {trial["state"] for trial in found["trials"]} == {"complete"}
+    folder = Path(found["folder"])
+    assert not (folder / "rows").exists()
+    manifest = RunFolder(Path(found["best"]["run"])).load_manifest()
+    assert manifest["data"]["from_disk"]["budget_bytes"] == 3000
+    # A trial is the training of its own config, to the last bit.
+    alone = folder / "trials" / "0003" / "config.yaml"
+    arguments = ["train", str(alone), "--memory-budget", "3KB", "--out", "alone", "--quiet"]
+    trained = CliRunner().invoke(app, arguments)
+    assert trained.exit_code == 0, trained.output
+    reached = RunFolder(Path("alone")).load_metrics()["parts"]["validation"]["keras"]["loss"]
+    assert reached == pytest.approx(found["trials"][3]["figure"], rel=1e-6)
+
+
+def test_bad_cells_of_large_data_are_told_before_a_sweep_has_a_folder(write, tmp_path):
+    config = write(f"sweep: {{axes: {WHERE}, sampler: grid}}\n")
+    bad = tmp_path / "bad.csv"
+    bad.write_text("x,y\n" + "1.5,2\n2.5,3\n" * 2000 + "much,1\n", encoding="utf-8")
+    told = swept(config, "--set", f"data.source={bad}", "--memory-budget", "3KB", code=4)
+    assert "bad.csv, row 4002: 'much'" in told["output"]
+    assert not Path("runs/swept").exists() or not list(Path("runs/swept").iterdir())
 
 
 def test_folds_judge_every_trial_by_their_mean(write):

@@ -21,16 +21,7 @@ REPOSITORY = Path(__file__).parents[2]
 ADDRESS = "127.0.0.1:6399"
 SECONDS = 400.0
 """The longest that anything takes on a busy machine."""
-CONFIG = """\
-name: far
-seed: 3
-data: {source: t.csv, target: y, scale: standard, split: {test: 0.2, validation: 0.2}}
-layers: [{Dense: {units: 8, activation: relu, name: hidden}}, Dense: 1]
-metrics: [mae]
-optimizer: {Adam: {learning_rate: 0.01}}
-batch_size: 16
-epochs: 8
-"""
+CONFIG = (REPOSITORY / "tests" / "swept.yaml").read_text(encoding="utf-8").replace("swept", "far")
 # An epoch takes the same time on any machine, and all of them some seconds.
 NAPS = """
 import time

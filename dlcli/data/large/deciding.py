@@ -21,6 +21,7 @@ from dlcli.data.table import Table
 from dlcli.errors import DataError, RunError
 from dlcli.memory import available_bytes, show_bytes, total_bytes
 from dlcli.spec.data import DataSpec
+from dlcli.spec.engine import engine_name
 from dlcli.spec.experiment import RunSpec
 from dlcli.spec.problems import KeyPath, Problems
 from dlcli.spec.report import raise_problems
@@ -97,7 +98,7 @@ def decide(
     paths = resolve_source(data.source, folder=Path(), on_stage=on_stage)
     if _are_small(paths, limit):
         return Decision()
-    needed = sum(map(_needed_bytes, paths))
+    needed = needed_bytes(paths)
     if needed <= limit:
         return Decision()
     size = f"the data take about {show_bytes(needed)} in memory"
@@ -136,7 +137,9 @@ def _in_memory(spec: RunSpec, obstacle: tuple[KeyPath, str], needed: int, over: 
     problems.add(
         path,
         f"{over}; larger data are read from disk, but {what}",
-        hint="train on fewer rows or columns, or on a machine with more memory",
+        hint="train on fewer rows or columns, or on a machine with more memory"
+        if path[0] == "data"
+        else f"leave `{path[0]}` out, or train on a machine with more memory",
         on_key=True,
     )
     assert spec.origin is not None
@@ -165,6 +168,11 @@ def _obstacle(spec: RunSpec, paths: Sequence[Path]) -> tuple[KeyPath, str] | Non
             bool(spec.refit),
             ("refit",),
             "refit joins the validation part to the training part in memory",
+        ),
+        (
+            engine_name(spec.engine) == "ray",
+            ("engine",),
+            "workers of a Ray cluster hold their rows in memory",
         ),
         (
             spec.init_from is not None,
@@ -262,6 +270,11 @@ def _are_small(paths: Sequence[Path], limit: int) -> bool:
 def _bytes_of(path: Path) -> int:
     """Return the size of a file; 0 where there is none, which its reader says better."""
     return path.stat().st_size if path.is_file() else 0
+
+
+def needed_bytes(paths: Sequence[Path]) -> int:
+    """Return about what files take in memory: their text, and their cells as columns and as arrays."""
+    return sum(map(_needed_bytes, paths))
 
 
 def _needed_bytes(path: Path) -> int:

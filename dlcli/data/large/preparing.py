@@ -1,4 +1,4 @@
-"""A large table to a dataset: its cells stored, fitted, encoded and put in the order of its split."""
+"""A large table to encoded rows: its cells stored, fitted, encoded and put in the order of its split."""
 
 import math
 import shutil
@@ -15,12 +15,13 @@ from dlcli.data.columns.category import CategoryInput
 from dlcli.data.columns.number import NumberInput
 from dlcli.data.columns.policies import Cells, PlannedColumn
 from dlcli.data.counting import CellCounts, add_counts, join_counts
-from dlcli.data.dataset import Dataset, Part, as_part, check_any_left, split_record
+from dlcli.data.dataset import Dataset, as_part, check_any_left, split_record
 from dlcli.data.fitting import read_options
 from dlcli.data.large.cells import StoredCells, store_cells
 from dlcli.data.large.deciding import LargeTable, check_disk
 from dlcli.data.large.duck import open_duckdb
 from dlcli.data.large.fitting import count_passes, fit_large
+from dlcli.data.large.prepared import PreparedTable
 from dlcli.data.large.statistics import Statistics
 from dlcli.data.large.stored import RowWriter, StoredRows
 from dlcli.data.parts import split_cells
@@ -37,9 +38,6 @@ from dlcli.memory import show_bytes
 MOST_BLOCK_ROWS = 65536
 FEWEST_BLOCK_ROWS = 256
 MOST_BUCKET_BYTES = 32 * 2**20
-SAMPLED_ROWS = 100_000
-"""Training rows that baselines are fitted on and that the network's training figures are of."""
-
 _BYTES_OF_CELL = 60
 """Its text, its Arrow and NumPy values, of the block that is read and the one that is written."""
 
@@ -66,13 +64,24 @@ def prepare_large(
 
     The encoded rows stand in `folder`, which is made anew and must stay for the training.
     """
+    return prepare_table(large, folder=folder, seed=seed, on_stage=on_stage).open()
+
+
+def prepare_table(
+    large: LargeTable,
+    *,
+    folder: Path,
+    seed: int,
+    on_stage: Callable[[str], None] = lambda text: None,
+) -> PreparedTable:
+    """Do what `prepare_large` does, without reading any of it into memory."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     every_path = [*large.paths, *(path for own in large.files.values() for path in own)]
     try:
         check_disk(large, folder)
-        dataset = _prepare(large, folder, seed, on_stage)
-        return replace(dataset, sources=_fingerprints(every_path, large, on_stage))
+        prepared = _prepare(large, folder, seed, on_stage)
+        return replace(prepared, sources=_fingerprints(every_path, large, on_stage))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -94,7 +103,7 @@ def _fingerprints(
 
 def _prepare(
     large: LargeTable, folder: Path, seed: int, on_stage: Callable[[str], None]
-) -> Dataset:
+) -> PreparedTable:
     spec = large.spec
     split_seed = seed if spec.split.seed is None else spec.split.seed
     clock = Clock()
@@ -128,16 +137,11 @@ def _prepare(
     clock.lap("encode")
     stored = {name: rows for each in encoded for name, rows in each.parts.items()}
     sizes = {name: rows.num_rows for name, rows in stored.items()}
-    judged = {
-        name: _opened(rows, large.budget_bytes) for name, rows in stored.items() if name != "train"
-    }
-    sample = _sample(stored["train"], large.budget_bytes, seed=None if is_drawn else split_seed)
-    watches_test = spec.split.validation == "test"
-    return Dataset(
-        train=sample,
-        validation=judged["test"] if watches_test else judged.get("validation"),
-        test=judged.get("test"),
-        validation_is_test=watches_test,
+    return PreparedTable(
+        parts=stored,
+        sample_seed=None if is_drawn else split_seed,
+        budget_bytes=large.budget_bytes,
+        watches_test=spec.split.validation == "test",
         preprocessing=preprocessing,
         counts=join_counts(
             [each.cells for each in encoded],
@@ -148,8 +152,6 @@ def _prepare(
         split_record=split_record(
             split_kind(spec.split), recorded, seed=split_seed, files=large.files
         ),
-        image_files={},
-        tables={},
         warnings=dataset_warnings(
             preprocessing,
             constant=_constant(preprocessing),
@@ -158,12 +160,10 @@ def _prepare(
             roles=large.roles,
             columns=spec.columns,
         ),
-        stored=stored["train"],
         disk_record={
             "reason": large.reason,
             "needed_bytes": large.needed_bytes,
             "budget_bytes": large.budget_bytes,
-            "sampled_train_rows": sample.num_rows,
             "seconds": {stage: round(seconds, 4) for stage, seconds in clock.laps.items()},
         },
     )
@@ -328,22 +328,6 @@ def _check_room(folder: Path, needed: int) -> None:
             f"{show_bytes(free)} are free there",
             hint="`encode: ordinal` keeps categories narrow; or choose another disk with --out",
         )
-
-
-def _opened(rows: StoredRows, budget_bytes: int) -> Part:
-    """Return the rows of a part that is judged, whose inputs stay on disk where they are large."""
-    is_small = rows.input_bytes <= budget_bytes // 8
-    return rows.read(0, rows.num_rows) if is_small else rows.mapped()
-
-
-def _sample(rows: StoredRows, budget_bytes: int, *, seed: int | None) -> Part:
-    """Return training rows drawn at random; the first ones of an order that is, without a seed."""
-    most = max(FEWEST_BLOCK_ROWS, budget_bytes // 8 // rows.row_bytes)
-    count = min(SAMPLED_ROWS, most, rows.num_rows)
-    if count == rows.num_rows or seed is None:
-        return rows.read(0, count)
-    drawn = np.random.default_rng(seed).choice(rows.num_rows, count, replace=False)
-    return rows.take(np.sort(drawn))
 
 
 def _constant(preprocessing: Preprocessing) -> list[str]:

@@ -79,6 +79,7 @@ REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
         {"refit": True},
         "refit joins the validation part to the training part in memory",
     ),
+    ({}, {"engine": "ray"}, "workers of a Ray cluster hold their rows in memory"),
     (
         {"drop": [], "columns": {"text": {"type": "text"}}},
         {"layers": [{"Embedding": {"input_dim": 9, "output_dim": 4}}, "Flatten", {"Dense": 1}]},
@@ -109,9 +110,10 @@ def test_what_fits_neither_way_is_refused_at_its_key(
     with pytest.raises(SpecError, match="larger data are read from disk, but") as caught:
         decide(spec_of(table, data, **top), budget_bytes=None)
     assert why in caught.value.message
-    keys = ("window", "folds", "ensemble", "refit", "columns")
+    keys = ("window", "folds", "ensemble", "refit", "engine", "columns")
     (key,) = [key for key in keys if key in data or key in top]
     assert key in caught.value.message.partition(":")[0]
+    assert ("leave `" in caught.value.message) == (key in top)
 
 
 def test_workbooks_are_no_files_to_read_in_blocks(

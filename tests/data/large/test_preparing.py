@@ -12,7 +12,8 @@ import pytest
 
 from dlcli.data.dataset import Dataset, prepare_dataset
 from dlcli.data.large.deciding import decide
-from dlcli.data.large.preparing import prepare_large
+from dlcli.data.large.prepared import PreparedTable, SharedTable
+from dlcli.data.large.preparing import prepare_large, prepare_table
 from dlcli.errors import DataError
 from dlcli.spec.merging import merge_values
 from dlcli.spec.run import RunSpec, build_spec, targets_as_classes
@@ -228,6 +229,52 @@ def test_parquet_and_json_lines(table: Path, tmp_path: Path) -> None:
     for name in ("t.parquet", "t.jsonl"):
         data = {"scale": "standard", "drop": ["kind", "sold", "weight", "seen"]}
         assert_same(*both(spec_of(str(tmp_path / name), **data), tmp_path))
+
+
+def test_processes_share_a_prepared_table_until_the_last_one_lets_it_go(
+    table: Path, tmp_path: Path
+) -> None:
+    spec = spec_of(str(table), scale="quantile", split={"test": 0.2, "validation": 0.2})
+    large = decide(spec, budget_bytes=BUDGET).large
+    assert large is not None
+    made: list[Path] = []
+
+    def prepare(folder: Path) -> PreparedTable:
+        made.append(folder)
+        return prepare_table(large, folder=folder, seed=spec.seed)
+
+    home = tmp_path / "home"
+    _, expected = both(spec, tmp_path)
+    one, other = (SharedTable(home, "key", prepare) for _ in range(2))
+    for each in (one, other):
+        assert_same(each.dataset, expected)
+        assert each.dataset.disk_record == one.dataset.disk_record
+        assert np.array_equal(each.dataset.train.rows, one.dataset.train.rows)
+    assert len(made) == 1
+    assert not made[0].exists()
+    one.release()
+    assert other.dataset.stored is not None
+    assert other.dataset.stored.read(0, 5).num_rows == 5
+    other.release()
+    assert not [item for item in home.iterdir() if item.is_dir()]
+    again = SharedTable(home, "key", prepare)
+    assert len(made) == 2
+    again.release()
+
+
+def test_what_a_killed_process_was_preparing_is_made_anew(table: Path, tmp_path: Path) -> None:
+    spec = spec_of(str(table))
+    large = decide(spec, budget_bytes=BUDGET).large
+    assert large is not None
+    home = tmp_path / "home"
+    first = SharedTable(home, "key", lambda f: prepare_table(large, folder=f, seed=spec.seed))
+    (whole,) = [item for item in home.iterdir() if item.is_dir()]
+    first.release()
+    half = whole.with_name(f"{whole.name}.making-1")
+    half.mkdir()
+    (half / "cells.parquet").write_bytes(b"half")
+    SharedTable(home, "key", lambda f: prepare_table(large, folder=f, seed=spec.seed)).release()
+    assert not half.exists()
 
 
 def test_training_rows_are_dealt_to_blocks_at_random(table: Path, tmp_path: Path) -> None:
