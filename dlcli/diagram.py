@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dlcli.drawing import font_families
+from dlcli.drawing import font_families, with_labels
 from dlcli.errors import UsageError
 from dlcli.files import check_output, writing, written_whole
 from dlcli.network_layout import (
@@ -62,6 +62,7 @@ def check_drawable(path: Path, *, force: bool = False) -> None:
     check_output(path, force=force)
 
 
+@with_labels()
 def draw_network(layers: Sequence[Mapping[str, Any]], path: Path, *, title: str) -> None:
     """Draw the layers of a network, from its inputs at the top, to an .svg or .png file.
 

@@ -4,14 +4,15 @@ import importlib
 import re
 import unicodedata
 import warnings
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 from dlcli.files import check_output, writing, written_whole
+from dlcli.languages import language, speaking
 
 Suffix = Literal["svg", "png"]
 
@@ -72,11 +73,22 @@ def draw_pictures(
     for picture in pictures:
         check_output(chart_path(folder, picture.stem, suffix), force=force)
     drawn = []
-    for picture in pictures:
-        figure = new_figure(*picture.size)
-        picture.draw(figure)
-        drawn.append(save_figure(figure, folder, picture.stem, suffix))
+    with with_labels():
+        for picture in pictures:
+            figure = new_figure(*picture.size)
+            picture.draw(figure)
+            drawn.append(save_figure(figure, folder, picture.stem, suffix))
     return tuple(drawn)
+
+
+@contextmanager
+def with_labels() -> Iterator[None]:
+    """Label charts in the language that is spoken; in English where no font has its letters."""
+    if language() == "en" or _wide_font():
+        yield
+    else:
+        with speaking("en"):
+            yield
 
 
 def make_folder(folder: Path) -> None:

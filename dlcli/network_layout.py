@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dlcli.languages import spoken, translated
 from dlcli.spec.training import snake_case
+from dlcli.terminal_text import counted
 
 BOX_HEIGHT = 38.0
 ROW_GAP = 30.0
@@ -76,10 +78,9 @@ def layer_texts(layer: Mapping[str, Any]) -> tuple[str, str]:
         heading += f" · “{name}”"
     details = _format_shape(layer["output_shape"])
     if layer["num_parameters"]:
-        plural = "" if layer["num_parameters"] == 1 else "s"
-        details += f" · {layer['num_parameters']:,} parameter{plural}"
+        details += f" · {translated(counted(layer['num_parameters'], 'parameter'))}"
     elif kind == "InputLayer":
-        details = f"input · {details}"
+        details = f"{spoken('input')} · {details}"
     return cut_text(heading), cut_text(details)
 
 
@@ -88,7 +89,7 @@ def _format_shape(shape: Any) -> str:
         shape = list(shape.values())
     if shape and all(isinstance(part, list | tuple) for part in shape):
         return ", ".join(map(_format_shape, shape))
-    return _TIMES.join("rows" if size is None else f"{size}" for size in shape or ["?"])
+    return _TIMES.join(spoken("rows") if size is None else f"{size}" for size in shape or ["?"])
 
 
 def cut_text(text: str) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from dlcli import __version__
+from dlcli.drawing import font_families
 from dlcli.memory import available_bytes, show_bytes, total_bytes
 from dlcli.report.blocks import Block, Mark
 
@@ -112,6 +113,9 @@ def _facts() -> Iterator[tuple[str, str]]:
     if "DLCLI_DATASETS" in os.environ:
         yield "DLCLI_DATASETS", os.environ["DLCLI_DATASETS"]
     yield "gpu", _gpu()
+    if _version("matplotlib") is not None:
+        wide = font_families()[1:]
+        yield "chart font", wide[0] if wide else "none with Chinese letters: charts are in English"
 
 
 def _gpu() -> str:

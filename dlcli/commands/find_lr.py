@@ -131,7 +131,7 @@ def find_lr(config: Path, options: RateOptions, display: Display) -> FoundRates:
         sampled=None if dataset.stored is None else drawn,
     )
     if options.plot is not None:
-        _draw(found, options.plot, title=f"{spec.name}: learning-rate test")
+        _draw(found, options.plot, title=spec.name)
     return found
 
 
@@ -169,12 +169,12 @@ def _check(options: RateOptions) -> None:
 
 
 def _draw(found: FoundRates, path: Path, *, title: str) -> None:
-    marks = {"steepest descent": found.steepest, "a tenth of the lowest": found.tenth}
+    marks = {"steepest": found.steepest, "tenth": found.tenth}
     draw_rates(
         found.rates,
         found.losses,
         found.smoothed,
-        {text: rate for text, rate in marks.items() if rate is not None},
+        {mark: rate for mark, rate in marks.items() if rate is not None},
         path,
         title=title,
     )

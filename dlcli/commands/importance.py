@@ -25,6 +25,7 @@ from dlcli.importance.permutation import (
 )
 from dlcli.importance.rows import LabelledRows
 from dlcli.importance.text import format_curves, format_importance, shown_classes
+from dlcli.languages import translated
 from dlcli.memory import available_bytes, show_bytes
 from dlcli.runs import RunFolder, open_run
 from dlcli.terminal_text import counted
@@ -91,15 +92,14 @@ class Explanation:
 
     def to_text(self) -> str:
         """Return everything as text for the terminal."""
-        parts = [
-            f"{self.run.path} on {self.what}, {counted(self.rows, 'row')}, {counted(self.repeats, 'repeat')}"
-        ]
+        looked_at = f"{counted(self.rows, 'row')}, {counted(self.repeats, 'repeat')}"
+        parts = [translated(f"{self.run.path} on {self.what}, {looked_at}")]
         for each in self.targets:
             parts.append(format_importance(each))
             own = [curve for curve in self.curves if curve.target == each.target]
             parts += format_curves(shown_classes(own))
-        notes = [f"warning: {text}" for text in self.warnings]
-        notes += [f"drawn: {path}" for path in self.plots]
+        notes = [translated(f"warning: {text}") for text in self.warnings]
+        notes += [translated(f"drawn: {path}") for path in self.plots]
         return "\n\n".join([*parts, *(["\n".join(notes)] if notes else [])])
 
 

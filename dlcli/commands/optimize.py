@@ -7,6 +7,7 @@ from typing import Any
 from dlcli.bundle.own_rows import read_own_rows
 from dlcli.bundle.store import Bundle, open_scorer
 from dlcli.errors import DlcliError, RunError, UsageError
+from dlcli.languages import translated
 from dlcli.runs import RunFolder, open_run
 from dlcli.search.answer import Answer, Solution, find_best, find_pareto
 from dlcli.search.bounds import build_space
@@ -83,7 +84,7 @@ class Optimization:
         head = f"{self.run.path}: {goals}"
         shown = format_front if self.pareto else format_solution
         body = shown(self.problem, self.answer)
-        notes = "\n".join(f"warning: {text}" for text in self.warnings)
+        notes = "\n".join(translated(f"warning: {text}") for text in self.warnings)
         return "\n\n".join(part for part in (head, body, notes) if part)
 
 

@@ -12,11 +12,19 @@ from dlcli.comparison.reproduction import TOLERANCE, Reproduction, judge_reprodu
 from dlcli.data.sources import fingerprint, resolve_source
 from dlcli.errors import CheckError, DataError
 from dlcli.files import reading
+from dlcli.languages import spoken, spoken_each, translated
 from dlcli.report.blocks import Block
 from dlcli.report.figures import format_value
 from dlcli.runs import RunFolder, open_run
 from dlcli.spec.run import RunSpec, load_spec
 from dlcli.staging import check_free
+
+VERDICTS = {
+    "identical": "identical",
+    "equal within tolerance": "equal within tolerance",
+    "differs": "differs",
+}
+"""The verdicts as they are shown."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,22 +50,27 @@ class Reproduced:
         """Lay out the verdict and what stands behind it."""
         found = self.reproduction
         stated = f", tolerance {found.tolerance:g} (relative)"
-        head = f"{self.run.path}: {found.verdict}{'' if found.verdict == 'identical' else stated}"
+        verdict = spoken(VERDICTS[found.verdict])
+        head = f"{self.run.path}: {verdict}{'' if found.verdict == 'identical' else stated}"
         blocks = [Block(text=f"{head}; {found.epochs} epochs")]
         if found.same_files:
             blocks.append(Block(text=f"same bytes: {', '.join(found.same_files)}"))
         rows = [
-            [label, f"{each.where}, {each.figure}", format_value(each.before),
+            [label, f"{translated(each.where)}, {spoken(each.figure)}", format_value(each.before),
              format_value(each.after), f"{each.relative:.1e}"]
-            for label, each in (("first", found.first), ("largest", found.largest))
+            for label, each in zip(
+                spoken_each("first", "largest"), (found.first, found.largest), strict=True
+            )
             if each is not None
         ]  # fmt: skip
         if rows:
-            header = ["difference", "where", "before", "again", "relative"]
+            header = spoken_each("difference", "where", "before", "again", "relative")
             blocks.append(Block(header=header, rows=rows))
         if found.changes:
             changed = [[name, str(old), str(new)] for name, old, new in found.changes]
-            blocks.append(Block(header=["computed with", "before", "again"], rows=changed))
+            blocks.append(
+                Block(header=spoken_each("computed with", "before", "again"), rows=changed)
+            )
         for cause in found.causes:
             blocks.append(Block(text=f"likely cause: {cause}"))
         return blocks

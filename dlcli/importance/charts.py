@@ -15,10 +15,12 @@ from dlcli.drawing import (
     new_figure,
     plain,
     save_figure,
+    with_labels,
 )
 from dlcli.files import check_output
 from dlcli.importance.dependence import Curve
 from dlcli.importance.permutation import TargetImportance
+from dlcli.languages import spoken, translated
 
 IMPORTANCE, DEPENDENCE = "importance", "dependence"
 """What the names of the charts begin with; the target follows."""
@@ -36,6 +38,7 @@ def check_charts(folder: Path, targets: Sequence[str], *, suffix: Suffix, force:
             check_output(chart_path(folder, f"{kind}-{target}", suffix), force=force)
 
 
+@with_labels()
 def draw_importance(found: TargetImportance, folder: Path, *, suffix: Suffix) -> Path:
     """Draw the inputs of one target as bars with their intervals into `folder`."""
     shown = found.inputs[:MOST_BARS][::-1]
@@ -50,13 +53,13 @@ def draw_importance(found: TargetImportance, folder: Path, *, suffix: Suffix) ->
     axes.barh(places, widths, color=colours, xerr=[below, above], ecolor=INK, capsize=2)
     axes.set_yticks(places, [" + ".join(plain(name) for name in each.inputs) for each in shown])
     axes.axvline(0.0, color="black", linewidth=0.8)
-    figure_name = "RMSE" if found.figure == "RootMeanSquaredError" else "log loss"
-    axes.set_xlabel(
-        f"increase of the {figure_name} of {plain(found.target)}, now {found.value:.4g}"
-    )
+    figure_name = "RMSE" if found.figure == "RootMeanSquaredError" else spoken("log loss")
+    text = f"increase of the {figure_name} of {plain(found.target)}, now {found.value:.4g}"
+    axes.set_xlabel(translated(text))
     return save_figure(figure, folder, f"{IMPORTANCE}-{found.target}", suffix)
 
 
+@with_labels()
 def draw_dependence(
     curves: Sequence[Curve], target: str, folder: Path, *, suffix: Suffix
 ) -> Path | None:
@@ -80,7 +83,7 @@ def draw_dependence(
     for axes in grid[::across]:
         labels = {curve.label for curve in curves}
         one = next(iter(labels)) if len(labels) == 1 else None
-        axes.set_ylabel(plain(target if one is None else f"probability of {one}"))
+        axes.set_ylabel(plain(target if one is None else f"{spoken('probability of')} {one}"))
     return save_figure(figure, folder, f"{DEPENDENCE}-{target}", suffix)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from dlcli.importance.dependence import Curve
 from dlcli.importance.permutation import Importance, TargetImportance
+from dlcli.languages import spoken, spoken_each, translated
 from dlcli.report import format_figure, format_table
 
 BLOCKS = "▁▂▃▄▅▆▇█"
@@ -11,8 +12,9 @@ BLOCKS = "▁▂▃▄▅▆▇█"
 
 def format_importance(found: TargetImportance) -> str:
     """Lay out the inputs of one target, and the groups that belong together."""
-    name = "RMSE" if found.figure == "RootMeanSquaredError" else "log loss"
-    header = ["input shuffled", f"increase of {name}", "95 % interval", "repeats", ""]
+    name = "RMSE" if found.figure == "RootMeanSquaredError" else spoken("log loss")
+    first, *others = spoken_each("input shuffled", "95 % interval", "repeats")
+    header = [first, f"{spoken('increase of')} {name}", *others, ""]
     items = (*found.inputs, *found.groups)
     rows = [_importance_row(item) for item in items]
     if all(item.is_certain for item in items):
@@ -22,13 +24,13 @@ def format_importance(found: TargetImportance) -> str:
 
 
 def _importance_row(item: Importance) -> list[str]:
-    together = " together" if len(item.inputs) > 1 else ""
+    together = f" {spoken('together')}" if len(item.inputs) > 1 else ""
     return [
         " + ".join(item.inputs) + together,
         format_figure(item.increase),
         _span(item.low, item.high),
         _span(min(item.repeats), max(item.repeats)),
-        "" if item.is_certain else "within chance",
+        "" if item.is_certain else spoken("within chance"),
     ]
 
 
@@ -41,7 +43,9 @@ def format_curves(curves: Sequence[Curve]) -> list[str]:
     numbers = [curve for curve in curves if curve.is_ordered]
     parts = []
     if numbers:
-        header = ["prediction as", "goes from", "", "to", "falls to", "rises to", "80 % of rows"]
+        header = spoken_each(
+            "prediction as", "goes from", "", "to", "falls to", "rises to", "80 % of rows"
+        )
         parts.append(format_table(header, [_number_row(c, bottom, top) for c in numbers]))
     for curve in curves:
         if not curve.is_ordered:
@@ -56,7 +60,7 @@ def format_curves(curves: Sequence[Curve]) -> list[str]:
                     curve.values, curve.mean, curve.low, curve.high, strict=True
                 )
             ]
-            header = [_curve_name(curve), "prediction", "80 % of rows", ""]
+            header = [_curve_name(curve), *spoken_each("prediction", "80 % of rows", "")]
             parts.append(format_table(header, rows))
     return parts
 
@@ -81,7 +85,7 @@ def shown_classes(curves: Sequence[Curve]) -> list[Curve]:
 
 
 def _curve_name(curve: Curve) -> str:
-    return curve.input if curve.label is None else f"{curve.input} (p of {curve.label})"
+    return curve.input if curve.label is None else f"{curve.input} ({spoken('p of')} {curve.label})"
 
 
 def _blocks(values: Sequence[float], bottom: float, top: float) -> str:
@@ -99,4 +103,4 @@ def _bar(value: float, bottom: float, top: float) -> str:
 
 
 def _span(low: float, high: float) -> str:
-    return f"{format_figure(low)} to {format_figure(high)}"
+    return translated(f"{format_figure(low)} to {format_figure(high)}")

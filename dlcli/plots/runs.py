@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from dlcli.drawing import BAR, FAINT, INK, LINES, Picture, plain
+from dlcli.languages import spoken, spoken_each, translated
 from dlcli.plots.fit import FittedCurve
 from dlcli.report.curves import calibrate, histogram, precision_recall_curve, roc_curve, thin
 from dlcli.report.record import RunRecord
@@ -17,6 +18,7 @@ MOST_CLASSES = 30
 _MOST_WRITTEN = 12
 _ACROSS = 3
 _VALIDATION = "val_"
+_ROWS = {"train": "training rows", "validation": "validation rows", "test": "test rows"}
 
 
 def run_pictures(record: RunRecord, curve: FittedCurve | None = None) -> list[Picture]:
@@ -56,7 +58,9 @@ def _draw_training(figure: Any, *, record: RunRecord, names: Sequence[str]) -> N
     across = min(_ACROSS, len(names))
     grid = figure.subplots(-(-len(names) // across), across, squeeze=False).ravel()
     for axes, name in zip(grid, names, strict=False):
-        for place, (label, key) in enumerate((("training", name), ("validation", f"val_{name}"))):
+        labels = spoken_each("training", "validation")
+        keys = (name, f"{_VALIDATION}{name}")
+        for place, (label, key) in enumerate(zip(labels, keys, strict=True)):
             if key in record.history:
                 values = [np.nan if v is None else v for v in record.history[key]]
                 epochs = np.arange(1, len(values) + 1)
@@ -64,7 +68,7 @@ def _draw_training(figure: Any, *, record: RunRecord, names: Sequence[str]) -> N
         if f"{_VALIDATION}{name}" in record.history:
             axes.legend(fontsize=7, frameon=False)
         axes.set_title(plain(name), fontsize=9)
-        axes.set_xlabel("epoch", fontsize=8)
+        axes.set_xlabel(spoken("epoch"), fontsize=8)
         _soften(axes)
     for axes in grid[len(names) :]:
         axes.set_axis_off()
@@ -80,22 +84,22 @@ def _draw_numbers(figure: Any, *, tested: TestedTarget) -> None:
     dots = {"s": 14, "color": BAR, "alpha": 0.6, "linewidths": 0}
     against.plot(ends, ends, color=FAINT, linestyle="--", linewidth=1)
     against.scatter(actual, predicted, **dots)
-    against.set_xlabel(f"actual {plain(tested.target)}", fontsize=8)
-    against.set_ylabel("predicted", fontsize=8)
+    against.set_xlabel(f"{spoken('actual')} {plain(tested.target)}", fontsize=8)
+    against.set_ylabel(spoken("predicted"), fontsize=8)
     along.axhline(0, color=FAINT, linestyle="--", linewidth=1)
     along.scatter(predicted, error, **dots)
-    along.set_xlabel("predicted", fontsize=8)
-    along.set_ylabel("predicted less actual", fontsize=8)
+    along.set_xlabel(spoken("predicted"), fontsize=8)
+    along.set_ylabel(spoken("predicted less actual"), fontsize=8)
     edges, counts = histogram(np.asarray(tested.predicted - tested.actual))
     counted.bar(edges[:-1], counts, np.diff(edges), align="edge", color=BAR, edgecolor="white")
     counted.axvline(0, color=INK, linestyle="--", linewidth=1)
-    counted.set_xlabel("predicted less actual", fontsize=8)
-    counted.set_ylabel("rows", fontsize=8)
+    counted.set_xlabel(spoken("predicted less actual"), fontsize=8)
+    counted.set_ylabel(spoken("rows"), fontsize=8)
     for axes in (against, along, counted):
         _soften(axes)
     if len(chosen) < len(tested.actual):
         text = f"{len(chosen):,} of {len(tested.actual):,} rows, the furthest off among them"
-        figure.suptitle(text, fontsize=8)
+        figure.suptitle(translated(text), fontsize=8)
 
 
 def _draw_confusion(
@@ -113,15 +117,15 @@ def _draw_confusion(
         range(size), labels, rotation=45, ha="right", rotation_mode="anchor", fontsize=8
     )
     axes.set_yticks(range(size), labels, fontsize=8)
-    axes.set_xlabel("predicted", fontsize=8)
-    axes.set_ylabel(f"actual {plain(tested.target)}", fontsize=8)
+    axes.set_xlabel(spoken("predicted"), fontsize=8)
+    axes.set_ylabel(f"{spoken('actual')} {plain(tested.target)}", fontsize=8)
     if size <= _MOST_WRITTEN:
         for row, column in np.ndindex(counts.shape):
             colour = "white" if shares[row, column] > 0.6 else "black"
             text = f"{counts[row, column]:,.4g}"
             axes.text(column, row, text, ha="center", va="center", fontsize=8, color=colour)
     bar = figure.colorbar(image, ax=axes, shrink=0.8)
-    bar.set_label("share of the actual class", fontsize=8)
+    bar.set_label(spoken("share of the actual class"), fontsize=8)
     bar.ax.tick_params(labelsize=7)
 
 
@@ -140,10 +144,10 @@ def _draw_rankings(figure: Any, *, tested: TestedTarget) -> None:
     _draw_calibration(calibration, tested)
     for axes in (roc, calibration):
         axes.plot([0, 1], [0, 1], color=FAINT, linestyle="--", linewidth=1, zorder=0)
-    for axes, title, across, up in (
-        (roc, "ROC", "false positive rate", "true positive rate"),
-        (recall, "precision and recall", "recall", "precision"),
-        (calibration, "calibration", "probability given", "share of rows"),
+    for axes, (title, across, up) in (
+        (roc, spoken_each("ROC", "false positive rate", "true positive rate")),
+        (recall, spoken_each("precision and recall", "recall", "precision")),
+        (calibration, spoken_each("calibration", "probability given", "share of rows")),
     ):
         axes.set(xlim=(0, 1), ylim=(0, 1.02))
         axes.set_title(title, fontsize=9)
@@ -170,8 +174,8 @@ def _draw_fit(figure: Any, *, curve: FittedCurve) -> None:
     axes = figure.subplots()
     for place, (part, (inputs, actual)) in enumerate(curve.points.items()):
         colour = FAINT if part == "train" else LINES[place]
-        axes.scatter(inputs, actual, s=14, color=colour, linewidths=0, label=f"{part} rows")
-    axes.plot(curve.inputs, curve.predicted, color=INK, linewidth=1.8, label="network")
+        axes.scatter(inputs, actual, s=14, color=colour, linewidths=0, label=spoken(_ROWS[part]))
+    axes.plot(curve.inputs, curve.predicted, color=INK, linewidth=1.8, label=spoken("network"))
     axes.set_xlabel(plain(curve.input), fontsize=9)
     axes.set_ylabel(plain(curve.target), fontsize=9)
     axes.legend(fontsize=8, frameon=False)

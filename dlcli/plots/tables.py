@@ -12,6 +12,7 @@ from dlcli.data.column_profile import ColumnProfile
 from dlcli.data.profile import TableProfile
 from dlcli.data.table import Table
 from dlcli.drawing import BAR, FAINT, INK, Picture, plain
+from dlcli.languages import spoken, translated
 
 PER_PICTURE = 12
 """Columns of one picture; more columns take more pictures."""
@@ -142,7 +143,8 @@ def _draw_categories(cell: Any, column: ColumnProfile) -> None:
     axes.barh(places, [count for _, count in top], color=BAR)
     axes.set_yticks(places, [plain(value, 18) for value, _ in top], fontsize=7)
     more = column.distinct - len(top)
-    axes.set_xlabel(f"rows; {more:,} more values" if more > 0 else "rows", fontsize=7)
+    text = translated(f"rows; {more:,} more values") if more > 0 else spoken("rows")
+    axes.set_xlabel(text, fontsize=7)
     _finish(axes, column)
 
 
@@ -177,7 +179,7 @@ def _draw_correlations(figure: Any, *, names: Sequence[str], columns: Sequence[A
             text = f"{value:.2f}" if np.isfinite(value) else ""
             axes.text(column, row, text, ha="center", va="center", fontsize=7, color=colour)
     bar = figure.colorbar(image, ax=axes, shrink=0.8)
-    bar.set_label("Pearson's r over the rows that have both", fontsize=8)
+    bar.set_label(spoken("Pearson's r over the rows that have both"), fontsize=8)
     bar.ax.tick_params(labelsize=7)
 
 
@@ -216,12 +218,12 @@ def _draw_missing(figure: Any, *, table: Table, columns: Sequence[ColumnProfile]
     bars, rows = figure.subplots(2, 1, sharex=True, height_ratios=(1, 2))
     places = np.arange(len(columns))
     bars.bar(places, 100 * masks.mean(axis=1), color=BAR)
-    bars.set_ylabel("% missing", fontsize=8)
+    bars.set_ylabel(spoken("% missing"), fontsize=8)
     extent = (-0.5, len(columns) - 0.5, table.num_rows + 0.5, 0.5)
     rows.imshow(
         shades.T, aspect="auto", cmap="Blues", vmin=0, vmax=1, extent=extent, interpolation="none"
     )
-    rows.set_ylabel("row", fontsize=8)
+    rows.set_ylabel(spoken("row"), fontsize=8)
     labels = [plain(column.name, 24) for column in columns]
     rows.set_xticks(places, labels, rotation=45, ha="right", rotation_mode="anchor", fontsize=8)
     for axes in (bars, rows):

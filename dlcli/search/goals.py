@@ -11,6 +11,7 @@ from dlcli.data.columns.boolean import BooleanInput
 from dlcli.data.columns.number import NumberInput
 from dlcli.data.preprocessing import Preprocessing
 from dlcli.errors import UsageError
+from dlcli.languages import spoken, translated
 from dlcli.search.values import Columns, compute
 from dlcli.spec.arithmetic import (
     Column,
@@ -23,6 +24,8 @@ from dlcli.spec.arithmetic import (
 )
 
 Sense = Literal["minimize", "maximize", "target"]
+SENSES = {"minimize": "minimize", "maximize": "maximize"}
+"""What is done with a goal that has no value to come close to, as it is shown."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,12 +41,10 @@ class Goal:
 
     @property
     def title(self) -> str:
-        """The goal as a person says it."""
-        return (
-            f"{self.text} close to {self.aim:g}"
-            if self.aim is not None
-            else (f"{self.sense} {self.text}")
-        )
+        """The goal as a person says it, in the language that is spoken."""
+        if self.aim is not None:
+            return translated(f"{self.text} close to {self.aim:g}")
+        return f"{spoken(SENSES[self.sense])} {self.text}"
 
     def cost(self, columns: Columns) -> NDArray[np.float64]:
         """Return what is to be small [points], in the goal's own unit."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from dlcli.languages import spoken, spoken_each, translated
 from dlcli.report import format_table
 from dlcli.search.answer import Answer, Solution
 from dlcli.search.goals import Condition
@@ -15,14 +16,15 @@ def format_solution(problem: Problem, answer: Answer) -> str:
     """Lay out one optimum beside the best and the nearest real rows."""
     solution = answer.solutions[0]
     best = answer.best_row
-    with_best = [] if best is None else ["best real row"]
+    with_best = [] if best is None else [spoken("best real row")]
     inputs = [
         [name, _show(value), *([] if best is None else [_show(best.row.inputs[name])]), searched]
         for (name, value), searched in zip(
             solution.inputs.items(), _searched(problem.space), strict=True
         )
     ]
-    parts = [format_table(["input", "optimum", *with_best, "searched"], inputs)]
+    given, found, searched = spoken_each("input", "optimum", "searched")
+    parts = [format_table([given, found, *with_best, searched], inputs)]
     predictions = [
         [name, _show(value), *([] if best is None else [_show(best.row.measured[name])])]
         for name, value in solution.predictions.items()
@@ -37,12 +39,13 @@ def format_solution(problem: Problem, answer: Answer) -> str:
         for text, value in solution.goals.items()
         if text not in {row[0] for row in predictions}
     ]
-    parts.append(format_table(["prediction", "optimum", *with_best], predictions))
+    parts.append(format_table([spoken("prediction"), found, *with_best], predictions))
     if solution.slack:
         rows = [[each.text, _room(each, solution.slack[each.text])] for each in problem.conditions]
-        parts.append(format_table(["condition", "room left"], rows))
+        parts.append(format_table(spoken_each("condition", "room left"), rows))
     if best is not None:
-        parts.append(f"best real row: {best.row.place} ({best.row.part} part), as measured")
+        text = f"best real row: {best.row.place} ({best.row.part} part), as measured"
+        parts.append(translated(text))
     parts.append(_format_distance(answer, solution))
     parts.append(_format_nearest(solution.nearest))
     return "\n\n".join(part for part in parts if part)
@@ -55,13 +58,13 @@ def _searched(space: Space) -> list[str]:
 
 def _searched_text(variable: Variable | None) -> str:
     if variable is None:
-        return "fixed"
+        return spoken("fixed")
     if variable.choices:
         labels = [variable.labels[code] for code in variable.choices]
-        more = f" and {len(labels) - 4} more" if len(labels) > 4 else ""
+        more = f" {translated(f'and {len(labels) - 4} more')}" if len(labels) > 4 else ""
         return ", ".join(labels[:4]) + more
-    whole = ", whole numbers" if variable.kind == "integer" else ""
-    return f"{_show(variable.low)} to {_show(variable.high)}{whole}"
+    whole = f", {spoken('whole numbers')}" if variable.kind == "integer" else ""
+    return translated(f"{_show(variable.low)} to {_show(variable.high)}") + whole
 
 
 def _format_distance(answer: Answer, solution: Solution) -> str:
@@ -70,9 +73,9 @@ def _format_distance(answer: Answer, solution: Solution) -> str:
     text = f"distance to the nearest training row: {_show(solution.distance)} (in input ranges)"
     spacing = answer.spacing
     if spacing is None:
-        return text
+        return translated(text)
     where = "inside" if solution.is_inside else "outside"
-    return (
+    return translated(
         f"{text}: {where} the data, whose rows lie {_show(spacing.median)} from their nearest "
         f"neighbour (median), 95 % of them at most {_show(spacing.most)}"
     )
@@ -82,11 +85,12 @@ def _format_nearest(nearest: Sequence[RealRow]) -> str:
     if not nearest:
         return ""
     first = nearest[0]
-    header = ["nearest real row", "part", "distance", *first.inputs, *first.measured]
+    header = spoken_each("nearest real row", "part", "distance")
+    header += [*first.inputs, *first.measured]
     rows = [
         [
-            row.place,
-            row.part,
+            translated(row.place),
+            spoken(row.part),
             _show(row.distance),
             *map(_show, row.inputs.values()),
             *map(_show, row.measured.values()),
@@ -111,23 +115,24 @@ def format_front(problem: Problem, answer: Answer) -> str:
         for solution in solutions
     ]
     header = [*goals, *(name for name in inputs if name not in goals)]
-    header += ["distance", "data"] if solutions[0].distance is not None else []
+    header += spoken_each("distance", "data") if solutions[0].distance is not None else []
     note = (
         f"{len(solutions)} points, none better than another in every goal, found by a sweep of "
         "weighted Chebyshev distances"
     )
-    return f"{format_table(header, rows)}\n{note}"
+    return f"{format_table(header, rows)}\n{translated(note)}"
 
 
 def _where(solution: Solution) -> list[str]:
     if solution.distance is None:
         return []
-    return [_show(solution.distance), "outside" if solution.is_inside is False else "inside"]
+    where = spoken("outside") if solution.is_inside is False else spoken("inside")
+    return [_show(solution.distance), where]
 
 
 def _room(condition: Condition, slack: float) -> str:
     if any(each.is_equality for each in condition.comparisons):
-        return f"equal to within {abs(slack):.2g}"
+        return translated(f"equal to within {abs(slack):.2g}")
     return _show(slack)
 
 
