@@ -8,7 +8,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import fields, replace
+from dataclasses import asdict, replace
 from functools import partial
 from math import exp, log
 from pathlib import Path
@@ -75,7 +75,7 @@ def _find_peer(name: str) -> Peer:
 
 def parse_recipe(text: str) -> dict[str, Any]:
     """Return the numbers of a recipe that `sigma=0.1,units=256x256` changes; raises ValueError."""
-    known = {field.name: field.default for field in fields(Strong)}
+    known = asdict(choose_strong(1000, 8))
     changes: dict[str, Any] = {}
     for part in filter(None, text.split(",")):
         key, _, value = part.partition("=")
@@ -124,8 +124,8 @@ def main() -> None:
 def measure_recipe(task: Task, changes: dict[str, Any]) -> dict[str, float]:
     """Return the figures of what `init` would write with other numbers."""
 
-    def chosen(num_rows: int, num_inputs: int) -> Strong:
-        return replace(choose_strong(num_rows, num_inputs), **changes)
+    def chosen(num_rows: int, num_inputs: int, signal: float | None) -> Strong:
+        return replace(choose_strong(num_rows, num_inputs, signal), **changes)
 
     try:
         recipe.choose_strong = chosen

@@ -43,8 +43,8 @@ def init(
         Preset | None,
         typer.Option(
             "--preset",
-            help="Of tables: small (the default) is a plain network, strong several wide ones that "
-            "learn side by side, fast one of these.",
+            help="Of tables: strong (the default) is several networks that learn side by side, fast one "
+            "of these, small a plain network.",
             show_default=False,
         ),
     ] = None,

@@ -26,6 +26,7 @@ from dlcli.recipe.network import (
     head_lines,
     network_lines,
 )
+from dlcli.recipe.signal import estimate_signal
 from dlcli.recipe.strong import (
     Strong,
     as_fast,
@@ -51,7 +52,7 @@ from dlcli.recipe.text import (
 from dlcli.terminal_text import counted
 
 Preset = Literal["small", "strong", "fast"]
-DEFAULT_PRESET: Preset = "small"
+DEFAULT_PRESET: Preset = "strong"
 
 FEWEST_ROWS = 10
 FEWEST_FOR_VALIDATION = 100
@@ -61,6 +62,7 @@ VALIDATION = 0.1
 FEWEST_SHARED = 4
 """From so many columns with the same policy on it is written once, for all columns."""
 SEED = 7
+_MARKS = ("decimal", "thousands")
 
 LOSSES: dict[str, tuple[Any, str]] = {
     "number": ("mse", "the mean squared error"),
@@ -84,6 +86,8 @@ class Plan:
     time: str | None
     """A column of moments, one for each row, in order."""
     preset: Preset = DEFAULT_PRESET
+    signal: float | None = None
+    """How much of the targets simple models tell, where that was asked."""
     images: ImagePlan | None = None
     """The images that alone are looked at, where there are any."""
 
@@ -110,7 +114,7 @@ class Plan:
         """The strong recipe in its size for this table, where the preset asks for it."""
         if self.preset == "small" or not self.is_plain_table:
             return None
-        strong = choose_strong(self.num_rows, len(self.inputs))
+        strong = choose_strong(self.num_rows, len(self.inputs), self.signal)
         return as_fast(strong) if self.preset == "fast" else strong
 
 
@@ -147,7 +151,15 @@ def plan_config(
             hint=f"leave it out; {what} have one network",
         )
     plan = replace(plan, preset=preset)
-    return plan if plan.strong is None else _with_embeddings(plan)
+    return plan if plan.strong is None else _with_embeddings(_with_signal(plan, profile, table))
+
+
+def _with_signal(plan: Plan, profile: TableProfile, table: Table) -> Plan:
+    if any(each.task != "number" for each in plan.targets):
+        return plan
+    marks = {key: plan.read_settings[key] for key in _MARKS if key in plan.read_settings}
+    signal = estimate_signal(profile, table, plan.inputs, plan.targets, **marks)
+    return replace(plan, signal=signal)
 
 
 def _with_embeddings(plan: Plan) -> Plan:
@@ -292,7 +304,7 @@ def _data_lines(plan: Plan) -> list[Line]:
         about = "inputs are brought to mean 0 and deviation 1"
         scale: Any = "standard"
         if plan.strong is not None:
-            scale, about = scale_of(plan.strong)
+            scale, about = scale_of(plan.strong, plan.signal)
         if plan.images is not None:
             about = "pixels are brought to mean 0 and deviation 1, channel by channel"
         lines.append(line(f"  scale: {flow(scale)}", about))

@@ -9,6 +9,7 @@ its numbers were chosen.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Any
 
 from dlcli.recipe.columns import InputPlan
@@ -22,10 +23,12 @@ from dlcli.spec.layers import FEATURES
 class Strong:
     """Every number of the recipe."""
 
-    members: int = 8
+    members: int = 4
     """Networks that are trained side by side; their mean is the prediction."""
-    units: tuple[int, ...] = (256, 256)
+    units: tuple[int, ...] = (128, 128)
     dropout: float = 0.1
+    shares: bool = True
+    """Whether the members share what numbers and categories are embedded in, which is most of the work."""
     scaling: str = "robust"
     """What becomes of numbers before the network: `robust`, smoothly clipped, or `quantile`."""
     frequencies: int = 16
@@ -41,8 +44,8 @@ class Strong:
     """Whether a second training takes the validation rows as well."""
     smoothing: float = 0.1
     """The share of each label that is spread over all classes."""
-    batch_size: int = 128
-    steps: int = 1500
+    batch_size: int
+    steps: int
     """How often the weights change, about."""
     patience: float = 1.0
     """The share of the epochs that may pass without a better validation loss. All of them: while the
@@ -58,21 +61,32 @@ class Strong:
     frequency_factor: float = 0.1
 
 
-_BENDING: dict[str, Any] = {"scaling": "quantile", "sigma": 0.5}
-"""Short waves over ranks bend to what a thousand rows show, and learn the noise of fewer by heart."""
-_ONCE: dict[str, Any] = {"refits": False, "smoothing": 0.0}
-"""Of many rows, a second training gains little, and labels need no smoothing."""
+CLEAN_FROM = 0.6
+"""From this share on of the target that simple models tell (`recipe.signal`), a table is clean."""
+_CLEAN: dict[str, Any] = {"scaling": "quantile", "sigma": 0.5}
+"""Short waves over ranks bend to what single rows show, and learn the noise of others by heart."""
+_NOISY: dict[str, Any] = {"dropout": 0.2}
+_MANY: dict[str, Any] = {"scaling": "quantile", "refits": False, "smoothing": 0.0}
+"""Of many rows, ranks are sure, a second training gains little, and labels need no smoothing."""
+_FEW = Strong(units=(64, 64), batch_size=16, steps=600, dropout=0.05, smoothing=0.05)
 
 # By the rows of the table, up to so many; `steps` says how long a training takes.
-_SIZES: tuple[tuple[int, Strong], ...] = (
-    (100, Strong(units=(64, 64), batch_size=16, steps=600, dropout=0.05)),
-    (1000, Strong(units=(128, 128), batch_size=32, steps=500, dropout=0.2)),
-    (2500, Strong(**_BENDING, units=(256, 256, 256), steps=800, smoothing=0.05)),
-    (6000, Strong(**_BENDING, members=4, steps=1500, smoothing=0.02)),
-    (20_000, Strong(**_BENDING, **_ONCE, members=4, batch_size=256, steps=2000, validation=0.05)),
-    (100_000, Strong(**_BENDING, **_ONCE, members=4, batch_size=512, validation=0.02)),
+_SIZES_OF_NOISY: tuple[tuple[float, Strong], ...] = (
+    (100, _FEW),
+    (1000, Strong(**_NOISY, batch_size=32, steps=500)),
+    (2500, Strong(**_NOISY, batch_size=64, steps=1000)),
+    (6000, Strong(**_NOISY, batch_size=128, steps=1000)),
+    (20_000, Strong(**_NOISY, **_MANY, batch_size=256, steps=1000, validation=0.05)),
+    (100_000, Strong(**_MANY, batch_size=512, steps=1000, validation=0.02)),
+    (inf, Strong(**_MANY, members=2, batch_size=1024, steps=1500, validation=0.01)),
 )
-_LARGEST = Strong(**_BENDING, **_ONCE, members=2, batch_size=1024, validation=0.01)
+_SIZES_OF_CLEAN: tuple[tuple[float, Strong], ...] = (
+    (100, _FEW),
+    (6000, Strong(**_CLEAN, batch_size=128, steps=1000)),
+    (20_000, Strong(**_MANY | _CLEAN, batch_size=256, steps=2000, validation=0.05)),
+    (100_000, Strong(**_MANY | _CLEAN, batch_size=512, steps=1500, validation=0.02)),
+    (inf, Strong(**_MANY | _CLEAN, members=2, batch_size=1024, steps=1500, validation=0.01)),
+)
 MOST_EMBEDDED = 100
 """Of more inputs, each is embedded in fewer numbers."""
 TRAINED = 0.8
@@ -80,9 +94,14 @@ TRAINED = 0.8
 FEWEST_EPOCHS = 3
 
 
-def choose_strong(num_rows: int, num_inputs: int) -> Strong:
-    """Return the recipe for a table of so many rows and input columns."""
-    found = next((each for most, each in _SIZES if num_rows < most), _LARGEST)
+def choose_strong(num_rows: int, num_inputs: int, signal: float | None = None) -> Strong:
+    """Return the recipe for a table of so many rows and input columns.
+
+    `signal` is the share of a number that they tell; None of classes, which no network follows row
+    by row without becoming too sure of them.
+    """
+    sizes = _SIZES_OF_CLEAN if (signal or 0) >= CLEAN_FROM else _SIZES_OF_NOISY
+    found = next(each for most, each in sizes if num_rows < most)
     return replace(found, embedding=4) if num_inputs > MOST_EMBEDDED else found
 
 
@@ -104,10 +123,11 @@ def as_fast(strong: Strong) -> Strong:
     )
 
 
-def scale_of(strong: Strong) -> tuple[Any, str]:
+def scale_of(strong: Strong, signal: float | None) -> tuple[Any, str]:
     """Return `data.scale`, and what it does."""
     if strong.scaling == "quantile":
-        return "quantile", "numbers by their rank, as a normal distribution has them"
+        why = "" if signal is None else f": similar rows tell {signal:.0%} of the target"
+        return "quantile", f"numbers by their rank, as a normal distribution has them{why}"
     return {"robust": 3}, "numbers to median 0 and quartiles 1 apart, and never beyond 3"
 
 
@@ -125,9 +145,12 @@ def strong_layer_lines(
     if embedded:
         lines += _category_lines(embedded, strong, names=names if has_features else [])
     layer = "Dense" if strong.members == 1 else "EnsembleDense"
-    for units in strong.units:
-        arguments = {"units": units, "activation": "silu"}
+    for number, units in enumerate(strong.units):
+        arguments: dict[str, Any] = {"units": units, "activation": "silu"}
         about = f"{units} weighted sums, each bent by silu"
+        if strong.shares and strong.members > 1 and number == 0:
+            arguments["members"] = strong.members
+            about += _side_by_side(strong)
         lines.append(line(f"  - {layer}: {flow(arguments)}", about))
         if strong.dropout:
             about = f"{strong.dropout:.0%} are left out at random, against learning by heart"
@@ -142,7 +165,8 @@ def _number_lines(inputs: Sequence[InputPlan], strong: Strong, *, name: str | No
     start: dict[str, Any] = {**members, **({} if name is None else {"inputs": FEATURES})}
     end: dict[str, Any] = {**members, **({} if name is None else {"name": name})}
     scale = {**start, **({} if has_numbers else end)}
-    about = f"every input times a learnt number{_side_by_side(strong)}"
+    about = "every input times a learnt number"
+    about += "" if strong.shares else _side_by_side(strong)
     lines = [line(f"  - {_layer('FeatureScale', scale)}", about)]
     if has_numbers:
         embedding = {
@@ -168,7 +192,7 @@ def _category_lines(
     arguments["inputs"] = [plan.name for plan in embedded]
     text = write_mapping("  - CategoryEmbedding", arguments)
     about = f"{strong.category_units} learnt numbers for every category"
-    lines = [line(text, about if names else about + _side_by_side(strong))]
+    lines = [line(text, about if names or strong.shares else about + _side_by_side(strong))]
     if names:
         joined = {"inputs": names}
         lines.append(line(f"  - Concatenate: {flow(joined)}", "side by side"))
@@ -176,7 +200,7 @@ def _category_lines(
 
 
 def _members(strong: Strong) -> dict[str, Any]:
-    return {"members": strong.members} if strong.members > 1 else {}
+    return {"members": strong.members} if strong.members > 1 and not strong.shares else {}
 
 
 def _side_by_side(strong: Strong) -> str:

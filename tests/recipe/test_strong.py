@@ -5,12 +5,13 @@ import pytest
 from dlcli.recipe.strong import MOST_EMBEDDED, as_fast, choose_strong, count_epochs
 
 
-def test_more_rows_are_passed_over_fewer_times() -> None:
+@pytest.mark.parametrize("signal", [0.3, 0.9])
+def test_more_rows_are_passed_over_fewer_times(signal: float) -> None:
     rows = (30, 5000, 50_000, 5_000_000)
-    epochs = [count_epochs(choose_strong(each, 10), each) for each in rows]
+    epochs = [count_epochs(choose_strong(each, 10, signal), each) for each in rows]
     assert epochs == sorted(epochs, reverse=True)
     assert epochs[-1] >= 3
-    batches = [choose_strong(each, 10).batch_size for each in rows]
+    batches = [choose_strong(each, 10, signal).batch_size for each in rows]
     assert batches == sorted(batches)
 
 
