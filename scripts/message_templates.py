@@ -1,9 +1,11 @@
 """Every text that dlcli's source can show, as templates: literals, and placeholders for the rest."""
 
 import ast
+import importlib
 import itertools
 import json
 import re
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +60,7 @@ WRITERS = (
     "serving/page.py",
     "spec/schema.py",
 )
-"""Their text goes into programs, configs, documents and --help; only their errors are messages."""
+"""Their text goes into programs, configs and documents; only their errors are messages, and help."""
 
 ANSWERING = ("serving/app.py", "serving/[abgir]*.py")
 """What programs are answered over HTTP stays in English; `serving/access.py` is no such answer."""
@@ -107,6 +109,9 @@ FOREIGN = (
     "No such command {name!r}.",
     "No such command {name!r}. Did you mean {meant!r}?",
     "No such command {name!r}. (Did you mean one of: {meant}?)",
+    "Install completion for the current shell.",
+    "Show completion for the current shell, to copy it or customize the installation.",
+    "Show this message and exit.",
     "Missing command.",
     "Missing argument {name!r}.",
     "Missing option {name!r}.",
@@ -185,6 +190,7 @@ def extract(source: Path = SOURCE) -> list[Template]:
         ("typer", FOREIGN),
         ("dlcli/spec/catalog.json", _refusals(catalog)),
         ("dlcli/spec", COMPOSED),
+        ("dlcli/cli", _help_texts() if source == SOURCE else ()),
     ):
         for text in texts:
             found[skeleton_of(text)] = Template(text=text, path=origin, line=0, marked=False)
@@ -288,6 +294,14 @@ class _Finder:
                 if placeholders_of(text) == ["{number}"]:
                     yield Template(text=text, path=self._path, line=node.lineno, marked=False)
         yield from self.visit(number)
+
+
+def _help_texts() -> list[str]:
+    """List what the help of all commands says; some of it is put together when they are made."""
+    sys.path.insert(0, str(SOURCE.parent))
+    cli, telling = (importlib.import_module(f"dlcli.cli{name}") for name in ("", ".help"))
+    command = importlib.import_module("typer.main").get_command(cli.app)
+    return [text.replace("{", "{{").replace("}", "}}") for text in telling.help_texts(command)]
 
 
 def _refusals(value: Any) -> list[str]:

@@ -1,5 +1,6 @@
 """The one place where exceptions become messages and exit codes."""
 
+import importlib
 import platform
 import sys
 import tempfile
@@ -31,7 +32,11 @@ class Boundary(TyperGroup):
     def make_context(self, info_name: Any, args: list[str], *more: Any, **settings: Any) -> Any:
         # Help and version are printed here.
         with _translated(as_json=False):
-            return super().make_context(info_name, _settle_language(args), *more, **settings)
+            rest = _settle_language(args)
+            if language() != "en":
+                speaking: Any = importlib.import_module("dlcli.cli.help")
+                speaking.speak(self)
+            return super().make_context(info_name, rest, *more, **settings)
 
     def invoke(self, ctx: Any) -> Any:
         with _translated(as_json="--json" in ctx.args):
