@@ -1,13 +1,24 @@
 """The `evaluate` command."""
 
 from dlcli.cli.lazy import dump_json, import_command, import_console
-from dlcli.cli.options import AllowCode, AsJson, Checks, JUnit, LabelledData, Previous, Run, Threads
+from dlcli.cli.options import (
+    AllowCode,
+    AsJson,
+    Checks,
+    FailIf,
+    JUnit,
+    LabelledData,
+    Previous,
+    Run,
+    Threads,
+)
 
 
 def evaluate(
     run: Run,
     data: LabelledData = None,
     checks: Checks = None,
+    fail_if: FailIf = None,
     previous: Previous = None,
     junit: JUnit = None,
     threads: Threads = None,
@@ -18,12 +29,14 @@ def evaluate(
 
     Example: dlcli evaluate concrete --data new.csv
     """
-    with import_command("gate").open_gate(junit, run) as gate:
+    gates = import_command("gate")
+    asked = gates.checks_of(checks, fail_if)
+    with gates.open_gate(junit, run) as gate:
         evaluation = import_command("evaluate").evaluate(
             run,
             tuple(data or ()),
             threads=threads,
-            checks=tuple(checks or ()),
+            checks=asked,
             previous=previous,
         )
         console = import_console()

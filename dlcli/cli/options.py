@@ -94,6 +94,15 @@ Checks = Annotated[
         "exit code 7 where it falls short; repeatable.",
     ),
 ]
+FailIf = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--fail-if",
+        metavar="CONDITION",
+        help="A check told from its other side: 'test.R2Score < 0.85' is --check 'test.R2Score >= "
+        "0.85'; repeatable.",
+    ),
+]
 Previous = Annotated[
     str | None,
     typer.Option(

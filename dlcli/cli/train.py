@@ -17,6 +17,7 @@ from dlcli.cli.options import (
     Configs,
     Debug,
     EngineOption,
+    FailIf,
     JUnit,
     MemoryBudget,
     Overrides,
@@ -68,6 +69,7 @@ def train(
     threads: Threads = None,
     memory_budget: MemoryBudget = None,
     checks: Checks = None,
+    fail_if: FailIf = None,
     previous: Previous = None,
     junit: JUnit = None,
     quiet: Quiet = False,
@@ -91,7 +93,7 @@ def train(
         resume=resume,
         engine=commands.AskedEngine(name=engine, address=address, workers=workers, devices=devices),
         debug=debug,
-        checks=tuple(checks or ()),
+        checks=import_command("gate").checks_of(checks, fail_if),
         previous=previous,
     )
     trained = commands.train_all(config, options, partial(console.training_display, quiet=quiet))

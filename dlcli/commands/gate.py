@@ -15,7 +15,13 @@ from dlcli.errors import CheckError, DlcliError, RunError
 from dlcli.report import markdown_table
 from dlcli.report.figures import format_figures, shown_figures
 from dlcli.runs import RunFolder
+from dlcli.spec.checks import opposite_check
 from dlcli.spec.places import Place
+
+
+def checks_of(checks: Sequence[str] | None, fail_if: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the checks of a command line, with those that are told from their other side."""
+    return (*(checks or ()), *map(opposite_check, fail_if or ()))
 
 
 @contextmanager

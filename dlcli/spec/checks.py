@@ -45,6 +45,8 @@ CLASS_NAMES = {"mean": "majority", "linear": "logistic"}
 """What our own baselines are called where the target has classes."""
 
 _STEPS = re.compile(r"`([^`]*)`|([^.`]+)")
+_SIGNS = re.compile(r"`[^`]*`|[<>=!]+")
+_OPPOSITE = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 _JOINT = "\x1f"
 """Between the steps of a path once it is read; no name holds it."""
 
@@ -243,6 +245,26 @@ def parse_check(text: str, names: FigureNames) -> Check:
         for each in comparisons
     )
     return Check(text=text, comparisons=longer)
+
+
+def opposite_check(text: str) -> str:
+    """Return what must hold for a condition not to: `test.mae > 3` asks for `test.mae <= 3`.
+
+    Raises UsageError for what is no single comparison.
+    """
+    signs = [found for found in _SIGNS.finditer(text) if not found[0].startswith("`")]
+    if len(signs) != 1:
+        raise UsageError(
+            f"--fail-if {text!r}: expected one comparison",
+            hint="e.g. 'test.R2Score < 0.85'; give --fail-if once for each condition",
+        )
+    (sign,) = signs
+    if sign[0] not in _OPPOSITE:
+        raise UsageError(
+            f"--fail-if {text!r}: expected <, <=, > or >=, got {sign[0]}",
+            hint="figures are seldom the same to the last digit; --check says what must hold",
+        )
+    return f"{text[: sign.start()]}{_OPPOSITE[sign[0]]}{text[sign.end() :]}"
 
 
 def names_of_spec(spec: RunSpec, network: Network) -> FigureNames:

@@ -105,6 +105,7 @@ def _history(record: SweepRecord, charts: Charts) -> Markup | None:
         [trial.number for trial in done],
         series,
         labels=(spoken("trial"), record.metric),
+        wholeX=True,
         points=True,
         canLog=True,
     )
@@ -157,7 +158,7 @@ def _parallel(record: SweepRecord) -> Markup | None:
         tenth = min(9, 10 * rank // len(shown))
         drawn.append(_line(places, heights, tenth, trial, record.metric))
     axes = [_scale(scale, x) for scale, x in zip(scales, places, strict=True)]
-    told = "Each line is a trial, the darker the better; the best one is thick."
+    told = "Each line is a trial, the stronger the better; the best one is thick."
     if len(shown) < len(done):
         told += f" The best {len(shown)} of {len(done)} trials."
     picture = element(

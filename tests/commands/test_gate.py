@@ -37,6 +37,19 @@ def test_checks_of_the_command_line_count_too(runs_folder):
     assert "has no metric 'mea'" in unknown.stderr
 
 
+def test_a_condition_to_fail_is_a_check_from_its_other_side(runs_folder):
+    assert _run("evaluate", "concrete/001", "--fail-if", "test.mae >= 1000").exit_code == 0
+    short = _run("evaluate", "concrete/001", "--fail-if", "test.mae > 0.1")
+    assert short.exit_code == 7
+    assert "test.mae <= 0.1" in short.stderr
+    chain = _run("evaluate", "concrete/001", "--fail-if", "0 < test.mae < 1")
+    assert (chain.exit_code, chain.stdout) == (2, "")
+    assert "--fail-if '0 < test.mae < 1': expected one comparison" in chain.stderr
+    same = _run("evaluate", "concrete/001", "--fail-if", "test.mae == 1")
+    assert same.exit_code == 2
+    assert "expected <, <=, > or >=, got ==" in same.stderr
+
+
 def test_the_run_before_is_the_one_with_the_next_lower_number(runs_folder):
     outcome = _run("evaluate", "concrete/002", "--check", "test.mae <= previous", "--json")
     own, before = (

@@ -9,6 +9,7 @@ from dlcli.spec.checks import (
     FigureNames,
     TargetFigures,
     names_of_classes,
+    opposite_check,
     parse_check,
     steps_of,
 )
@@ -108,6 +109,19 @@ def _load(
         text = text.replace(word, value)
     path.write_text(before + text)
     return load_spec(path, (), more)
+
+
+@pytest.mark.parametrize(
+    ("condition", "check"),
+    [
+        ("test.R2Score < 0.85", "test.R2Score >= 0.85"),
+        ("test.mae >= 1.02 * previous", "test.mae < 1.02 * previous"),
+        ("test.`a > b`.Recall <= 0.5", "test.`a > b`.Recall > 0.5"),
+        ("test.mae>3", "test.mae<=3"),
+    ],
+)
+def test_a_condition_to_fail_is_turned_round(condition, check):
+    assert opposite_check(condition) == check
 
 
 def test_a_check_is_judged_with_the_config_at_its_place(tmp_path):

@@ -452,7 +452,7 @@
           points: { size: 8 },
           bind: { dblclick: () => () => { whole(entry); return null; } },
         },
-        axes: [axis(chart.xLabel, 2, ["epoch", "prediction", "steps ahead"].includes(chart.xLabel)), axis(chart.yLabel, 3, chart.kind === "bars")],
+        axes: [axis(chart.xLabel, 2, chart.wholeX), axis(chart.yLabel, 3, chart.kind === "bars")],
         hooks: {
           drawAxes: [line(chart)],
           draw: [marks(chart)],

@@ -92,7 +92,7 @@ def _overlay(found: Mapping[str, Series], name: str) -> dict[str, object]:
         }
         for label, values in found.items()
     ]
-    return lines(epochs + 1, series, labels=(spoken("epoch"), name), canLog=True)
+    return lines(epochs + 1, series, labels=(spoken("epoch"), name), wholeX=True, canLog=True)
 
 
 def _block(block: Block) -> Markup | None:

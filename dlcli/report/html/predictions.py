@@ -102,7 +102,7 @@ def _over_time(tested: TestedTarget, charts: Charts) -> Markup:
     if len(actual) > MOST_STEPS:
         about += f"; the first {MOST_STEPS:,} of {len(actual):,}"
     numbers = np.arange(1, len(actual[shown]) + 1)
-    chart = lines(numbers, series, labels=(spoken("prediction"), tested.target))
+    chart = lines(numbers, series, labels=(spoken("prediction"), tested.target), wholeX=True)
     return charts.add("Step by step", about, chart)
 
 
@@ -117,7 +117,8 @@ def _by_step(record: RunRecord, target: str, charts: Charts) -> Markup | None:
         for name, listed in steps.items()
     ]
     numbers = list(range(1, len(steps["network"]) + 1))
-    chart = lines(numbers, series, labels=(spoken("steps ahead"), "RMSE"), points=True, canLog=True)
+    labels = (spoken("steps ahead"), "RMSE")
+    chart = lines(numbers, series, labels=labels, wholeX=True, points=True, canLog=True)
     return chart_grid([charts.add("Error by step", "the further ahead, the harder", chart)])
 
 

@@ -41,7 +41,12 @@ def _curves(charts: Charts, history: dict[str, Series], name: str) -> Markup:
             best = int(np.nanargmin([np.nan if value is None else value for value in watched]))
             marks.append({"x": best + 1, "label": spoken("lowest validation loss")})
     chart = lines(
-        (epochs + 1).tolist(), series, labels=(spoken("epoch"), name), marks=marks, canLog=True
+        (epochs + 1).tolist(),
+        series,
+        labels=(spoken("epoch"), name),
+        wholeX=True,
+        marks=marks,
+        canLog=True,
     )
     return charts.add(name, about, chart)
 
@@ -50,7 +55,11 @@ def _rate(charts: Charts, values: Series) -> Markup:
     epochs = thin_epochs(len(values))
     series = [{"label": spoken("learning rate"), "values": [values[at] for at in epochs]}]
     chart = lines(
-        (epochs + 1).tolist(), series, labels=spoken_each("epoch", "learning rate"), canLog=True
+        (epochs + 1).tolist(),
+        series,
+        labels=spoken_each("epoch", "learning rate"),
+        wholeX=True,
+        canLog=True,
     )
     return charts.add("learning rate", "of the optimizer", chart)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from dlcli.languages import speaking
 from dlcli.report.html.page import build_report, write_report
 from dlcli.report.record import load_record
 from dlcli.runs import RunFolder
@@ -169,3 +170,12 @@ def test_what_intervals_hold_is_shown_for_numbers_alone(
     assert f">{levels['0.9']['covered']:.1%}<" in page
     assert "errors on 103 validation rows" in page
     assert "intervals" not in Outline(page_of(binary_run)).ids
+
+
+def test_epochs_are_numbered_in_whole_numbers_in_every_language(trained_run: RunFolder) -> None:
+    with speaking("zh"):
+        chinese = page_of(trained_run)
+    for page in (page_of(trained_run), chinese):
+        curves = [chart for chart in chart_data(page) if chart.get("canLog")]
+        assert curves
+        assert all(chart["wholeX"] for chart in curves)
