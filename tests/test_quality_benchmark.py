@@ -1,17 +1,19 @@
 """The quality benchmark: rows that judge had no say in the recipe, and what stops goes on."""
 
 import json
+from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.quality.__main__ import read_options
+from benchmarks.quality.__main__ import make_task, of_today, read_options
 from benchmarks.quality.choose import format_choice, parse_recipe
-from benchmarks.quality.defaults import NAME
+from benchmarks.quality.defaults import NAME, default_version
 from benchmarks.quality.peers import PEERS, Task
-from benchmarks.quality.records import Result, append_result, of_versions, read_results
+from benchmarks.quality.records import Result, append_result, read_results
 from benchmarks.quality.sets import SETS, find_sets
 from benchmarks.quality.splits import choosing_half, folds, random_split
 from benchmarks.quality.tables import (
@@ -99,7 +101,14 @@ def test_results_are_appended_and_a_line_cut_off_is_done_again(tmp_path: Path) -
     assert read_results(path) == [first, second]
     append_result(path, result(NAME, "iris", 0, LogLoss=0.3, Accuracy=0.9))
     assert read_results(path)[0].figures["LogLoss"] == 0.3
-    assert of_versions(read_results(path), {NAME: "2"}) == []
+
+
+def test_results_of_another_recipe_or_version_do_not_count() -> None:
+    (iris,) = find_sets("iris")
+    old = result(NAME, "iris", 0, LogLoss=0.1)
+    own = replace(old, version=default_version(make_task(iris, 0)))
+    peer = replace(old, tool="random forest", version=version("scikit-learn"))
+    assert of_today([old, own, peer, replace(peer, version="0.1")], (iris,)) == [own, peer]
 
 
 def rmse(tool: str, set_: str, values: list[float]) -> list[Result]:

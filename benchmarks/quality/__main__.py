@@ -3,14 +3,15 @@
 import argparse
 import sys
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import format_facts, machine_facts
 from benchmarks.processes import say
-from benchmarks.quality.defaults import NAME, measure_default, recipe_version
-from benchmarks.quality.peers import PEERS, Task
-from benchmarks.quality.records import Result, append_result, of_versions, read_results
+from benchmarks.quality.defaults import NAME, default_version, measure_default
+from benchmarks.quality.peers import PEERS, Peer, Task
+from benchmarks.quality.records import Result, append_result, read_results
 from benchmarks.quality.sets import QualitySet, find_sets
 from benchmarks.quality.splits import random_split
 from benchmarks.quality.tables import format_results
@@ -53,9 +54,13 @@ def main() -> None:
     if not options.tables:
         measure(options.sets, options.tools, splits=options.splits, records=options.records)
     facts = format_facts(machine_facts())
-    results = of_versions(read_results(options.records), tool_versions())
     names = [each.name for each in options.sets]
-    kept = [each for each in results if each.set in names and each.tool in options.tools]
+    chosen = [
+        each
+        for each in read_results(options.records)
+        if each.set in names and each.tool in options.tools
+    ]
+    kept = of_today(chosen, options.sets)
     if not kept:
         sys.exit(f"{options.records} holds no results of these sets and tools")
     text = f"# Measured\n\n{facts}\n\n{format_results(kept, names)}\n"
@@ -64,10 +69,17 @@ def main() -> None:
         RESULTS.write_text(text, encoding="utf-8")
 
 
-def tool_versions() -> dict[str, str]:
-    """Return the versions whose results count: what is installed now."""
-    peers = {peer.name: peer.version or "" for peer in PEERS}
-    return {NAME: recipe_version(), **peers}
+def of_today(results: list[Result], sets: tuple[QualitySet, ...]) -> list[Result]:
+    """Return the results of the tools as they are installed, and of what `init` writes now."""
+    judged = {each.name: each for each in sets}
+    versions: dict[tuple[str, int, str], str | None] = {}
+    for each in results:
+        key = (each.set, each.split, each.tool)
+        if each.tool != NAME:
+            versions[key] = _peer(each.tool).version
+        elif key not in versions:
+            versions[key] = default_version(make_task(judged[each.set], each.split))
+    return [each for each in results if versions[each.set, each.split, each.tool] == each.version]
 
 
 def find_tools(names: str | None) -> tuple[str, ...]:
@@ -84,40 +96,31 @@ def measure(
     sets: tuple[QualitySet, ...], tools: tuple[str, ...], *, splits: int, records: Path
 ) -> None:
     """Measure every tool on every split of every set that has no result yet."""
-    versions = tool_versions()
     done = {each.key for each in read_results(records)}
     for peer in PEERS:
         if peer.name in tools and peer.version is None:
             say(f"{peer.name} is left out: {peer.package} is not installed")
     none = {peer.name for peer in PEERS if peer.version is None}
     not_for_classes = {peer.name for peer in PEERS if not peer.can_judge_classes}
-    tables = {each.name: each.load() for each in sets}
     for number in range(splits):
         for each in sets:
+            task = make_task(each, number)
             left_out = none | (not_for_classes if each.is_classes else set())
             for tool in (tool for tool in tools if tool not in left_out):
-                key = (each.name, number, tool, versions[tool])
-                if key not in done:
+                version = default_version(task) if tool == NAME else str(_peer(tool).version)
+                if (each.name, number, tool, version) not in done:
                     say(f"quality: split {number + 1} of {splits}, {each.name}, {tool}")
-                    append_result(
-                        records, _measure(each, tables[each.name], number, tool, versions)
-                    )
+                    append_result(records, _measure(each, task, number, tool, version))
 
 
-def _measure(
-    each: QualitySet, table: Any, number: int, tool: str, versions: dict[str, str]
-) -> Result:
-    task = make_task(each, table, number)
+def _measure(each: QualitySet, task: Task, number: int, tool: str, version: str) -> Result:
     started = time.process_time()
-    if tool == NAME:
-        figures = measure_default(task)
-    else:
-        figures = next(peer for peer in PEERS if peer.name == tool).measure(task)
+    figures = measure_default(task) if tool == NAME else _peer(tool).measure(task)
     return Result(
         set=each.name,
         split=number,
         tool=tool,
-        version=versions[tool],
+        version=version,
         train_rows=len(task.train),
         test_rows=len(task.test),
         seconds=round(time.process_time() - started, 3),
@@ -125,8 +128,18 @@ def _measure(
     )
 
 
-def make_task(each: QualitySet, table: Any, number: int) -> Task:
+@cache
+def _table(each: QualitySet) -> Any:
+    return each.load()
+
+
+def _peer(name: str) -> Peer:
+    return next(peer for peer in PEERS if peer.name == name)
+
+
+def make_task(each: QualitySet, number: int) -> Task:
     """Return the rows of one split."""
+    table = _table(each)
     split = random_split(table[each.target], number, is_classes=each.is_classes)
     return Task(
         train=table.iloc[split.train].reset_index(drop=True),

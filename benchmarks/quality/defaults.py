@@ -1,7 +1,7 @@
 """dlcli as a newcomer runs it: `init` on the training rows, its config untouched, then `train`."""
 
-import ast
 import hashlib
+import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,17 +11,17 @@ from dlcli.commands.init import init
 from dlcli.commands.train import TrainOptions, train
 from dlcli.console import QuietDisplay
 from dlcli.recipe.config import Preset
+from dlcli.spec.source import parse_source
 
 NAME = "dlcli"
-RECIPE = Path(__file__).resolve().parents[2] / "dlcli" / "recipe"
 
 
-def recipe_version() -> str:
-    """Return a hash of the code that decides what `init` writes, without its comments."""
-    digest = hashlib.sha256()
-    for path in sorted(RECIPE.glob("*.py")):
-        digest.update(ast.dump(ast.parse(path.read_bytes())).encode())
-    return digest.hexdigest()[:12]
+def default_version(task: Task) -> str:
+    """Return a hash of the config that `init` writes for the training rows, without its comments."""
+    with TemporaryDirectory() as scratch:
+        config = _write_config(task, Path(scratch), preset=None)
+        values = parse_source(config.read_text(encoding="utf-8"), file=config).values
+    return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:12]
 
 
 def measure_default(task: Task, *, preset: Preset | None = None) -> dict[str, float]:
@@ -31,14 +31,18 @@ def measure_default(task: Task, *, preset: Preset | None = None) -> dict[str, fl
     """
     with TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        task.train.to_csv(folder / "train.csv", index=False)
+        config = _write_config(task, folder, preset=preset)
         task.test.to_csv(folder / "test.csv", index=False)
-        config = init(folder / "train.csv", (task.target,), folder / "train.yaml", preset=preset)
         options = TrainOptions(
             overrides=(f"data.split.test={folder / 'test.csv'}",), out=folder / "run"
         )
         metrics = train(config, options, QuietDisplay()).metrics
     return _figures(metrics, task)
+
+
+def _write_config(task: Task, folder: Path, *, preset: Preset | None) -> Path:
+    task.train.to_csv(folder / "train.csv", index=False)
+    return init(folder / "train.csv", (task.target,), folder / "train.yaml", preset=preset)
 
 
 def _figures(metrics: dict[str, Any], task: Task) -> dict[str, float]:

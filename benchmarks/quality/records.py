@@ -1,7 +1,6 @@
 """Results as JSON Lines: one appended for each tool and split, so that a stopped run goes on."""
 
 import json
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ class Result:
     split: int
     tool: str
     version: str
-    """Of the peer; of dlcli a hash of what `init` writes by."""
+    """Of the peer; of dlcli a hash of what `init` writes."""
     train_rows: int
     test_rows: int
     seconds: float
@@ -45,11 +44,6 @@ def append_result(path: Path, result: Result) -> None:
     start = "" if not path.exists() or path.read_bytes()[-1:] in (b"", b"\n") else "\n"
     with path.open("a", encoding="utf-8") as file:
         file.write(start + json.dumps(asdict(result)) + "\n")
-
-
-def of_versions(results: Iterable[Result], versions: dict[str, str]) -> list[Result]:
-    """Return the results of the tools as they are now."""
-    return [each for each in results if versions.get(each.tool) == each.version]
 
 
 def _parse(text: str) -> dict[str, Any] | None:
