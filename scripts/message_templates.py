@@ -270,6 +270,9 @@ class _Finder:
             if is_marked and isinstance(argument, ast.Call) and _called(argument) == "get":
                 yield from self.visit(cast(ast.Attribute, argument.func).value, marked=True)
             yield from self.visit(argument, marked=is_marked)
+            if name.endswith("Error") and isinstance(argument, ast.Name):
+                # A hint that several errors share stands at the head of its module.
+                yield from self.visit_all(_texts_of(self._constants.get(argument.id)))
         yield from self.visit_all(keyword.value for keyword in node.keywords)
 
     def _text(self, node: ast.expr, *, marked: bool) -> Iterator[Template]:

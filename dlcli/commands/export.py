@@ -3,7 +3,7 @@
 import importlib
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,10 +31,12 @@ from dlcli.exporting.columns import (
     value_name,
 )
 from dlcli.files import check_output, writing, written_whole
+from dlcli.languages import spoken, translated
 from dlcli.packing import pack_run
 from dlcli.predictions import TargetPrediction
 from dlcli.runs import RunFolder, open_run
 from dlcli.spec.names import tensor_name
+from dlcli.terminal_text import cell_width, pad
 
 MOST_ROWS = 4096
 """Rows that are compared: the first ones of the part."""
@@ -71,18 +73,25 @@ class Exported:
 
     def to_text(self) -> str:
         """Say it in a few lines."""
-        width = max((len(name) for name in self.inputs), default=0)
-        lines = [f"{self.path}: {self.num_bytes:,} bytes", "", "takes"]
-        lines += [f"  {name:<{width}}  {meaning}" for name, meaning in self.inputs.items()]
-        lines += ["gives", *(f"  {name}" for name in self.outputs), ""]
+        width = max(map(cell_width, self.inputs), default=0)
+        lines = [translated(f"{self.path}: {self.num_bytes:,} bytes"), "", spoken("takes")]
+        lines += [f"  {pad(name, width)}  {told}" for name, told in self._inputs_told()]
+        lines += [spoken("gives"), *(f"  {name}" for name in self.outputs), ""]
         if self.agreement is None:
-            lines.append(f"not compared with the run: {self.compared_on}")
+            lines.append(translated(f"not compared with the run: {self.compared_on}"))
         else:
-            rows = f"{self.agreement.rows:,} rows of {self.compared_on}"
-            lines.append(
+            rows = translated(f"{self.agreement.rows:,} rows of {self.compared_on}")
+            text = (
                 f"compared with the run on {rows}: largest difference {self.agreement.largest:.2g}"
             )
+            lines.append(translated(text))
         return "\n".join(lines)
+
+    def _inputs_told(self) -> Iterator[tuple[str, str]]:
+        """Yield the inputs with their meanings, whose names of categories stay as they are."""
+        for name, meaning in self.inputs.items():
+            kind, colon, values = meaning.partition(": ")
+            yield name, f"{translated(kind)}{colon}{values}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from dlcli import drawing
+from dlcli.commands.export import export
 from dlcli.commands.importance import ImportanceOptions, importance
 from dlcli.commands.optimize import OptimizeOptions, optimize
 from dlcli.commands.reproduce import Reproduced
@@ -158,3 +159,11 @@ def test_a_reproduction_is_told_in_chinese(trained_run, capsys) -> None:
     text = capsys.readouterr().out
     assert "有差异" in text and "可能的原因" in text
     assert all(map(HAN.search, columns_of(text))) and "第 2 轮" in text
+
+
+def test_an_export_is_told_in_chinese(trained_run, tmp_path) -> None:
+    with speaking("zh"):
+        text = export(str(trained_run.path), "onnx", tmp_path / "run.onnx").to_text()
+    assert "\n接受\n" in text and "\n给出\n" in text
+    assert "  cement              数值，缺失时为 NaN\n" in text
+    assert "206 行上与运行比较：最大差异" in text
