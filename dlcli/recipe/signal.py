@@ -33,11 +33,11 @@ def estimate_signal(
     *,
     decimal: str = ".",
     thousands: str | None = None,
-) -> float | None:
+) -> float:
     """Return the share of the targets' variance that simple models tell of rows left out, 0 to 1.
 
     The better one of the mean of the nearest rows, by ranks, and a ridge regression; of several
-    targets, all of them numbers, the least. None where the rows are too few to say.
+    targets, all of them numbers, the least. 0 where the rows are too few to say.
     """
     rows = np.linspace(0, table.num_rows - 1, min(table.num_rows, MOST_ROWS)).astype(np.int64)
     names = [each.name for each in inputs[:MOST_COLUMNS]] + [each.name for each in targets]
@@ -66,19 +66,16 @@ def estimate_signal(
         else:
             ranked.append(_standard(names_of(plan)))
     features = np.hstack(ranked), np.hstack([*plain, *ranked])
-    shares = [_share(*features, numbers_of(each)) for each in targets]
-    return None if None in shares else min(share for share in shares if share is not None)
+    return min(_share(*features, numbers_of(each)) for each in targets)
 
 
-def _share(near: Features, all_features: Features, target: NDArray[np.float64]) -> float | None:
+def _share(near: Features, all_features: Features, target: NDArray[np.float64]) -> float:
     known = ~np.isnan(target)
     near, all_features, target = near[known], all_features[known], target[known]
-    if len(target) < FEWEST_ROWS:
-        return None
-    centred = target - target.mean()
+    centred = target - target.mean() if len(target) else target
     whole = float(np.square(centred).sum())
-    if whole == 0:
-        return None
+    if len(target) < FEWEST_ROWS or whole == 0:
+        return 0.0
     off = min(_off_by_neighbours(near, centred), _off_by_ridge(all_features, centred))
     return max(0.0, 1 - off / whole)
 

@@ -72,7 +72,7 @@ _FEW = Strong(units=(64, 64), batch_size=16, steps=600, dropout=0.05, smoothing=
 
 # By the rows of the table, up to so many; `steps` says how long a training takes.
 _SIZES_OF_NOISY: tuple[tuple[float, Strong], ...] = (
-    (100, _FEW),
+    (100, replace(_FEW, steps=100, dropout=0.3)),
     (1000, Strong(**_NOISY, batch_size=32, steps=500)),
     (2500, Strong(**_NOISY, batch_size=64, steps=1000)),
     (6000, Strong(**_NOISY, batch_size=128, steps=1000)),
@@ -80,6 +80,8 @@ _SIZES_OF_NOISY: tuple[tuple[float, Strong], ...] = (
     (100_000, Strong(**_MANY, batch_size=512, steps=1000, validation=0.02)),
     (inf, Strong(**_MANY, members=2, batch_size=1024, steps=1500, validation=0.01)),
 )
+_SIZES_OF_CLASSES = ((100, _FEW), *_SIZES_OF_NOISY[1:])
+"""No network follows classes row by row without becoming too sure of them."""
 _SIZES_OF_CLEAN: tuple[tuple[float, Strong], ...] = (
     (100, _FEW),
     (6000, Strong(**_CLEAN, batch_size=128, steps=1000)),
@@ -97,10 +99,11 @@ FEWEST_EPOCHS = 3
 def choose_strong(num_rows: int, num_inputs: int, signal: float | None = None) -> Strong:
     """Return the recipe for a table of so many rows and input columns.
 
-    `signal` is the share of a number that they tell; None of classes, which no network follows row
-    by row without becoming too sure of them.
+    `signal` is the share of a number that they tell; of classes it is None.
     """
-    sizes = _SIZES_OF_CLEAN if (signal or 0) >= CLEAN_FROM else _SIZES_OF_NOISY
+    sizes = _SIZES_OF_CLASSES
+    if signal is not None:
+        sizes = _SIZES_OF_CLEAN if signal >= CLEAN_FROM else _SIZES_OF_NOISY
     found = next(each for most, each in sizes if num_rows < most)
     return replace(found, embedding=4) if num_inputs > MOST_EMBEDDED else found
 
