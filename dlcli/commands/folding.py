@@ -21,6 +21,7 @@ from dlcli.intervals import interval_of_mean
 from dlcli.runs import write_atomically
 from dlcli.scores import score_predictions
 from dlcli.spec.engine import Engine
+from dlcli.spec.figures import possible_range
 from dlcli.spec.folds import FoldsSpec
 from dlcli.spec.heads import Objective
 from dlcli.spec.run import RunSpec, resolve_objectives
@@ -267,12 +268,13 @@ def _together(figures: Sequence[dict[str, Any]], share: float) -> dict[str, Any]
         known = np.array([value for value in values if value is not None], np.float64)
         if len(known) < len(values):
             continue  # a figure that is not defined in some fold has no mean over them
-        low, high = interval_of_mean(known, test_share=share)
+        # Student's t knows nothing of figures that cannot pass 1, or 0.
+        low, high = np.clip(interval_of_mean(known, test_share=share), *possible_range(name))
         found[name] = {
             "mean": float(known.mean()),
             "deviation": float(known.std(ddof=1)),
-            "low": low,
-            "high": high,
+            "low": float(low),
+            "high": float(high),
         }
     return found
 

@@ -173,8 +173,9 @@ def sweep(
     needs = table.check_in_memory(make_display())
     folder = _folder(spec, options)
     with held(folder), table.prepared(folder, options, make_display), storage_errors(swept.storage):
-        study = _open(spec, swept, folder, len(points))
-        study.plan(points)
+        with _discarded_unless_begun(folder, options):
+            study = _open(spec, swept, folder, len(points))
+            study.plan(points)
         display = make_trials(spec, swept, metric_of(swept), study.direction)
         _run(spec, swept, folder, study, len(points), needs, table, options, display)
         best = _refit(spec, swept, folder, study, options, make_display)
@@ -266,24 +267,32 @@ class _SweptTable:
         try:
             display = make_display()
             try:
-                shared = open_shared(
-                    self.spec,
-                    folder.rows,
-                    budget_bytes=self.budget_bytes,
-                    on_stage=display.on_stage,
-                )
-                assert shared is not None
-                _check_dataset(self.spec, shared.dataset)
-            except BaseException:
-                if not options.resume:
-                    shutil.rmtree(folder.path, ignore_errors=True)  # nothing was begun in it
-                raise
+                with _discarded_unless_begun(folder, options):
+                    shared = open_shared(
+                        self.spec,
+                        folder.rows,
+                        budget_bytes=self.budget_bytes,
+                        on_stage=display.on_stage,
+                    )
+                    assert shared is not None
+                    _check_dataset(self.spec, shared.dataset)
             finally:
                 display.close()
             yield
             shared.release()
         finally:
             shutil.rmtree(folder.rows, ignore_errors=True)
+
+
+@contextmanager
+def _discarded_unless_begun(folder: SweepFolder, options: SweepOptions) -> Iterator[None]:
+    """Remove the new folder of a sweep that ends before its first trial."""
+    try:
+        yield
+    except BaseException:
+        if not options.resume:
+            shutil.rmtree(folder.path, ignore_errors=True)
+        raise
 
 
 def _check_dataset(spec: RunSpec, dataset: Dataset) -> None:

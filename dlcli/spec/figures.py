@@ -1,5 +1,6 @@
 """The figures that a run is scored with, and why one of them may not be defined."""
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -24,6 +25,14 @@ CLASSIFICATION_METRICS = (
     "BalancedAccuracy",
     "AveragePrecision",
 )
+_SHARES = (
+    "Accuracy",
+    "CalibrationError",
+    *CLASS_METRICS,
+    "AUC",
+    "BalancedAccuracy",
+    "AveragePrecision",
+)
 LOSS = "loss"
 """The figure that training makes small, over all outputs, in the scale that it sees."""
 
@@ -35,6 +44,16 @@ def figure_named(name: str, known: Iterable[str]) -> str | None:
         return name
     entry = catalog.find("metric", name)
     return entry.name if entry is not None and entry.name in listed else None
+
+
+def possible_range(figure: str) -> tuple[float, float]:
+    """Return the smallest and the largest value that a figure of ours can have."""
+    if figure in _SHARES:
+        return 0.0, 1.0
+    if figure == "R2Score":
+        return -math.inf, 1.0
+    is_error = figure in REGRESSION_METRICS or figure == "LogLoss"
+    return (0.0 if is_error else -math.inf), math.inf
 
 
 def other_names(figure: str) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from dlcli.console import QuietDisplay
 from dlcli.errors import DataError, Interrupted
 from dlcli.intervals import student_quantile
 from dlcli.runs import RunFolder
+from dlcli.spec.figures import possible_range
 
 CONFIG = """\
 seed: 3
@@ -77,6 +78,10 @@ def test_the_record_has_each_folds_figures_and_what_they_have_together(run):
     with run.out_of_fold.open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["fold"] == "2"]
     errors = [float(row["predicted_y"]) - float(row["y"]) for row in rows]
+    assert together["low"] >= 0
+    for name, figure in folds["targets"]["y"].items():
+        lowest, highest = possible_range(name)
+        assert lowest <= figure["low"] <= figure["mean"] <= figure["high"] <= highest, name
     assert single[1] == pytest.approx(np.sqrt(np.mean(np.square(errors))), rel=1e-5)
     assert folds["keras"].keys() == {"loss", "mae"}
 

@@ -214,6 +214,7 @@ def test_an_unreachable_database_is_told_before_anything_runs(write):
     assert result.exit_code == 6
     assert "postgresql://someone@127.0.0.1:1/none cannot be reached" in result.output
     assert "secret" not in result.output
+    assert not list(Path("runs/swept").iterdir())
 
 
 KILLED = "sweep: {axes: {optimizer.Adam.learning_rate: [0.001, 1e30]}, sampler: grid}\n"
