@@ -138,7 +138,8 @@ def _written_image(
         return None
     content = _decoded(cell)
     if content is None:
-        shown = repr(cell[:_SHOWN] + "…" if isinstance(cell, str) and len(cell) > _SHOWN else cell)
+        shown = repr(cell)
+        shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"
         refused = Refused(
             422,
             f"column {name!r} has a cell that is no image:\n  {REQUEST}, row {number}: {shown}",
@@ -146,11 +147,7 @@ def _written_image(
         )
         refused.column, refused.rows = name, (number,)
         raise refused
-    file = (
-        folder / f"image of row {number}"
-        if index == 0
-        else folder / f"image {index + 1} of row {number}"
-    )
+    file = folder / f"image{f' {index + 1}' if index else ''} of row {number}"
     file.write_bytes(content)
     return file.name
 

@@ -389,6 +389,7 @@ def test_rows_hold_images_beside_other_cells(ask_run, pictured_run, tmp_path):
         ("/etc/passwd", r"no image:\n  request, row 2: '/etc/passwd'"),
         ("0.png", r"no image:\n  request, row 2: '0.png'"),
         (7, "no image:\n  request, row 2: 7"),
+        ("x" * 100 + "!", r"row 2: 'x{23}…$"),
         ("data:image/png;base64,???", "no image"),
         ("bm8gaW1hZ2U=", "request, row 2: 'image of row 2' is no PNG"),
         (None, "column 'photo' has 1 missing cell"),
