@@ -42,7 +42,7 @@ class Strong:
     """The share of all rows that intervals and temperatures are made from."""
     refits: bool = True
     """Whether a second training takes the validation rows as well."""
-    smoothing: float = 0.1
+    smoothing: float = 0.02
     """The share of each label that is spread over all classes."""
     batch_size: int
     steps: int
