@@ -28,7 +28,7 @@ class Strong:
     units: tuple[int, ...] = (128, 128)
     dropout: float = 0.1
     shares: bool = True
-    """Whether the members share what numbers and categories are embedded in, which is most of the work."""
+    """Whether the members share one embedding of numbers and categories, which else is most of the work."""
     scaling: str = "robust"
     """What becomes of numbers before the network: `robust`, smoothly clipped, or `quantile`."""
     frequencies: int = 16
