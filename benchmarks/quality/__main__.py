@@ -16,7 +16,7 @@ from benchmarks.quality.sets import QualitySet, find_sets
 from benchmarks.quality.splits import random_split
 from benchmarks.quality.tables import format_results
 
-RECORDS = Path("benchmarks-quality.jsonl")
+RECORDS = Path(__file__).with_name("records.jsonl")
 RESULTS = Path(__file__).with_name("results.md")
 SPLITS = 20
 
@@ -30,7 +30,11 @@ def read_options(arguments: list[str] | None = None) -> argparse.Namespace:
         "--tools", metavar="A,B", help="only tools whose name has one of these parts; all of them"
     )
     parser.add_argument(
-        "--records", type=Path, default=RECORDS, metavar="FILE", help="results, gone on with"
+        "--records",
+        type=Path,
+        default=RECORDS,
+        metavar="FILE",
+        help=f"results, gone on with; {RECORDS.name} beside this module",
     )
     parser.add_argument(
         "--tables", action="store_true", help="measure nothing; print what there is"

@@ -192,7 +192,9 @@ def test_a_sweep_whose_worker_is_killed_is_that_of_one_machine(cluster, write):
     axes = "{optimizer.Adam.learning_rate: [0.001, 0.01, 1e30]}"
     config = write(f"sweep: {{axes: {axes}, sampler: grid, workers: 2}}\n", LONG)
     driver = cluster.start("sweep", config, *FAR, "--out", "far", "--json")
-    _await(Path("far/trials/0000/state.npz").is_file, driver)
+    # Whichever of the two is killed has saved a state to go on from.
+    saved = [Path(f"far/trials/000{number}/state.npz") for number in (0, 1)]
+    _await(lambda: all(path.is_file() for path in saved), driver)
     os.kill(cluster.working()[0], signal.SIGKILL)
     far = json.loads(cluster.end(driver))
     near = json.loads(
