@@ -427,6 +427,7 @@ assert "tensorflow" not in sys.modules
 """
 
 
+@pytest.mark.jax
 def test_jax_exports_without_tensorflow(tmp_path: Path) -> None:
     finished = subprocess.run(
         [sys.executable, "-c", JAX, tmp_path / "model.onnx"],

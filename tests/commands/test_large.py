@@ -247,6 +247,7 @@ def test_what_keeps_data_over_the_budget_in_memory_is_told(config: Path, tmp_pat
     assert warning.endswith("all the same: folds read the table anew for every network")
 
 
+@pytest.mark.jax
 def test_jax_trains_from_disk(config: Path, tmp_path: Path) -> None:
     code = (
         "from pathlib import Path\n"

@@ -283,7 +283,7 @@ assert "tensorflow" not in sys.modules
 """
 
 
-@pytest.mark.slow
+@pytest.mark.jax
 def test_all_of_it_trains_on_jax(tmp_path: Path) -> None:
     pytest.importorskip("jax")
     finished = subprocess.run(

@@ -952,6 +952,6 @@ def test_backup_and_restore_goes_on_where_it_stopped(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="starts the other backend itself")
-@pytest.mark.slow
+@pytest.mark.jax
 def test_all_of_this_holds_on_jax(run_module_on_jax: Callable[[], None]) -> None:
     run_module_on_jax()

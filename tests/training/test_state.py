@@ -384,6 +384,6 @@ def test_saving_takes_its_share_of_the_time_at_most(monkeypatch: pytest.MonkeyPa
 
 
 @tensorflow_only
-@pytest.mark.slow
+@pytest.mark.jax
 def test_all_of_this_holds_on_jax(run_module_on_jax: Callable[[], None]) -> None:
     run_module_on_jax()

@@ -360,7 +360,7 @@ def test_the_command_streams_and_its_manifest_says_so(
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="starts the other backend itself")
-@pytest.mark.slow
+@pytest.mark.jax
 def test_all_of_this_holds_on_jax(run_module_on_jax: Callable[[], None]) -> None:
     run_module_on_jax()
 
