@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks.machine import format_facts, machine_facts
 from benchmarks.processes import say
 from benchmarks.quality.defaults import NAME, default_version, measure_default
-from benchmarks.quality.peers import PEERS, Peer, Task
+from benchmarks.quality.peers import PEERS, Task, find_peer
 from benchmarks.quality.records import Result, append_result, read_results
 from benchmarks.quality.sets import QualitySet, find_sets
 from benchmarks.quality.splits import random_split
@@ -80,7 +80,7 @@ def of_today(results: list[Result], sets: tuple[QualitySet, ...]) -> list[Result
     for each in results:
         key = (each.set, each.split, each.tool)
         if each.tool != NAME:
-            versions[key] = _peer(each.tool).version
+            versions[key] = find_peer(each.tool).version
         elif key not in versions:
             versions[key] = default_version(make_task(judged[each.set], each.split))
     return [each for each in results if versions[each.set, each.split, each.tool] == each.version]
@@ -111,7 +111,7 @@ def measure(
             task = make_task(each, number)
             left_out = none | (not_for_classes if each.is_classes else set())
             for tool in (tool for tool in tools if tool not in left_out):
-                version = default_version(task) if tool == NAME else str(_peer(tool).version)
+                version = default_version(task) if tool == NAME else str(find_peer(tool).version)
                 if (each.name, number, tool, version) not in done:
                     say(f"quality: split {number + 1} of {splits}, {each.name}, {tool}")
                     append_result(records, _measure(each, task, number, tool, version))
@@ -119,7 +119,7 @@ def measure(
 
 def _measure(each: QualitySet, task: Task, number: int, tool: str, version: str) -> Result:
     started = time.process_time()
-    figures = measure_default(task) if tool == NAME else _peer(tool).measure(task)
+    figures = measure_default(task) if tool == NAME else find_peer(tool).measure(task)
     return Result(
         set=each.name,
         split=number,
@@ -135,10 +135,6 @@ def _measure(each: QualitySet, task: Task, number: int, tool: str, version: str)
 @cache
 def _table(each: QualitySet) -> Any:
     return each.load()
-
-
-def _peer(name: str) -> Peer:
-    return next(peer for peer in PEERS if peer.name == name)
 
 
 def make_task(each: QualitySet, number: int) -> Task:

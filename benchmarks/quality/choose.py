@@ -18,7 +18,7 @@ from typing import Any
 from benchmarks.figures import format_number, format_table
 from benchmarks.processes import say
 from benchmarks.quality.defaults import measure_default
-from benchmarks.quality.peers import PEERS, Peer, Task
+from benchmarks.quality.peers import Task, find_peer
 from benchmarks.quality.sets import QualitySet, find_sets
 from benchmarks.quality.splits import folds
 from benchmarks.quality.tables import MAIN
@@ -61,16 +61,8 @@ def find_measure(text: str) -> Measure:
     if text in ("small", "fast"):
         return partial(measure_default, preset=text)
     if text.startswith(PEER):
-        return _find_peer(text.removeprefix(PEER)).measure
+        return find_peer(text.removeprefix(PEER)).measure
     return partial(measure_recipe, changes=parse_recipe(text))
-
-
-def _find_peer(name: str) -> Peer:
-    found = next((peer for peer in PEERS if peer.name == name), None)
-    if found is None:
-        listed = ", ".join(peer.name for peer in PEERS)
-        raise ValueError(f"no peer is called {name!r}: expected one of {listed}")
-    return found
 
 
 def parse_recipe(text: str) -> dict[str, Any]:

@@ -233,3 +233,12 @@ PEERS = (
         can_judge_classes=False,
     ),
 )
+
+
+def find_peer(name: str) -> Peer:
+    """Return the peer of this name; raises ValueError."""
+    found = next((peer for peer in PEERS if peer.name == name), None)
+    if found is None:
+        listed = ", ".join(peer.name for peer in PEERS)
+        raise ValueError(f"no peer is called {name!r}: expected one of {listed}")
+    return found

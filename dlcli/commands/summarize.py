@@ -270,13 +270,8 @@ def _summarize_config(
     spec_module: Any = importlib.import_module("dlcli.spec.run")
     spec = spec_module.load_spec(path, overrides)
     check_allowed(spec.imports, str(path))
-    dataset = importlib.import_module("dlcli.data.dataset").prepare_dataset(
-        spec.data,
-        folder=Path(),
-        seed=spec.seed,
-        class_targets=spec_module.targets_as_classes(spec),
-        keep=importlib.import_module("dlcli.commands.starting").kept_preprocessing(spec),
-    )
+    read = importlib.import_module("dlcli.commands.reading").read_configured(spec)
+    dataset = importlib.import_module("dlcli.data.dataset").encode_parts(read, read.split)
     infos = dataset.preprocessing.targets
     spec_module.resolve_objectives(spec, {info.name: info.classes for info in infos})
     importlib.import_module("dlcli.data.network_inputs").check_network(spec, dataset)

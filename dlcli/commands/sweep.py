@@ -13,11 +13,12 @@ from typing import Any
 from dlcli import __version__
 from dlcli.commands.folding import num_folds
 from dlcli.commands.placing import AskedEngine, needs_of_spec, with_engine
+from dlcli.commands.reading import read_configured
 from dlcli.commands.resuming import asked_by
-from dlcli.commands.starting import kept_preprocessing, with_exact_start
+from dlcli.commands.starting import with_exact_start
 from dlcli.commands.train import Display, TrainOptions, train_spec
 from dlcli.commands.trials import WORK, open_shared
-from dlcli.data.dataset import Dataset, encode_parts, read_data
+from dlcli.data.dataset import Dataset, encode_parts
 from dlcli.data.folds import fold_datasets
 from dlcli.data.large.deciding import decide
 from dlcli.data.network_inputs import check_network
@@ -40,7 +41,6 @@ from dlcli.spec.run import (
     load_spec,
     resolve_network,
     resolve_objectives,
-    targets_as_classes,
 )
 from dlcli.spec.sweep import Direction, SweepSpec, direction_of, metric_of
 from dlcli.spec.writing import to_yaml
@@ -239,14 +239,7 @@ class _SweptTable:
             self.is_large = found.large is not None
             if self.is_large:
                 return Needs()
-            read = read_data(
-                spec.data,
-                folder=Path(),
-                seed=spec.seed,
-                class_targets=targets_as_classes(spec),
-                keep=kept_preprocessing(spec),
-                on_stage=display.on_stage,
-            )
+            read = read_configured(spec, on_stage=display.on_stage)
             datasets = [encode_parts(read, read.split)]
             if spec.folds is not None:
                 datasets += [each.dataset for each in fold_datasets(read, spec.folds)]

@@ -18,11 +18,12 @@ from dlcli.commands.folding import (
 )
 from dlcli.commands.manifest import build_manifest
 from dlcli.commands.placing import AskedEngine, with_engine
+from dlcli.commands.reading import read_configured
 from dlcli.commands.recording import Folds, write_outcome
 from dlcli.commands.refitting import fit_and_refit
 from dlcli.commands.resuming import asked_by, check_same_config, check_same_data
-from dlcli.commands.starting import kept_preprocessing, start_of, with_exact_start
-from dlcli.data.dataset import Dataset, ReadData, encode_parts, read_data
+from dlcli.commands.starting import start_of, with_exact_start
+from dlcli.data.dataset import Dataset, ReadData, encode_parts
 from dlcli.data.large.deciding import Decision, decide
 from dlcli.data.large.preparing import prepare_large
 from dlcli.data.network_inputs import check_network
@@ -44,7 +45,6 @@ from dlcli.spec.run import (
     RunSpec,
     load_spec,
     resolve_objectives,
-    targets_as_classes,
 )
 from dlcli.staging import StagedRun, check_free, has_unfinished, resume_run, stage_run
 from dlcli.trackers import check_trackers, track_run
@@ -322,15 +322,7 @@ def _read_whole(
     on_read: Callable[[ReadData], None],
 ) -> Dataset:
     """Read the data of a config, or `table` in their place, into memory."""
-    read = read_data(
-        spec.data,
-        folder=Path(),
-        seed=spec.seed,
-        class_targets=targets_as_classes(spec),
-        given=table,
-        keep=kept_preprocessing(spec),
-        on_stage=on_stage,
-    )
+    read = read_configured(spec, given=table, on_stage=on_stage)
     on_read(read)
     return encode_parts(read, read.split)
 

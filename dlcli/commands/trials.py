@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from dlcli.commands.folding import FoldOptions, JudgedFold, Stopped, cross_validate
+from dlcli.commands.reading import read_configured
 from dlcli.commands.recording import write_history
-from dlcli.commands.starting import kept_preprocessing, start_of, with_exact_start
-from dlcli.data.dataset import Dataset, ReadData, encode_parts, read_data
+from dlcli.commands.starting import start_of, with_exact_start
+from dlcli.data.dataset import Dataset, ReadData, encode_parts
 from dlcli.data.folds import FoldData, fold_datasets
 from dlcli.data.large.deciding import decide
 from dlcli.data.large.prepared import PreparedTable, SharedTable
@@ -197,15 +198,7 @@ class TrialWork:
             shared = open_shared(spec, Path(self.rows), budget_bytes=self.table_budget_bytes)
             if shared is not None:
                 return _Table(shared=shared)
-        return _Table(
-            _read=read_data(
-                spec.data,
-                folder=Path(),
-                seed=spec.seed,
-                class_targets=targets_as_classes(spec),
-                keep=kept_preprocessing(spec),
-            )
-        )
+        return _Table(_read=read_configured(spec))
 
 
 def open_shared(

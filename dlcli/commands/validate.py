@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from dlcli.errors import DlcliError
-from dlcli.spec.run import RunSpec, load_spec, resolve_objectives, targets_as_classes
+from dlcli.spec.run import RunSpec, load_spec, resolve_objectives
 from dlcli.spec.touches import Touched, touched_by
 
 
@@ -76,15 +76,8 @@ def _check_data(path: Path, spec: RunSpec, on_stage: Callable[[str], None]) -> C
             )
             return _checked_data(path, spec, dataset)
     dataset_module: Any = import_module("dlcli.data.dataset")
-    starting: Any = import_module("dlcli.commands.starting")
-    read = dataset_module.read_data(
-        spec.data,
-        folder=Path(),
-        seed=spec.seed,
-        class_targets=targets_as_classes(spec),
-        on_stage=on_stage,
-        keep=starting.kept_preprocessing(spec),
-    )
+    reading: Any = import_module("dlcli.commands.reading")
+    read = reading.read_configured(spec, on_stage=on_stage)
     checked = _checked_data(path, spec, dataset_module.encode_parts(read, read.split))
     if spec.folds is not None:
         network_module: Any = import_module("dlcli.data.network_inputs")

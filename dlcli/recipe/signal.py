@@ -39,8 +39,9 @@ def estimate_signal(
     The better one of the mean of the nearest rows, by ranks, and a ridge regression; of several
     targets, all of them numbers, the least. 0 where the rows are too few to say.
     """
+    inputs = inputs[:MOST_COLUMNS]
     rows = np.linspace(0, table.num_rows - 1, min(table.num_rows, MOST_ROWS)).astype(np.int64)
-    names = [each.name for each in inputs[:MOST_COLUMNS]] + [each.name for each in targets]
+    names = [each.name for each in inputs] + [each.name for each in targets]
     seen = table.select(names).take(rows)
 
     def numbers_of(plan: InputPlan | TargetPlan) -> NDArray[np.float64]:
@@ -58,7 +59,7 @@ def estimate_signal(
         return _one_hot(np.array(["" if each is None else each for each in texts]))
 
     plain, ranked = [], []
-    for plan in inputs[:MOST_COLUMNS]:
+    for plan in inputs:
         if plan.is_number:
             values = numbers_of(plan)
             plain.append(_standard(values[:, None]))

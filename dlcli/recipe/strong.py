@@ -27,8 +27,6 @@ class Strong:
     """Networks that are trained side by side; their mean is the prediction."""
     units: tuple[int, ...] = (128, 128)
     dropout: float = 0.1
-    shares: bool = True
-    """Whether the members share one embedding of numbers and categories, which else is most of the work."""
     scaling: str = "robust"
     """What becomes of numbers before the network: `robust`, smoothly clipped, or `quantile`."""
     frequencies: int = 16
@@ -129,7 +127,7 @@ def as_fast(strong: Strong) -> Strong:
 def scale_of(strong: Strong, signal: float | None) -> tuple[Any, str]:
     """Return `data.scale`, and what it does."""
     if strong.scaling == "quantile":
-        why = "" if signal is None else f": similar rows tell {signal:.0%} of the target"
+        why = "" if signal is None else f": simple models tell {signal:.0%} of the target"
         return "quantile", f"numbers by their rank, as a normal distribution has them{why}"
     return {"robust": 3}, "numbers to median 0 and quartiles 1 apart, and never beyond 3"
 
@@ -151,9 +149,10 @@ def strong_layer_lines(
     for number, units in enumerate(strong.units):
         arguments: dict[str, Any] = {"units": units, "activation": "silu"}
         about = f"{units} weighted sums, each bent by silu"
-        if strong.shares and strong.members > 1 and number == 0:
+        if strong.members > 1 and number == 0:
+            # The layers before are shared: embeddings of each member's own are most of the work.
             arguments["members"] = strong.members
-            about += _side_by_side(strong)
+            about += f", in {strong.members} networks that learn side by side"
         lines.append(line(f"  - {layer}: {flow(arguments)}", about))
         if strong.dropout:
             about = f"{strong.dropout:.0%} are left out at random, against learning by heart"
@@ -163,14 +162,11 @@ def strong_layer_lines(
 
 def _number_lines(inputs: Sequence[InputPlan], strong: Strong, *, name: str | None) -> list[Line]:
     """Write what becomes of the numbers, and of the features of 0 and 1 beside them."""
-    members = _members(strong)
     has_numbers = _has_numbers(inputs)
-    start: dict[str, Any] = {**members, **({} if name is None else {"inputs": FEATURES})}
-    end: dict[str, Any] = {**members, **({} if name is None else {"name": name})}
+    start: dict[str, Any] = {} if name is None else {"inputs": FEATURES}
+    end: dict[str, Any] = {} if name is None else {"name": name}
     scale = {**start, **({} if has_numbers else end)}
-    about = "every input times a learnt number"
-    about += "" if strong.shares else _side_by_side(strong)
-    lines = [line(f"  - {_layer('FeatureScale', scale)}", about)]
+    lines = [line(f"  - {_layer('FeatureScale', scale)}", "every input times a learnt number")]
     if has_numbers:
         embedding = {
             "frequencies": strong.frequencies,
@@ -189,25 +185,17 @@ def _category_lines(
     embedded: Sequence[InputPlan], strong: Strong, *, names: Sequence[str]
 ) -> list[Line]:
     """Write the vectors of the categories, and how they join the numbers under these names."""
-    arguments: dict[str, Any] = {"units": strong.category_units, **_members(strong)}
+    arguments: dict[str, Any] = {"units": strong.category_units}
     if names:
         arguments["name"] = names[1]
     arguments["inputs"] = [plan.name for plan in embedded]
     text = write_mapping("  - CategoryEmbedding", arguments)
     about = f"{strong.category_units} learnt numbers for every category"
-    lines = [line(text, about if names or strong.shares else about + _side_by_side(strong))]
+    lines = [line(text, about)]
     if names:
         joined = {"inputs": names}
         lines.append(line(f"  - Concatenate: {flow(joined)}", "side by side"))
     return lines
-
-
-def _members(strong: Strong) -> dict[str, Any]:
-    return {"members": strong.members} if strong.members > 1 and not strong.shares else {}
-
-
-def _side_by_side(strong: Strong) -> str:
-    return f", in {strong.members} networks that learn side by side" if strong.members > 1 else ""
 
 
 def _layer(name: str, arguments: dict[str, Any]) -> str:

@@ -73,7 +73,7 @@ class TakenNetwork:
 class _Kept:
     model: Any
     slot: Slot
-    dataset: Dataset
+    dataset: Dataset | None
     """Held where it is compiled in, so that no other one can have its place in memory."""
 
 
@@ -99,8 +99,9 @@ class KeptNetworks:
             _copy_values(model, kept.model)
             kept.model.stop_training = False
             return TakenNetwork(model=kept.model, slot=kept.slot, is_new=False)
-        slot = Slot(exchanges_data=exchanges_data(job))
-        made = _Kept(model=model, slot=slot, dataset=job.dataset)
+        exchanges = exchanges_data(job)
+        slot = Slot(exchanges_data=exchanges)
+        made = _Kept(model=model, slot=slot, dataset=None if exchanges else job.dataset)
         self._kept[key] = made
         self._kept.move_to_end(key)
         while len(self._kept) > MOST_NETWORKS:
