@@ -15,6 +15,8 @@ from typer.testing import CliRunner
 import dlcli
 from dlcli.cli import app
 from dlcli.commands.served_run import ServedRun
+from dlcli.commands.train import TrainOptions, train
+from dlcli.console import QuietDisplay
 from dlcli.errors import RunError
 from dlcli.packing import CONTENTS, pack_run, unpack_run
 from dlcli.runs import RunFolder, open_run
@@ -265,10 +267,16 @@ def test_a_changed_pack_is_not_read(workdir):
     assert "is not the file that was packed" in found.output or "whole zip" in found.output
 
 
-def test_data_that_do_not_travel_are_asked_for(workdir):
+def test_data_that_do_not_travel_are_asked_for(tmp_path, monkeypatch, concrete_config):
+    monkeypatch.chdir(tmp_path)
+    shutil.copyfile(DATA, "mine.csv")
+    overrides = ("epochs=1", f"data.source={tmp_path / 'mine.csv'}")
+    trained = train(concrete_config, TrainOptions(overrides=overrides), QuietDisplay())
+    pack_run(trained.run, Path("a.zip"))
+    Path("mine.csv").unlink()
     found = CliRunner().invoke(app, ["reproduce", "a.zip", "--quiet"])
     assert found.exit_code == 4, found.output
-    assert "concrete.csv is gone" in found.output
+    assert "mine.csv is gone" in found.output
     assert "--data" in found.output
 
 
