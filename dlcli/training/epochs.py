@@ -57,11 +57,14 @@ FREED_AT_ONCE_BYTES = 64 * 2**20
 # Long enough to make the cost of a call vanish, short enough for a lively display and Ctrl-C.
 SECONDS_PER_CALL = 0.1
 MAX_EPOCHS_PER_CALL = 1024
-# XLA compiles for 2 to 4 s and then takes a batch of a small network in a quarter of the time; a
-# training shorter than this ends sooner as a TensorFlow graph. XLA also updates all weights in one
-# pass over memory, which saves another such millisecond a batch for this many of them.
-XLA_FROM_BATCHES = 512
-XLA_PARAMETERS = 500_000
+# XLA compiles 0.5 to 2.4 s longer. It wins that back after some 5000 batches of a small network,
+# and after 1300 to 3300 of one with 100,000 weights, where it saves more of each
+# (`python scripts/measure_xla.py`). The epochs of a tiny network are all overhead, of which XLA
+# leaves a fifth: from 512 batches on they run at its pace, for the second that it takes.
+XLA_FROM_BATCHES = 5000
+XLA_PARAMETERS = 50_000
+TINY_FROM_BATCHES = 512
+TINY_PARAMETERS = 10_000
 MAX_ORDER_CELLS = 2**21  # 8 MiB of row numbers
 
 
@@ -245,8 +248,7 @@ def _compile(
     many = not streams and all(_may_wait(callback) for callback in callbacks)
     capacity = max(1, min(MAX_EPOCHS_PER_CALL, MAX_ORDER_CELLS // rows, epochs)) if many else 1
     batches = epochs * count_batches(rows, batch_size)
-    is_long = batches * (1 + model.count_params() / XLA_PARAMETERS) >= XLA_FROM_BATCHES
-    gains = is_long and not _is_slow_under_xla(model)
+    gains = wins_by_xla(batches, model.count_params()) and not _is_slow_under_xla(model)
     wants_xla = gains if uses_xla is None else uses_xla
     obstacle = _why_no_xla(model) if wants_xla else None
     plan = LoopPlan(
@@ -652,6 +654,13 @@ def _is_slow_under_xla(model: Any) -> bool:
     if keras.backend.backend() != "tensorflow" or keras.distribution.list_devices("gpu"):
         return False
     return any(isinstance(layer, CONVOLUTIONS) for layer in model._flatten_layers())
+
+
+def wins_by_xla(batches: int, num_parameters: int) -> bool:
+    """Tell whether a training of so many batches is worth what XLA takes to compile."""
+    if num_parameters <= TINY_PARAMETERS:
+        return batches >= TINY_FROM_BATCHES
+    return batches * (1 + num_parameters / XLA_PARAMETERS) >= XLA_FROM_BATCHES
 
 
 def _why_no_xla(model: Any) -> str | None:

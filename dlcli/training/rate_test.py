@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from dlcli.errors import Interrupted, TrainingError
 from dlcli.spec.components import ComponentSpec
 from dlcli.training.batches import Arrays, arrange, row_order
-from dlcli.training.epochs import LOOPS, XLA_FROM_BATCHES
+from dlcli.training.epochs import LOOPS, wins_by_xla
 from dlcli.training.fit import compile_model, part_arrays
 from dlcli.training.job import TrainingJob, Watcher
 from dlcli.training.loop import Loop, LoopPlan
@@ -147,7 +147,7 @@ class _CompiledSteps:
             rows=size,
             shuffle=True,
             capacity=min(steps, STEPS_PER_CALL),
-            uses_xla=steps >= XLA_FROM_BATCHES,
+            uses_xla=wins_by_xla(steps, model.count_params()),
             ends_on_nan=True,
         )
         module, _, name = LOOPS[keras.backend.backend()].partition(":")

@@ -474,8 +474,24 @@ def test_each_member_of_an_ensemble_trains_as_it_would_alone() -> None:
 
 @tensorflow_only
 def test_a_long_training_uses_xla(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(epochs_module, "XLA_FROM_BATCHES", EPOCHS * (ROWS // BATCH))
+    monkeypatch.setattr(epochs_module, "TINY_FROM_BATCHES", EPOCHS * (ROWS // BATCH))
     assert run(DENSE, uses_xla=None)[1].uses_xla
+
+
+@pytest.mark.parametrize(
+    ("batches", "num_parameters", "wins"),
+    [
+        (511, 100, False),
+        (512, 100, True),
+        (1000, 50_000, False),
+        (2500, 50_000, True),
+        (500, 540_000, True),
+    ],
+)
+def test_xla_compiles_what_trains_long_enough(
+    batches: int, num_parameters: int, *, wins: bool
+) -> None:
+    assert epochs_module.wins_by_xla(batches, num_parameters) == wins
 
 
 @pytest.mark.parametrize(
