@@ -7,6 +7,7 @@ from pathlib import Path
 
 _MEMINFO = Path("/proc/meminfo")
 _CGROUP = Path("/sys/fs/cgroup")
+_STATM = Path("/proc/self/statm")
 
 
 def total_bytes() -> int:
@@ -19,6 +20,14 @@ def available_bytes() -> int:
     """Return the memory that can be had without swapping."""
     left = _container_left()
     return _machine_bytes().available if left is None else min(left, _machine_bytes().available)
+
+
+def resident_bytes() -> int:
+    """Return the memory of this process that is in RAM; 0 where the system does not tell it."""
+    if not _STATM.is_file():
+        return 0
+    pages = int(_STATM.read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def show_bytes(count: float) -> str:

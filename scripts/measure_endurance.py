@@ -19,6 +19,7 @@ import pandas as pd
 from scipy import stats
 
 import dlcli
+from dlcli.memory import resident_bytes
 
 WARM_UP = 0.2
 """Share of the calls that caches and the allocator's arenas may take to fill."""
@@ -50,12 +51,6 @@ def slope_of(calls: list[int], resident: list[int]) -> Slope:
     width = float(stats.t.ppf(0.975, len(calls) - 2)) * float(fitted.stderr)
     mean = float(fitted.slope)
     return Slope(mean=mean, low=mean - width, high=mean + width)
-
-
-def resident_bytes() -> int:
-    """Return the memory of this process that is in RAM."""
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def open_files() -> int:

@@ -16,6 +16,8 @@ from dlcli.engines import Handle, Message, Pool, Work, load_work
 ARGUMENTS = "arguments.json"
 LAST_LINES = 5
 """Of a dead worker's log."""
+MOST_GROWN_BYTES = 2**30
+"""Of a worker, by which it grows before another one takes its place."""
 _ENDS_WITHIN_SECONDS = 5.0
 
 
@@ -36,7 +38,7 @@ def start_pool(
     command = [
         # -P: a file of the working directory may be called like a module.
         *(sys.executable, "-P", "-m", "dlcli.engines.worker"),
-        *(work, str(told)),
+        *(work, str(told), str(MOST_GROWN_BYTES)),
     ]
     return ProcessPool(command=command, num_workers=num_workers, handle=handle, logs=logs)
 
@@ -90,6 +92,8 @@ class _Worker:
     is_busy: bool = False
     is_ready: bool = False
     """Whether it has come so far that it can do a task."""
+    is_leaving: bool = False
+    """Whether it does no more tasks."""
 
     def write(self, message: Message) -> None:
         assert self.process.stdin is not None
@@ -116,7 +120,8 @@ class ProcessPool:
     def idle_workers(self) -> list[int]:
         if self._is_stopped:
             return []
-        return [number for number, worker in enumerate(self._workers) if not worker.is_busy]
+        workers = enumerate(self._workers)
+        return [number for number, each in workers if not each.is_busy and not each.is_leaving]
 
     def give(self, worker: int, task: Message) -> None:
         self._workers[worker].is_busy = True
@@ -183,7 +188,7 @@ class ProcessPool:
             worker.is_ready = True
             return
         if "done" in message:
-            worker.is_busy = False
+            worker.is_busy, worker.is_leaving = False, message["leaves"]
         answer = self._handle(number, message)
         if "asked" in message:
             worker.write({"answer": answer or {}})

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 from dlcli.engines import Message, load_work
+from dlcli.memory import resident_bytes
 
 
 class PipeLine:
@@ -39,9 +40,9 @@ class PipeLine:
         """Tell the driver that tasks can be done here."""
         self._write({"ready": True})
 
-    def finish(self, done: Message) -> None:
-        """Give back what came of a task."""
-        self._write({"done": done})
+    def finish(self, done: Message, *, leaves: bool) -> None:
+        """Give back what came of a task, and whether it was the last one here."""
+        self._write({"done": done, "leaves": leaves})
 
     def _write(self, message: Message) -> None:
         try:
@@ -68,16 +69,27 @@ class PipeLine:
 
 
 def main() -> None:
-    """Do tasks until the driver has no more of them, or is gone."""
+    """Do tasks until the driver has no more of them, or is gone.
+
+    What XLA compiles stays until its process ends. One that has grown by so many bytes since its
+    first task leaves its place to a new one.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # What libraries print goes to the log, and nothing of it between the messages.
     writing = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     line = PipeLine(os.fdopen(os.dup(0), "r", encoding="utf-8"), writing)
     work = load_work(sys.argv[1], json.loads(Path(sys.argv[2]).read_text(encoding="utf-8")))
+    most_grown = int(sys.argv[3])
     line.greet()
+    at_first = None
     while (task := line.tasks.get()) is not None:
-        line.finish(work.run(task, line))
+        done = work.run(task, line)
+        at_first = at_first or resident_bytes()
+        leaves = resident_bytes() - at_first > most_grown
+        line.finish(done, leaves=leaves)
+        if leaves:
+            return
 
 
 if __name__ == "__main__":

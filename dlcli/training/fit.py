@@ -36,6 +36,7 @@ from dlcli.training.ensembles import (
     write_member,
 )
 from dlcli.training.epochs import Arrays, EpochsResult, train_epochs
+from dlcli.training.gradients import forget_gradients
 from dlcli.training.job import (
     JudgedNetwork,
     OnnxRecord,
@@ -214,7 +215,7 @@ def _train_network(
         seed_weights(job.spec.seed)
     elif not restarts:
         start_afresh(job.spec.seed, backend=job.spec.backend)
-    with shared_by_devices(job):
+    with shared_by_devices(job), forget_gradients():
         trained = _train_made(job, watcher, networks, clock, restarts=restarts)
     if is_shared(job):
         trained = replace(trained, model=_on_one_device(job, trained.model))

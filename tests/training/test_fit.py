@@ -1,3 +1,4 @@
+import gc
 import os
 import signal
 import threading
@@ -72,6 +73,20 @@ def test_the_same_config_trains_to_identical_weights(tmp_path, concrete_config, 
         assert np.array_equal(first, second)
     assert trained_run.history.read_bytes() == again.history.read_bytes()
     assert trained_run.onnx.read_bytes() == again.onnx.read_bytes()
+
+
+def _kept_by_tensorflow() -> tuple[int, int]:
+    from tensorflow.python.framework import ops
+
+    gc.collect()
+    graphs = [each for each in gc.get_objects() if type(each).__name__ == "FuncGraph"]
+    return len(ops.gradient_registry._registry), len(graphs)
+
+
+def test_a_training_leaves_no_graph_behind(tmp_path, concrete_config):
+    before = _kept_by_tensorflow()
+    _train(concrete_config, tmp_path, "epochs=1")
+    assert _kept_by_tensorflow() == before
 
 
 def test_another_seed_trains_to_other_weights(tmp_path, concrete_config, trained_run):
