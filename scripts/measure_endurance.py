@@ -29,7 +29,6 @@ CONFIG = {
     "data": {"target": "y", "split": {"test": 0.2, "validation": 0.2}, "scale": "standard"},
     "layers": [{"Dense": {"units": 8, "activation": "relu"}}, {"Dense": 1}],
     "loss": "mse",
-    "epochs": 5,
 }
 
 
@@ -87,17 +86,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--predictions", type=int, default=10_000)
     parser.add_argument("--trainings", type=int, default=1000)
+    parser.add_argument(
+        "--epochs", type=int, default=5, help="of each training; 300 are compiled by XLA"
+    )
     options = parser.parse_args()
+    config = CONFIG | {"epochs": options.epochs}
     numbers = np.random.default_rng(1).normal(size=(100, 3))
     table = pd.DataFrame(numbers, columns=["a", "b", "c"])
     table["y"] = numbers @ [1.0, -2.0, 0.5]
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        run = dlcli.train(CONFIG, table)
+        run = dlcli.train(config, table)
         if options.predictions:
             endure("predictions", lambda: run.predict(table), options.predictions)
         if options.trainings:
-            endure("trainings", lambda: dlcli.train(CONFIG, table), options.trainings)
+            endure("trainings", lambda: dlcli.train(config, table), options.trainings)
         os.chdir("/")
 
 
