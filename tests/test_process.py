@@ -150,7 +150,7 @@ def test_debug_shows_the_backends_own_lines(tmp_path, concrete_config):
 
 
 def test_a_killed_training_goes_on_to_the_same_end(tmp_path, concrete_config):
-    overrides = ["--set", "epochs=2000", "--set", "callbacks=[CSVLogger]"]
+    overrides = ["--set", "epochs=3500", "--set", "callbacks=[CSVLogger]"]
     command = ["train", str(concrete_config), *overrides]
     cut = [*command, "--out", "cut"]
     process = _start(cut, tmp_path)
