@@ -10,8 +10,8 @@ import keras
 def forget_gradients() -> Iterator[None]:
     """Take out on the way what was registered meanwhile for functions with gradients of their own.
 
-    A trace has found them by the time it ends. Each holds its whole graph, so a process that trains
-    again and again would grow by every one: a small network's by 1.3 MB.
+    A trace has found them by the time it ends. Each holds its whole graph: a process that trains again
+    and again would grow by every one.
     """
     if keras.backend.backend() != "tensorflow":
         yield
