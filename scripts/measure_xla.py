@@ -41,13 +41,15 @@ def write_config(table: str, target: str) -> Path:
 
 def measure(config: Path) -> tuple[int, float, float]:
     """Return the number of parameters, and the seconds to compile and by batch."""
+    from dlcli.training.batches import count_batches
+
     with tempfile.TemporaryDirectory() as folder:
         run = dlcli.train(config, overrides=ALONE, out=Path(folder) / "run")
         manifest = run.manifest
     seconds = manifest["seconds"]
-    steps = -(-manifest["data"]["split"]["sizes"]["train"] // load_spec(config, ()).batch_size)
-    batches = steps * (EPOCHS - 1)
-    each = (seconds["loop"] - seconds["first_epoch"]) / batches
+    rows = manifest["data"]["split"]["sizes"]["train"]
+    steps = count_batches(rows, load_spec(config, ()).batch_size)
+    each = (seconds["loop"] - seconds["first_epoch"]) / (steps * (EPOCHS - 1))
     return manifest["num_parameters"], seconds["compile"], each
 
 
