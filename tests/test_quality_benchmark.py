@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.quality.__main__ import make_task, of_today, read_options
+from benchmarks.quality.choices import find_choices
 from benchmarks.quality.choose import format_choice, parse_recipe
 from benchmarks.quality.defaults import NAME, default_version
 from benchmarks.quality.peers import PEERS, Task
@@ -48,9 +49,41 @@ def test_no_row_that_judges_is_one_that_the_recipe_was_chosen_on(name: str) -> N
         tests.append(tuple(split.test))
     assert len(set(tests)) > 15
     assert tests[3] == tuple(random_split(target, 3, is_classes=is_classes).test)
-    parts = folds(target, 4, is_classes=is_classes)
-    assert sorted(row for fold in parts for row in fold.test) == sorted(chosen_on)
-    assert all(set(fold.train) <= chosen_on - set(fold.test) for fold in parts)
+    half = target.iloc[choosing_half(len(target))]
+    parts = folds(half, 4, is_classes=is_classes)
+    assert sorted(row for fold in parts for row in fold.test) == list(range(len(half)))
+    assert all(set(fold.train) == set(range(len(half))) - set(fold.test) for fold in parts)
+
+
+def test_tables_to_choose_on_hold_no_row_that_judges(
+    shared_datasets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DLCLI_DATASETS", str(shared_datasets))
+    halves = {}
+    for name in ("wine-red", "wine-white"):
+        (whole,) = find_sets(name)
+        table = whole.load()
+        halves[name] = table.iloc[choosing_half(len(table))].reset_index(drop=True)
+        (choice,) = find_choices(name)
+        pd.testing.assert_frame_equal(choice.load(), halves[name])
+    wines, repeated = (each.load() for each in find_choices("wines,wines-repeated"))
+    red = (wines["colour"] == "red").to_numpy()
+    for name, rows in (("wine-red", red), ("wine-white", ~red)):
+        shown = wines[rows].drop(columns="colour").reset_index(drop=True)
+        pd.testing.assert_frame_equal(shown, halves[name], check_like=True)
+    assert wines.columns[-1] == "quality"
+    inputs = list(wines.columns[:-1])
+    both = [table.duplicated(inputs, keep=False) for table in (wines, repeated)]
+    assert both[0].sum() == both[1].sum()
+    assert 1.4 < both[1].mean() / both[0].mean() < 2
+
+
+def test_noise_is_half_of_a_noisy_target(
+    shared_datasets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DLCLI_DATASETS", str(shared_datasets))
+    clean, noisy = (each.load()["Next_Tmax"] for each in find_choices("bias-tmax,bias-tmax-noisy"))
+    assert noisy.var() / clean.var() == pytest.approx(2, rel=0.1)
 
 
 def test_classes_keep_their_shares() -> None:
@@ -58,8 +91,9 @@ def test_classes_keep_their_shares() -> None:
     for number in range(5):
         test = target[random_split(target, number, is_classes=True).test]
         assert 13 <= (test == "a").sum() <= 17
-    for fold in folds(target, 4, is_classes=True):
-        assert 4 <= (target[fold.test] == "b").sum() <= 8
+    half = target.iloc[choosing_half(len(target))]
+    for fold in folds(half, 4, is_classes=True):
+        assert 4 <= (half.iloc[fold.test] == "b").sum() <= 8
 
 
 def test_every_set_has_its_rows_and_its_target(

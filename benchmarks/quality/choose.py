@@ -17,9 +17,10 @@ from typing import Any
 
 from benchmarks.figures import format_number, format_table
 from benchmarks.processes import say
+from benchmarks.quality.choices import find_choices
 from benchmarks.quality.defaults import measure_default
 from benchmarks.quality.peers import Task, find_peer
-from benchmarks.quality.sets import QualitySet, find_sets
+from benchmarks.quality.sets import QualitySet
 from benchmarks.quality.splits import folds
 from benchmarks.quality.tables import MAIN
 from dlcli.recipe import config as recipe
@@ -49,7 +50,7 @@ def read_options(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--records", type=Path, default=RECORDS, metavar="FILE")
     options = parser.parse_args(arguments)
     try:
-        options.sets = find_sets(options.sets)
+        options.sets = find_choices(options.sets)
         options.recipes = [(text, find_measure(text)) for text in options.recipes or [""]]
     except ValueError as error:
         parser.error(str(error))

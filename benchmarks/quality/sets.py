@@ -1,7 +1,7 @@
 """The tables that are predicted: the public ones that dlcli knows, and scikit-learn's own."""
 # ruff: noqa: TID253 - pandas belongs to the benchmark, not to what it measures
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,9 +104,12 @@ SETS = (
 
 def find_sets(names: str | None) -> tuple[QualitySet, ...]:
     """Return the sets with these names, divided by commas, or all; raises ValueError."""
-    if names is None:
-        return SETS
-    known = {each.name: each for each in SETS}
+    return SETS if names is None else find_named(names, SETS)
+
+
+def find_named(names: str, among: Iterable[QualitySet]) -> tuple[QualitySet, ...]:
+    """Return those of the sets with these names, divided by commas; raises ValueError."""
+    known = {each.name: each for each in among}
     wanted = [name.strip() for name in names.split(",")]
     unknown = [name for name in wanted if name not in known]
     if unknown:

@@ -42,15 +42,14 @@ def random_split(target: pd.Series, number: int, *, is_classes: bool) -> Split:
 
 
 def folds(target: pd.Series, count: int, *, is_classes: bool) -> list[Split]:
-    """Return the folds of a cross-validation within the choosing half."""
-    rows = choosing_half(len(target))
-    order = np.random.default_rng(HALVES_SEED + 1).permutation(len(rows))
+    """Return the folds of a cross-validation of a choosing half, which the target is of."""
+    order = np.random.default_rng(HALVES_SEED + 1).permutation(len(target))
     if is_classes:
         # Dealt out class by class, so that every fold has its share of each.
-        codes = np.unique(target.to_numpy()[rows], return_inverse=True)[1]
+        codes = np.unique(target.to_numpy(), return_inverse=True)[1]
         order = order[np.argsort(codes[order], kind="stable")]
-    parts = [np.sort(rows[order[start::count]]) for start in range(count)]
-    return [Split(train=np.setdiff1d(rows, part), test=part) for part in parts]
+    parts = [np.sort(order[start::count]) for start in range(count)]
+    return [Split(train=np.setdiff1d(order, part), test=part) for part in parts]
 
 
 def _draw(labels: NDArray[Any], count: int, seed: int, is_classes: bool) -> Rows:

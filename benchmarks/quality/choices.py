@@ -1,0 +1,72 @@
+"""The tables that recipes are chosen on: the choosing half of each, and some made of these halves."""
+# ruff: noqa: TID253 - pandas belongs to the benchmark, not to what it measures
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.quality.sets import SETS, QualitySet, find_named
+from benchmarks.quality.splits import choosing_half
+
+NOISE_SEED = 20_242
+REPEATS_SEED = 20_243
+
+
+def _half_of(each: QualitySet) -> QualitySet:
+    def read() -> pd.DataFrame:
+        table = each.load()
+        return table.iloc[choosing_half(len(table))].reset_index(drop=True)
+
+    return replace(each, read=read, drop=())
+
+
+HALVES = {each.name: _half_of(each) for each in SETS}
+
+
+def _both_wines() -> pd.DataFrame:
+    tables = {"red": HALVES["wine-red"].load(), "white": HALVES["wine-white"].load()}
+    # The colour first: the target stays the last column.
+    joined = [table.assign(colour=colour) for colour, table in tables.items()]
+    return pd.concat(joined, ignore_index=True)
+
+
+def _as_repeated(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the half with as large a share of repeated rows as the whole table has, about.
+
+    Of two equal rows both are in the half once in four times, but a single row once in two.
+    """
+    inputs = list(table.columns[:-1])
+    is_repeated = table.duplicated(inputs, keep=False).to_numpy()
+    is_kept = is_repeated | (np.random.default_rng(REPEATS_SEED).uniform(size=len(table)) < 0.5)
+    return table[is_kept].reset_index(drop=True)
+
+
+def _with_noise(name: str) -> Callable[[], pd.DataFrame]:
+    def read() -> pd.DataFrame:
+        table, target = HALVES[name].load(), HALVES[name].target
+        noise = np.random.default_rng(NOISE_SEED).normal(size=len(table))
+        return table.assign(**{target: table[target] + table[target].std() * noise})
+
+    return read
+
+
+CHOICES = (
+    *HALVES.values(),
+    replace(HALVES["wine-white"], name="wines", read=_both_wines),
+    replace(HALVES["wine-white"], name="wines-repeated", read=lambda: _as_repeated(_both_wines())),
+    *(
+        replace(HALVES[name], name=f"{name}-noisy", read=_with_noise(name))
+        for name in ("bias-tmax", "ccpp")
+    ),
+)
+"""Those of noise, and of more rows than a half of the wines has, are made: no table here is both.
+
+Both wines joined have 3,248 rows. In the noisy ones half of the target's variance is noise.
+"""
+
+
+def find_choices(names: str) -> tuple[QualitySet, ...]:
+    """Return the tables with these names, divided by commas; raises ValueError."""
+    return find_named(names, CHOICES)
