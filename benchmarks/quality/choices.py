@@ -10,7 +10,9 @@ import pandas as pd
 from benchmarks.quality.sets import SETS, QualitySet, find_named
 from benchmarks.quality.splits import choosing_half
 
+ROWS_OF_PART = 5_700
 NOISE_SEED = 20_242
+PART_SEED = 20_244
 REPEATS_SEED = 20_243
 
 
@@ -43,6 +45,11 @@ def _as_repeated(table: pd.DataFrame) -> pd.DataFrame:
     return table[is_kept].reset_index(drop=True)
 
 
+def _part_of_bank() -> pd.DataFrame:
+    # The file follows the calendar.
+    return HALVES["bank"].load().sample(ROWS_OF_PART, random_state=PART_SEED)
+
+
 def _with_noise(name: str) -> Callable[[], pd.DataFrame]:
     def read() -> pd.DataFrame:
         table, target = HALVES[name].load(), HALVES[name].target
@@ -56,6 +63,7 @@ CHOICES = (
     *HALVES.values(),
     replace(HALVES["wine-white"], name="wines", read=_both_wines),
     replace(HALVES["wine-white"], name="wines-repeated", read=lambda: _as_repeated(_both_wines())),
+    replace(HALVES["bank"], name="bank-part", read=_part_of_bank),
     *(
         replace(HALVES[name], name=f"{name}-noisy", read=_with_noise(name))
         for name in ("bias-tmax", "ccpp")

@@ -69,8 +69,8 @@ _MANY: dict[str, Any] = {"scaling": "quantile", "refits": False, "smoothing": 0.
 _FEW = Strong(units=(64, 64), batch_size=16, steps=600, dropout=0.05, smoothing=0.05)
 
 # By the rows of the table, up to so many; `steps` says how long a training takes.
-_SIZES_OF_NOISY: tuple[tuple[float, Strong], ...] = (
-    (100, replace(_FEW, steps=100, dropout=0.3)),
+_SIZES_OF_CLASSES: tuple[tuple[float, Strong], ...] = (
+    (100, _FEW),
     (1000, Strong(**_NOISY, batch_size=32, steps=500)),
     (2500, Strong(**_NOISY, batch_size=64, steps=1000)),
     (6000, Strong(**_NOISY, batch_size=128, steps=1000)),
@@ -78,8 +78,14 @@ _SIZES_OF_NOISY: tuple[tuple[float, Strong], ...] = (
     (100_000, Strong(**_MANY, batch_size=512, steps=1000, validation=0.02)),
     (inf, Strong(**_MANY, members=2, batch_size=1024, steps=1500, validation=0.01)),
 )
-_SIZES_OF_CLASSES = ((100, _FEW), *_SIZES_OF_NOISY[1:])
-"""No network follows classes row by row without becoming too sure of them."""
+"""No network follows classes row by row, or for long, without becoming too sure of them."""
+_SIZES_OF_NOISY: tuple[tuple[float, Strong], ...] = (
+    (100, replace(_FEW, steps=100, dropout=0.3)),
+    *_SIZES_OF_CLASSES[1:3],
+    (4000, Strong(**_NOISY, batch_size=128, steps=1000)),
+    (6000, Strong(**_NOISY, batch_size=128, steps=2000)),
+    *_SIZES_OF_CLASSES[4:],
+)
 _SIZES_OF_CLEAN: tuple[tuple[float, Strong], ...] = (
     (100, _FEW),
     (6000, Strong(**_CLEAN, batch_size=128, steps=1000)),
