@@ -82,8 +82,8 @@ _SIZES_OF_CLASSES: tuple[tuple[float, Strong], ...] = (
 _SIZES_OF_NOISY: tuple[tuple[float, Strong], ...] = (
     (100, replace(_FEW, steps=100, dropout=0.3)),
     *_SIZES_OF_CLASSES[1:3],
-    (4000, Strong(**_NOISY, batch_size=128, steps=1000)),
-    (6000, Strong(**_NOISY, batch_size=128, steps=2000)),
+    (4000, Strong(**_NOISY, batch_size=128, steps=1000, learning_rate=4e-3)),
+    (6000, Strong(**_NOISY, batch_size=128, steps=1500, learning_rate=4e-3)),
     *_SIZES_OF_CLASSES[4:],
 )
 _SIZES_OF_CLEAN: tuple[tuple[float, Strong], ...] = (
