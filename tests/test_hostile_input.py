@@ -1,6 +1,7 @@
 """Input that is made to break dlcli: it ends in a short message and the right exit code, soon."""
 
 import gzip
+import os
 import re
 import time
 import zipfile
@@ -41,6 +42,19 @@ CONFIGS = {
     "a half character": ('name: "\\ud800"\n' + BASE, ""),
     "a key that looks alike": (BASE.replace("epochs", "\u0435pochs"), "CYRILLIC SMALL LETTER IE"),
     "an absolute log": (BASE + "callbacks: [CSVLogger: /tmp/x.csv]\n", "leaves the run folder"),
+    "a checkpoint of attributes": (
+        BASE + "callbacks: [ModelCheckpoint: '{epoch.__doc__[9]}.keras']\n",
+        "no placeholder",
+    ),
+    "a checkpoint of dots": (
+        BASE + "callbacks: [ModelCheckpoint: '{epoch!s:.>2.0}/x.keras']\n",
+        "no placeholder",
+    ),
+    "a checkpoint of no figure": (
+        BASE + "callbacks: [ModelCheckpoint: '{nope}.keras']\n",
+        "no figure is named",
+    ),
+    "an escape that is none": ('name: "C:\\data"\n' + BASE, "begins no escape"),
     "a log outside": (BASE + "callbacks: [{TensorBoard: {log_dir: ../x}}]\n", "leaves the run"),
     "a checkpoint outside": (BASE + "callbacks: [ModelCheckpoint: ../../x.keras]\n", "leaves the"),
     "a device as code": ("imports: [/dev/zero]\n" + BASE, "more than 1,000,000 bytes"),
@@ -174,6 +188,36 @@ def test_validate_lists_what_a_config_touches(
     Path("c.yaml").write_text(BASE.replace("t.csv", "dataset:iris-original"), encoding="utf-8")
     outcome = CliRunner().invoke(app, ["validate", "c.yaml"])
     assert "downloads dataset:iris-original" in outcome.stdout
+
+
+def test_validate_lists_every_path_outside_and_every_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "run").mkdir()
+    monkeypatch.chdir(tmp_path / "home")
+    many = BASE.replace("t.csv", f"[{', '.join(f'../{i}.csv' for i in range(8))}]")
+    Path("c.yaml").write_text(
+        many + "init_from: ../run\nengine: {ray: {address: 'ray://u:hunter2@far:1'}}\n"
+        "track: {mlflow: {uri: 'http://u:hunter2@logs'}}\n"
+        "sweep: {metric: loss, axes: {data.source: [../swept.csv]}, storage: 'postgresql://u:hunter2@db/s'}\n",
+        encoding="utf-8",
+    )
+    found = CliRunner().invoke(app, ["validate", "c.yaml"]).stdout
+    outside = found.partition("reads from outside this folder and the config's: ")[2]
+    paths = [tmp_path / name for name in (*(f"{i}.csv" for i in range(8)), "run", "swept.csv")]
+    assert set(outside.strip().split(", ")) == {str(path) for path in paths}
+    assert "connects to ray://far:1, http://logs, postgresql://db/s\n" in found
+    assert "hunter2" not in found
+
+
+def test_a_pipe_is_refused_before_it_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("t.csv")
+    Path("c.yaml").write_text(BASE, encoding="utf-8")
+    assert "is a pipe, not a file" in told(["validate", "c.yaml", "--data"], codes={4})
 
 
 def test_passwords_in_addresses_are_not_told(

@@ -224,6 +224,9 @@ def _check_readable(path: Path) -> None:
             raise DataError(
                 f"{path} is a device, not a file", hint="copy what it gives into a file"
             )
+        if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
+            # It may wait for ever, and gives its bytes once, while files are read more than once.
+            raise DataError(f"{path} is a pipe, not a file", hint="copy what it gives into a file")
         with path.open("rb") as file:
             is_empty = not file.read(1)
     except FileNotFoundError as error:

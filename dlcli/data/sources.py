@@ -13,6 +13,7 @@ from pathlib import Path
 from dlcli.data.image_folder import image_files
 from dlcli.errors import DataError
 from dlcli.files import hash_file, reading
+from dlcli.spec.addresses import without_password
 from dlcli.spec.data import MEMORY
 
 DATASET_PREFIX = "dataset:"
@@ -127,14 +128,6 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
     except OSError:
         return None
     return status.st_ino, status.st_size, status.st_mtime_ns
-
-
-def without_password(address: str) -> str:
-    """Return an address that a log may hold: without the name and password that it may carry."""
-    start, mark, rest = address.partition("://")
-    host, slash, path = rest.partition("/")
-    plain = f"{start}{mark}{host.rpartition('@')[2]}{slash}{path}"
-    return plain.partition("?")[0] + ("?..." if "?" in plain else "")
 
 
 def download_stage(name: str, done: int, total: int | None, *, seconds: float) -> str:

@@ -1,6 +1,7 @@
 """Callbacks: where those that write files write, and what those that watch a figure may watch."""
 
 import importlib.util
+import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -21,6 +22,9 @@ RUN_PATHS = {
 PACKAGES = {"TensorBoard": "tensorboard"}
 """Callbacks that need a package which dlcli does not bring."""
 
+_PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)(:0?[0-9]{0,2}(\.[0-9]{1,2})?[dfeg]?)?\}")
+"""A figure in the name of a checkpoint. Python's formats could do more: read attributes, or write
+dots and slashes that lead out of the run folder."""
 _WEIGHTS_ONLY = "checkpoints/best.weights.h5"
 _OWN_FILES = {
     *("config.yaml", "model.keras", "model.onnx", "preprocessing.json", "metrics.json"),
@@ -52,7 +56,7 @@ class CallbackField:
         spec = Component("callback").check(_with_default_path(value), path, problems)
         if spec is not INVALID and spec.name in RUN_PATHS:
             argument, _ = RUN_PATHS[spec.name]
-            _check_inside(spec.arguments[argument], (*path, spec.name, argument), problems)
+            _check_file(spec, (*path, spec.name, argument), problems)
         return spec
 
     def schema(self) -> JsonSchema:
@@ -86,18 +90,35 @@ def _with_default_path(value: object) -> object:
     return value
 
 
-def _check_inside(written: object, path: KeyPath, problems: Problems) -> None:
-    parts = PurePosixPath(str(written).replace("\\", "/"))
-    if parts.is_absolute() or ".." in parts.parts or ":" in str(written):
+def _check_file(callback: ComponentSpec, path: KeyPath, problems: Problems) -> None:
+    written = str(callback.arguments[path[-1]])
+    if callback.name != "ModelCheckpoint":
+        _check_inside(written, written, path, problems)
+        return
+    plain = _PLACEHOLDER.sub("0", written)
+    if "{" in plain or "}" in plain:
         problems.add(
             path,
-            f"{str(written)!r} leaves the run folder",
+            f"{show_value(written)} has braces that are no placeholder",
+            hint="a placeholder is the name of a figure, e.g. {epoch:03d} or {val_loss:.4f}",
+        )
+    else:
+        _check_inside(written, plain, path, problems)
+
+
+def _check_inside(written: str, plain: str, path: KeyPath, problems: Problems) -> None:
+    """Report a path outside the run folder; `plain` is what it is without its placeholders."""
+    parts = PurePosixPath(plain.replace("\\", "/"))
+    if parts.is_absolute() or ".." in parts.parts or ":" in plain:
+        problems.add(
+            path,
+            f"{written!r} leaves the run folder",
             hint="name a path inside the run folder, e.g. checkpoints/best.keras",
         )
     elif parts.parts[:1] == ("resume",) or (parts.name in _OWN_FILES and len(parts.parts) == 1):
         problems.add(
             path,
-            f"{str(written)!r} is a file that dlcli itself writes into the run folder",
+            f"{written!r} is a file that dlcli itself writes into the run folder",
             hint=f"choose another name, e.g. checkpoints/{parts.name}",
         )
 
@@ -144,6 +165,25 @@ def _check_suffix(callback: ComponentSpec, path: KeyPath, problems: Problems) ->
             f"filepath: Keras expects a name ending in {suffix}, got {show_value(written)}",
             hint=f"e.g. checkpoints/best{suffix}",
         )
+
+
+def check_placeholders(
+    callback: ComponentSpec, log_names: list[str], path: KeyPath, problems: Problems
+) -> None:
+    """Report figures in the name of a checkpoint that this training does not produce."""
+    if callback.name != "ModelCheckpoint":
+        return
+    written = str(callback.arguments["filepath"])
+    known = ["epoch", *log_names]
+    if callback.arguments.get("save_freq", "epoch") != "epoch":
+        known.append("batch")
+    for name in dict.fromkeys(match[1] for match in _PLACEHOLDER.finditer(written)):
+        if name not in known:
+            problems.add(
+                (*path, callback.alias or callback.name, "filepath"),
+                f"no figure is named {name!r}",
+                hint=suggest(name, known),
+            )
 
 
 def check_monitor(

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from dlcli.spec.callbacks import check_callback, check_monitor
+from dlcli.spec.callbacks import check_callback, check_monitor, check_placeholders
 from dlcli.spec.checks import check_checks, names_of_spec
 from dlcli.spec.data_rules import check_data
 from dlcli.spec.engine import check_engine
@@ -223,3 +223,4 @@ def _check_callbacks(
     for index, callback in enumerate(spec.callbacks):
         path = ("callbacks", index)
         check_monitor(callback, names, path, problems, has_validation=spec.has_validation)
+        check_placeholders(callback, names, path, problems)

@@ -4,6 +4,7 @@ from typing import Any
 
 # What the parser says, and whether the mistake is where it gave up or where it began to read.
 _AT_THE_START = ("could not find expected ':'", "found unexpected end of stream")
+_BACKSLASH_HINT = "put the text in single quotes, where a '\\' is only a '\\', or write '\\\\'"
 
 
 def explain_syntax(error: Any, lines: list[str]) -> tuple[Any, str, str | None]:
@@ -15,6 +16,8 @@ def explain_syntax(error: Any, lines: list[str]) -> tuple[Any, str, str | None]:
         mark = begun
     line = lines[mark.line] if mark and mark.line < len(lines) else ""
     at = line[mark.column : mark.column + 1] if mark else ""
+    if "escape" in problem:
+        return mark, "this '\\' begins no escape that YAML knows", _BACKSLASH_HINT
     if "quoted scalar" in context:
         return begun, "this quote is not closed", "write the same quote at the end of the text"
     if "could not find expected ':'" in problem:

@@ -45,6 +45,12 @@ def test_paths_that_leave_the_run_folder_are_refused(complaints, path: str) -> N
     assert complaints(callbacks=[{"CSVLogger": path}]) == [f"{path!r} leaves the run folder"]
 
 
+@pytest.mark.parametrize("name", ["e{epoch}.keras", "{epoch:03d}-{loss:.4f}.keras"])
+def test_figures_may_stand_in_the_name_of_a_checkpoint(build, name: str) -> None:
+    (callback,) = build(callbacks=[{"ModelCheckpoint": f"checkpoints/{name}"}]).callbacks
+    assert callback.arguments["filepath"] == f"checkpoints/{name}"
+
+
 def test_dlclis_own_files_are_not_overwritten(complaints) -> None:
     run = RunFolder(Path("run"))
     own = {path.name for name in dir(RunFolder) if isinstance(path := getattr(run, name), Path)}
