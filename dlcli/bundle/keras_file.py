@@ -1,5 +1,6 @@
 """What a `.keras` file from someone else may not do, checked before Keras opens it."""
 
+import builtins
 import json
 import re
 import zipfile
@@ -19,7 +20,11 @@ MOST_DEPTH = 200
 MOST_RATIO = 100
 _SMALL_BYTES = 64 << 20
 
-_OWN = re.compile(r"keras(\.\w+)*|dlcli\.custom\.\w+")
+_WIDTHS = ("units", "filters", "input_dim", "output_dim", "key_dim", "value_dim")
+"""Arguments that say how many weights a layer has at the least."""
+
+# What keras.utils and keras.saving hold downloads, unpacks and loads; no layer stands there.
+_OWN = re.compile(r"keras(?!\.(src\.)?(utils|saving)\b)(\.\w+)*|dlcli\.custom\.\w+")
 _FUNCTIONS = re.compile(
     r"builtins|keras\.(src\.)?(activations|initializers|losses|metrics)(\.\w+)*"
 )
@@ -43,9 +48,11 @@ def check_keras_file(path: Path, *, own_classes: bool = False) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             _check_entries(archive, path, size)
-            _check_config(_json_of(archive, path), path, own_classes=own_classes)
+            config = _json_of(archive, path)
+            _check_config(config, path, own_classes=own_classes)
             with archive.open(WEIGHTS) as file:
-                _check_weights(file, archive.getinfo(WEIGHTS).file_size, path)
+                num_weights = _check_weights(file, archive.getinfo(WEIGHTS).file_size, path)
+            _check_widths(config, num_weights, path)
     except (
         zipfile.BadZipFile,
         zlib.error,
@@ -104,7 +111,9 @@ def _check_class(name: str, value: dict[str, Any], path: Path, *, own_classes: b
         _refuse(path, _RUNS_CODE[name])
     module = value.get("module")
     if name == "function":
-        if not _FUNCTIONS.fullmatch(str(module)) and not own_classes:
+        # Keras writes "builtins" for its own functions; Python's would be found there too.
+        is_pythons = module == "builtins" and hasattr(builtins, str(value.get("config")))
+        if is_pythons or (not _FUNCTIONS.fullmatch(str(module)) and not own_classes):
             _refuse(path, f"calls the function {value.get('config')!r:.60} of {module!r:.60}")
         return
     is_plain = module is None or (isinstance(module, str) and _OWN.fullmatch(module) is not None)
@@ -123,9 +132,20 @@ def _mappings(config: Any) -> Iterator[tuple[dict[str, Any], int]]:
             waiting += [(each, depth + 1) for each in value]
 
 
-def _check_weights(file: Any, size: int, path: Path) -> None:
+def _check_widths(config: Any, num_weights: int, path: Path) -> None:
+    """Refuse layers that are wider than all weights together: Keras would make room for them."""
+    for value, _ in _mappings(config):
+        for name in _WIDTHS:
+            width = value.get(name)
+            # Packed weights are several to a number.
+            if isinstance(width, int) and width > 1000 + 8 * num_weights:
+                _refuse(path, f"has {name}: {width:,} and {num_weights:,} weights")
+
+
+def _check_weights(file: Any, size: int, path: Path) -> int:
+    """Raise RunError for weights from elsewhere, or too many; return how many numbers there are."""
     with h5py.File(file, "r") as weights:
-        total = 0
+        total = num_weights = 0
         seen: set[int] = set()
         waiting: list[Any] = [weights]
         while waiting:
@@ -145,5 +165,7 @@ def _check_weights(file: Any, size: int, path: Path) -> None:
                 if not isinstance(item, h5py.Dataset) or item.is_virtual or item.external:
                     _refuse(path, f"has weights {name!r:.60} that stand in another file")
                 total += item.nbytes
+                num_weights += item.size or 0
     if total > _most_bytes(size):
         _refuse(path, f"has weights of {total:,} bytes in a file of {size:,}")
+    return num_weights

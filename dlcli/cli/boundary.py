@@ -1,6 +1,7 @@
 """The one place where exceptions become messages and exit codes."""
 
 import importlib
+import os
 import platform
 import sys
 import tempfile
@@ -15,7 +16,7 @@ from typer.core import TyperGroup
 from dlcli import __version__
 from dlcli.cli.lazy import dump_json, import_console
 from dlcli.cli.streams import shows_language
-from dlcli.errors import CheckError, DlcliError, ExitCode, Interrupted
+from dlcli.errors import CheckError, DlcliError, ExitCode, Interrupted, UsageError
 from dlcli.files import refusal
 from dlcli.languages import choose_language, forget_language, language, take_language
 
@@ -74,9 +75,7 @@ def _translated(*, as_json: bool) -> Iterator[None]:
         # Whoever read our output has enough, as in `dlcli predict ... | head`.
         raise typer.Exit(ExitCode.DONE) from None
     except OSError as error:
-        # Whatever reads or writes names what it was about; this is for what slipped through.
-        where = error.filename or "a file"
-        raise _told(refusal(error, where, "cannot be used"), as_json=as_json) from None
+        raise _told(_refusal(error), as_json=as_json) from None
     except Exception as error:
         if _is_typers_own(error):
             _write_usage_error(error, as_json=as_json)
@@ -84,6 +83,23 @@ def _translated(*, as_json: bool) -> Iterator[None]:
                 raise _show_usage_error(error) from None
             raise
         raise _told(_record_bug(error), as_json=as_json) from None
+
+
+def _refusal(error: OSError) -> DlcliError:
+    """Build the error for what slipped through: whatever reads or writes names what it was about."""
+    if isinstance(error, FileNotFoundError) and not error.filename and _is_folder_gone():
+        return UsageError(
+            "the working directory was removed or moved", hint="cd to a folder that is there"
+        )
+    return refusal(error, error.filename or "a file", "cannot be used")
+
+
+def _is_folder_gone() -> bool:
+    try:
+        os.getcwd()
+    except OSError:
+        return True
+    return False
 
 
 def _told(error: DlcliError, *, as_json: bool) -> typer.Exit:

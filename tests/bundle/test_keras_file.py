@@ -73,6 +73,20 @@ HOSTILE = {
         ),
         "calls the function 'get_file'",
     ),
+    "keras's own downloads as a class": (
+        lambda c: layer(c).update(class_name="get_file", module="keras.utils"),
+        "names 'get_file' of the module 'keras.utils'",
+    ),
+    "a function of Python": (
+        lambda c: layer(c)["config"].update(
+            activation={"class_name": "function", "module": "builtins", "config": "exec"}
+        ),
+        "calls the function 'exec' of 'builtins'",
+    ),
+    "a layer wider than all weights": (
+        lambda c: layer(c)["config"].update(units=10**12),
+        "has units: 1,000,000,000,000 and",
+    ),
     "own classes": (
         lambda c: layer(c).update(class_name="Mine", module=None, registered_name="Custom>Mine"),
         "Keras cannot load",
