@@ -132,6 +132,21 @@ def test_a_folder_that_may_not_be_written_is_told(tmp_path, concrete_config, tra
     ]
 
 
+def test_a_working_directory_that_is_gone_is_told(tmp_path, concrete_config):
+    (tmp_path / "gone").mkdir()
+    command = f"rmdir ../gone; exec {sys.executable} -m dlcli validate {concrete_config}"
+    finished = subprocess.run(
+        ["sh", "-c", command],
+        cwd=tmp_path / "gone",
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 2
+    assert "error: the working directory was removed or moved" in finished.stderr
+
+
 def test_only_our_own_lines_reach_the_terminal(tmp_path, concrete_config):
     process = _start(["train", str(concrete_config), "--set", "epochs=2"], tmp_path)
     out, err = process.communicate(timeout=120)

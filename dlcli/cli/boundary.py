@@ -1,13 +1,13 @@
 """The one place where exceptions become messages and exit codes."""
 
 import importlib
-import os
 import platform
 import sys
 import tempfile
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -96,7 +96,7 @@ def _refusal(error: OSError) -> DlcliError:
 
 def _is_folder_gone() -> bool:
     try:
-        os.getcwd()
+        Path.cwd()
     except OSError:
         return True
     return False

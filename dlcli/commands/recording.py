@@ -8,6 +8,7 @@ from typing import Any
 from dlcli.bundle.store import Bundle
 from dlcli.conformal import Calibration, calibrate, measure_coverage
 from dlcli.data.dataset import Dataset, Part, join_parts
+from dlcli.data.formats.formulas import escape_text
 from dlcli.data.windows import predicted_rows
 from dlcli.predictions import TargetPrediction, read_outputs
 from dlcli.report.run_profile import profile_run
@@ -289,11 +290,16 @@ def predicted_columns(part: Part, read: dict[str, TargetPrediction]) -> dict[str
 
 
 def write_columns(path: Path, columns: dict[str, Any]) -> None:
-    """Write columns of equal length as CSV."""
+    """Write columns of equal length as CSV, with no text that a spreadsheet would run."""
+    cells = [[_safe(cell) for cell in column] for column in columns.values()]
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(columns)
-        writer.writerows(zip(*columns.values(), strict=True))
+        writer.writerow(map(escape_text, columns))
+        writer.writerows(zip(*cells, strict=True))
+
+
+def _safe(cell: Any) -> Any:
+    return escape_text(cell) if isinstance(cell, str) else cell
 
 
 def _write_profile(run: RunFolder, dataset: Dataset) -> None:

@@ -83,8 +83,9 @@ def read_tested(path: Path, preprocessing: dict[str, Any]) -> dict[str, TestedTa
 def _read_csv(path: Path, classes: dict[str, tuple[str, ...] | None]) -> Any:
     importlib.import_module("dlcli.data.lean_arrow").skip_pandas()
     arrow, arrow_csv = importlib.import_module("pyarrow"), importlib.import_module("pyarrow.csv")
+    formulas = importlib.import_module("dlcli.data.formats.formulas")
     text = [
-        column
+        formulas.escape_text(column)
         for name, labels in classes.items()
         if labels is not None
         for column in (name, f"predicted_{name}")
@@ -92,12 +93,18 @@ def _read_csv(path: Path, classes: dict[str, tuple[str, ...] | None]) -> Any:
     convert = arrow_csv.ConvertOptions(column_types=dict.fromkeys(text, arrow.string()))
     parse = arrow_csv.ParseOptions(newlines_in_values=True)
     try:
-        return arrow_csv.read_csv(path, parse_options=parse, convert_options=convert)
+        table = arrow_csv.read_csv(path, parse_options=parse, convert_options=convert)
     except (arrow.ArrowInvalid, OSError):
         raise RunError(
             f"{path}: expected a table with a header and rows of equal length",
             hint="copy the run again",
         ) from None
+    names = [formulas.unescape_text(name) for name in table.column_names]
+    cells = [
+        formulas.unescape(column) if arrow.types.is_string(column.type) else column
+        for column in table.columns
+    ]
+    return arrow.Table.from_arrays(cells, names=names)
 
 
 def _read_numbers(table: Any, name: str) -> TestedTarget | None:

@@ -25,6 +25,12 @@ def unescape(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return _where(column, _ESCAPED, pc.replace_substring_regex(column, "^'", ""))
 
 
+def escape_text(text: str) -> str:
+    """Put an apostrophe before one text that is a formula."""
+    is_number = re.match(_SIGNED_NUMBER, text) is not None
+    return f"'{text}" if re.match(_FORMULA, text) and not is_number else text
+
+
 def unescape_text(text: str) -> str:
     """Take off the apostrophe of one text."""
     is_number = re.match(_SIGNED_NUMBER, text) is not None
