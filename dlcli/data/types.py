@@ -36,6 +36,8 @@ class InferredType:
     """What is odd about it, e.g. "has 77 different texts in 77 rows: is it an identifier?"."""
     date_format: str | None = None
     """A strptime format that reads every cell of a column in doubt."""
+    marks: str | None = None
+    """Settings that make every cell of a column in doubt a number, as a config has them."""
 
 
 def column_type(spec: DataSpec, name: str, column: pa.ChunkedArray) -> InferredType:
@@ -89,6 +91,10 @@ def infer_type(
             return InferredType(type="number")
     elif _mostly(counts, parse_dates(words)[1]):
         return InferredType(type="date")
+    marks = _other_marks(words) if (decimal, thousands) == (".", None) else None
+    if marks is not None:
+        doubt = "holds numbers with a decimal comma or marks between thousands"
+        return InferredType(type="category", doubt=doubt, marks=marks)
     return _texts_type(texts)
 
 
@@ -96,7 +102,12 @@ def check_not_in_doubt(name: str, inferred: InferredType, *, role: str) -> None:
     """Raise for an input or target whose texts look like prose or an identifier."""
     if inferred.doubt is None:
         return
-    if role == "target":
+    if inferred.marks is not None:
+        hint = (
+            f"set `{inferred.marks}` under `data` if they are numbers, or "
+            f"`{column_hint(name, type='category')}` if they are not"
+        )
+    elif role == "target":
         hint = f"if they are classes, set `{column_hint(name, type='category')}`"
     elif inferred.date_format is not None:
         setting = column_hint(name, type="date", format=inferred.date_format)
@@ -124,6 +135,15 @@ def _name_images(texts: pa.ChunkedArray) -> bool:
         pc.all(pc.match_substring_regex(some, _IMAGE_FILE)).as_py()
         for some in (texts.slice(0, 1), texts)
     )
+
+
+def _other_marks(words: pa.ChunkedArray) -> str | None:
+    """Return the settings under which all texts are numbers, where there are some."""
+    for marks in ({"decimal": ","}, {"thousands": ","}, {"decimal": ",", "thousands": "."}):
+        typed = infer_column(words, **{"decimal": ".", **marks})
+        if pa.types.is_integer(typed.type) or pa.types.is_floating(typed.type):
+            return ", ".join(f'{key}: "{mark}"' for key, mark in marks.items())
+    return None
 
 
 def _texts_type(texts: pa.ChunkedArray) -> InferredType:

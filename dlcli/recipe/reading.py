@@ -3,6 +3,7 @@
 import csv
 import gzip
 import importlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from dlcli.data.cells import infer_column
 from dlcli.data.profile import lacks_header
@@ -162,7 +164,9 @@ def _with_marks(path: Path, found: ReadFile) -> ReadFile:
     is_text = READERS.get(suffix_of(path), "").endswith("delimited")
     best: dict[str, str] = {}
     most = 0
-    for marks in _MARKS:
+    # Between commas "1,234" is rather a thousand; a semicolon leaves the comma to decimals.
+    is_thousand = "separator" not in found.settings
+    for marks in sorted(_MARKS, key=lambda marks: is_thousand and "decimal" in marks):
         # Only text files have marks between thousands; other formats hold numbers as numbers.
         if marks.keys() & found.settings.keys() or ("thousands" in marks and not is_text):
             continue
@@ -176,6 +180,11 @@ def _with_marks(path: Path, found: ReadFile) -> ReadFile:
 
 
 def _becomes_number(column: pa.ChunkedArray, marks: Mapping[str, str]) -> bool:
+    """Tell whether a text column is one of numbers with these marks; "0,125" is no thousands."""
+    thousands = marks.get("thousands")
+    fraction = rf"^\s*[+-]?0{re.escape(thousands or '')}[0-9]{{3}}"
+    if thousands and pc.any(pc.match_substring_regex(column, fraction)).as_py():
+        return False
     typed = infer_column(column, **{"decimal": ".", **marks})
     return pa.types.is_floating(typed.type) or (
         "thousands" in marks and pa.types.is_integer(typed.type)

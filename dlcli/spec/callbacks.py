@@ -91,7 +91,7 @@ def _with_default_path(value: object) -> object:
 
 
 def _check_file(callback: ComponentSpec, path: KeyPath, problems: Problems) -> None:
-    written = str(callback.arguments[path[-1]])
+    written = str(callback.arguments[str(path[-1])])
     if callback.name != "ModelCheckpoint":
         _check_inside(written, written, path, problems)
         return

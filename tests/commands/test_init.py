@@ -319,6 +319,17 @@ def test_quoted_decimal_commas_between_commas_are_numbers(tmp_path: Path) -> Non
     assert "a number from 0.25 to 22.25" in text
 
 
+@pytest.mark.parametrize(("whole", "key"), [(1, "thousands"), (0, "decimal")])
+def test_three_digits_behind_a_quoted_comma_are_thousands_unless_they_are_a_fraction(
+    tmp_path: Path, whole: int, key: str
+) -> None:
+    rows = "".join(f'"{whole},{125 + i * i % 31}",{i * i % 7}\n' for i in range(40))
+    (tmp_path / "a.csv").write_text(f"x,y\n{rows}")
+    text = init(tmp_path / "a.csv", ("y",), tmp_path / "a.yaml").read_text()
+    found = [each for each in ("thousands", "decimal") if f'  {each}: ","' in text]
+    assert found == [key]
+
+
 @pytest.mark.parametrize(
     ("size", "settings"),
     [

@@ -50,6 +50,22 @@ def test_decimal_commas_are_numbers_where_the_config_says_so():
     assert infer_type(cells).type == "category"
 
 
+@pytest.mark.parametrize(
+    ("cells", "marks"),
+    [
+        (("1,5", "2,25"), 'decimal: ","'),
+        (("1,500,000", "2,250.5"), 'thousands: ","'),
+        (("1.500,5", "2,25"), 'decimal: ",", thousands: "."'),
+    ],
+)
+def test_numbers_with_other_marks_are_no_categories_without_a_word(cells, marks):
+    inferred = infer_type(column(*(cells * 20)))
+    with pytest.raises(DataError, match="decimal comma or marks between") as caught:
+        check_not_in_doubt("x", inferred, role="input")
+    assert f"set `{marks}` under `data`" in caught.value.hint
+    assert "columns: {x: {type: category}}" in caught.value.hint
+
+
 def test_prose_is_text_in_doubt():
     texts = [f"the quick brown fox number {n} jumps" for n in range(30)]
     inferred = infer_type(column(*texts))
