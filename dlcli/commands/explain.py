@@ -14,6 +14,7 @@ from dlcli.spec.data import ColumnSpec, DataSpec, SplitSpec
 from dlcli.spec.experiment import RunSpec
 from dlcli.spec.layers import CELLS, MERGING
 from dlcli.spec.own_names import SHARE, SHARE_ENTRY
+from dlcli.spec.refit import RefitSpec
 from dlcli.spec.sections import Section
 from dlcli.spec.windows import WindowSpec
 
@@ -58,6 +59,7 @@ SECTIONS: dict[str, type] = {
     "data.": DataSpec,
     "data.split.": SplitSpec,
     "data.window.": WindowSpec,
+    "refit.": RefitSpec,
     "data.columns.NAME.": ColumnSpec,
 }
 """The mappings of the grammar, by what their keys are called from the top of a config."""

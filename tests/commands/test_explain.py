@@ -89,6 +89,8 @@ def test_a_kind_lists_its_usable_names() -> None:
         ("data.missing", "What happens to missing cells"),
         ("vocabulary", "data.columns.NAME.vocabulary (key of a config)"),
         ("stratify", "Keep the shares of the classes"),
+        ("refit", "  tolerance: How much worse than the best epoch"),
+        ("refit.schedule", "Whether schedules of the learning rate"),
     ],
 )
 def test_keys_of_the_config_are_explained(name: str, text: str) -> None:
