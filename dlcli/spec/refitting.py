@@ -4,7 +4,7 @@ from dlcli.spec import catalog
 from dlcli.spec.components import ComponentSpec
 from dlcli.spec.experiment import RunSpec
 from dlcli.spec.problems import KeyPath, Problems
-from dlcli.spec.refit import takes_all_epochs, tolerance_of
+from dlcli.spec.refit import RefitSpec, shortens, takes_all_epochs, tolerance_of
 
 CHOOSES = "EarlyStopping"
 """The callback that says which epoch is the best; its work is done when all rows train."""
@@ -40,6 +40,7 @@ def check_refit(spec: RunSpec, problems: Problems) -> None:
             hint="set data.split.validation to a share of the rows, e.g. 0.1",
             on_key=True,
         )
+    _check_all_epochs(spec.refit, problems)
     for index, callback in enumerate(spec.callbacks):
         _check_callback(
             callback, ("callbacks", index), problems, takes_all=takes_all_epochs(spec.refit)
@@ -52,6 +53,20 @@ def check_refit(spec: RunSpec, problems: Problems) -> None:
             f"{min(watched - {VALIDATION_LOSS})!r}",
             hint=f"monitor: {VALIDATION_LOSS}, or leave tolerance out",
         )
+
+
+def _check_all_epochs(refit: bool | RefitSpec, problems: Problems) -> None:
+    """Report settings that say which epochs are good enough, where all of them are taken."""
+    if not takes_all_epochs(refit):
+        return
+    for key, is_set in (("tolerance", tolerance_of(refit) > 0), ("schedule", shortens(refit))):
+        if is_set:
+            problems.add(
+                ("refit", key),
+                f"refit takes all epochs, and {key} is about taking fewer",
+                hint="leave it out, or refit: {epochs: best}",
+                on_key=True,
+            )
 
 
 def watched_by(callback: ComponentSpec) -> str:

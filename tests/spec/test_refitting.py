@@ -28,6 +28,12 @@ def test_a_refit_of_all_epochs_needs_rows_to_add_and_no_end_before_them(complain
     assert message.startswith("refit takes all epochs, and EarlyStopping would end")
 
 
+@pytest.mark.parametrize(("key", "value"), [("tolerance", 0.1), ("schedule", "shorten")])
+def test_a_refit_of_all_epochs_chooses_and_shortens_none(complaints, key: str, value: Any) -> None:
+    (message,) = complaints(data=VALIDATION, refit={"epochs": "all", key: value})
+    assert message == f"refit takes all epochs, and {key} is about taking fewer"
+
+
 def test_a_tolerance_is_a_share_of_the_validation_loss(complaints) -> None:
     watching = [{"EarlyStopping": {"patience": 3}}]
     refit = {"tolerance": 0.1}
