@@ -88,8 +88,8 @@ class Section:
             if (*path, key) in RENAMED:
                 hint = f"it is called {meant[key]!r} here; `dlcli upgrade` renames it in the file"
             elif meant[key] is None:
-                listed = join_names(name for name in settings if name not in value)
-                hint = problems.homes.get(key, f"choose from {listed}")
+                others = [name for name in settings if name not in value]
+                hint = problems.homes.get(key, _say_choice(others))
                 problems.misplaced.update({key} & problems.homes.keys())
             message = f"unknown key {key!r}{_inside(path)}"
             problems.add((*path, key), message, hint=hint, on_key=True)
@@ -122,6 +122,10 @@ def _check_given(setting: Setting, value: object, path: KeyPath, problems: Probl
         hint = "give it a value" + ("" if setting.required else ", or leave the key out")
         return report_unexpected(setting.kind, value, path, problems, hint=hint)
     return setting.kind.check(value, path, problems)
+
+
+def _say_choice(names: list[str]) -> str:
+    return f"choose from {join_names(names)}" if names else "leave it out"
 
 
 def _inside(path: KeyPath) -> str:

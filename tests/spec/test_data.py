@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from dlcli.spec.data import ConstantPolicy, RobustScale, ZcaScale
+from dlcli.spec.data import SCALE, ConstantPolicy, RobustScale, ZcaScale
+from dlcli.spec.problems import Problems
 
 
 def data(**settings: Any) -> dict[str, Any]:
@@ -52,6 +53,13 @@ def test_mistakes_in_a_scale_are_told_of_the_one_that_was_meant(
     complaints, scale: dict[str, Any], message: str
 ) -> None:
     assert complaints(**data(scale=scale)) == [message]
+
+
+def test_a_scale_has_one_number_of_its_own() -> None:
+    problems = Problems()
+    SCALE.check({"robust": 3, "quantile": 3}, ("scale",), problems)
+    (problem,) = problems.found
+    assert (problem.message, problem.hint) == ("unknown key 'quantile' in scale", "leave it out")
 
 
 @pytest.mark.parametrize(
