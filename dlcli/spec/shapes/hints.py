@@ -1,5 +1,6 @@
 """What to do about a tensor with too many or too few axes for the layer that takes it."""
 
+from dlcli.spec.shapes.members import MEMBER_LAYERS
 from dlcli.spec.shapes.recurrent import RECURRENT
 from dlcli.spec.shapes.tensor import Tensor
 
@@ -14,6 +15,8 @@ def rank_hint(called: str, rank: int, tensor: Tensor) -> str | None:
     """Return what makes `rank` axes of a tensor."""
     assert tensor.shape is not None
     have, sizes = len(tensor.shape), tensor.shape[1:]
+    if called in MEMBER_LAYERS and tensor.members is not None:
+        return f"members: {tensor.members} on it gives each member weights of its own"
     if called.startswith("Global") and have == 2:
         return "leave it out: what it takes is one row of numbers already"
     if have == rank - 1 and tensor.is_codes:

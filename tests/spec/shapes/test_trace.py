@@ -172,6 +172,14 @@ def test_members_that_do_not_fit(complaints, layers: list[Any], told: str) -> No
     assert complaints(layers=layers) == [told]
 
 
+def test_a_layer_after_members_is_told_how_to_take_them(build) -> None:
+    layers = [{"FeatureScale": {"members": 5}}, "PeriodicEmbedding", ensemble(units=1)]
+    with pytest.raises(SpecError) as caught:
+        build(layers=layers)
+    (problem,) = caught.value.problems
+    assert problem.hint == "members: 5 on it gives each member weights of its own"
+
+
 def test_outputs_of_an_ensemble_have_the_same_members(complaints) -> None:
     data = {"source": "plants.csv", "target": ["height", "width"]}
     layers = [
