@@ -494,7 +494,7 @@ RULES: dict[str, Rule] = {
     "optimizer.AdamW.weight_decay": Rule(NOT_NEGATIVE),
     "optimizer.GroupedAdamW.weight_decay": Rule(NOT_NEGATIVE),
     "learning_rate_factors": Rule(
-        "mapping | null",
+        "mapping[number] | null >=0",
         "Patterns of weight paths, such as 'bias' or 'trunk/*', to factors of the rate.",
     ),
     "weight_decay_on": Rule("list[text]", "Patterns of the paths of weights that decay."),

@@ -59,14 +59,26 @@ class GroupedAdamW(keras.optimizers.AdamW):  # type: ignore[misc]
         self.weight_decay_on = list(weight_decay_on)
 
     def build(self, variables: Any) -> None:
-        for pattern in [*self.learning_rate_factors, *self.weight_decay_on]:
-            if not any(_matches(variable.path, pattern) for variable in variables):
-                raise ValueError(
-                    f"the pattern {pattern!r} matches no weight; there are "
-                    f"{', '.join(sorted(variable.path for variable in variables))}"
-                )
+        for _, pattern in self.unmatched(variables):
+            raise ValueError(
+                f"the pattern {pattern!r} matches no weight; there are "
+                f"{', '.join(sorted(variable.path for variable in variables))}"
+            )
         super().build(variables)
         self._factors = [self._factor(variable.path) for variable in variables]
+
+    def unmatched(self, variables: Any) -> list[tuple[str, str]]:
+        """Return the patterns that match none of `variables`, each after its argument's name."""
+        given = {
+            "learning_rate_factors": self.learning_rate_factors,
+            "weight_decay_on": self.weight_decay_on,
+        }
+        return [
+            (argument, pattern)
+            for argument, patterns in given.items()
+            for pattern in patterns
+            if not any(_matches(variable.path, pattern) for variable in variables)
+        ]
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         # Not by its path: on TensorFlow the variable is not Keras's own here.

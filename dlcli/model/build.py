@@ -2,13 +2,14 @@
 
 import importlib
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 import keras
 
 from dlcli.custom.models import EnsembleModel
+from dlcli.custom.optimizers import GroupedAdamW
 from dlcli.data.network_inputs import input_tensors
 from dlcli.data.preprocessing import InputSpec
 from dlcli.model.imports import find_class, load_imports
@@ -17,7 +18,7 @@ from dlcli.spec.components import ComponentSpec
 from dlcli.spec.heads import Head, steps_hint
 from dlcli.spec.layers import INPUT, Graph, LayerSpec, Source, layer_path
 from dlcli.spec.names import tensor_name
-from dlcli.spec.problems import KeyPath, Problems
+from dlcli.spec.problems import KeyPath, Problems, suggest
 from dlcli.spec.run import Network, RunSpec, name_layers, raise_problems, resolve_network
 from dlcli.spec.shapes.check import check_shapes
 from dlcli.spec.shapes.shape import format_shape
@@ -135,6 +136,21 @@ def make_at(spec: RunSpec, component: ComponentSpec, path: KeyPath) -> Any:
         return make_component(component)
     except (ValueError, TypeError) as error:
         _raise(spec, path, f"{component.name} cannot be made: {_first_sentence(error)}")
+
+
+def make_optimizer(spec: RunSpec, component: ComponentSpec, weights: Sequence[Any]) -> Any:
+    """Make the optimizer of a network; a pattern that matches none of its weights is a SpecError."""
+    made = make_at(spec, component, ("optimizer",))
+    for argument, pattern in made.unmatched(weights) if isinstance(made, GroupedAdamW) else ():
+        paths = sorted(weight.path for weight in weights)
+        names = sorted({path.rpartition("/")[2] for path in paths})
+        _raise(
+            spec,
+            ("optimizer", component.alias or component.name, argument),
+            f"the pattern {pattern!r} of {argument} matches no weight that trains",
+            hint=suggest(pattern, [*names, *paths]),
+        )
+    return made
 
 
 def _make_argument(value: Any, make: Make) -> Any:

@@ -54,10 +54,11 @@ _HABITS = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Argument:
-    """One argument; bounds hold for a number and for each number in a list.
+    """One argument; bounds hold for a number and for each number in a list or a mapping.
 
     `type` holds alternatives joined by " | ": integer, number, boolean, text, list, mapping, any,
-    null, steps (a number of them, or of epochs), list[...] of one of these, a kind of component, or a quoted word.
+    null, steps (a number of them, or of epochs), list[...] of one of these, mapping[...] from names to
+    one of these, a kind of component, or a quoted word.
     """
 
     name: str

@@ -359,6 +359,8 @@ def _field_of_word(word: str, argument: Argument) -> Field:
         return Component(word)
     if word.startswith("list["):
         return ListOf(_field_of_word(word[5:-1], argument))
+    if word.startswith("mapping["):
+        return MapOf(_field_of_word(word[8:-1], argument))
     if word == "steps":
         return Length(_number(argument, as_float=True))
     if word in ("integer", "number"):

@@ -19,7 +19,7 @@ from dlcli.clock import Clock
 from dlcli.custom.models import EnsembleModel
 from dlcli.data.dataset import Part, RowSource
 from dlcli.errors import Interrupted, TrainingError
-from dlcli.model.build import backend_errors, build_model, make_at
+from dlcli.model.build import backend_errors, build_model, make_at, make_optimizer
 from dlcli.model.describe import describe_layers
 from dlcli.spec.callbacks import RUN_PATHS
 from dlcli.spec.components import in_steps
@@ -368,7 +368,7 @@ def _compile(model: Any, job: TrainingJob) -> None:
     steps = count_batches(job.dataset.num_train_rows, spec.batch_size)
     optimizer = in_steps(spec.optimizer, steps_per_epoch=steps)
     model.compile(
-        optimizer=make_at(spec, optimizer, ("optimizer",)),
+        optimizer=make_optimizer(spec, optimizer, model.trainable_variables),
         loss=by_output(
             {each.output: make_at(spec, each.loss, ("loss",)) for each in job.objectives}
         ),

@@ -102,6 +102,10 @@ def test_plain_accuracy_is_the_one_that_fits_the_labels(written: object) -> None
         ("optimizer", {"Adam": {"learning_rate": "1e-3"}},
          "learning_rate: expected a number above 0 or a schedule, got '1e-3'",
          "write it without quotes"),
+        ("optimizer", {"GroupedAdamW": {"learning_rate_factors": {"bias": -1}}},
+         "bias: expected a number of at least 0, got -1", None),
+        ("optimizer", {"GroupedAdamW": {"learning_rate_factors": {"bias": "slow"}}},
+         "bias: expected a number of at least 0, got 'slow'", None),
         ("layer", {"Dense": {"units": 1, "kernel_regularizer": 0.1}},
          "kernel_regularizer: expected a regularizer or nothing, got 0.1", "e.g. L2: 0.01"),
         ("layer", {"StringLookup": {"vocabulary": "words.txt"}},
@@ -109,7 +113,9 @@ def test_plain_accuracy_is_the_one_that_fits_the_labels(written: object) -> None
          "list the words themselves, e.g. [red, green]"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_and_what_to_write(kind: str, value: object, message: str, hint: str) -> None:
+def test_what_is_wrong_and_what_to_write(
+    kind: str, value: object, message: str, hint: str | None
+) -> None:
     _, (problem,) = check(kind, value)
     assert (problem.message, problem.hint) == (message, hint)
 

@@ -230,6 +230,23 @@ def test_a_head_that_does_not_fit_the_classes_is_refused_before_training(
         _train(config, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        ("learning_rate_factors: {kernels: 2}", "did you mean 'kernel'?"),
+        ("weight_decay_on: [scale]", "choose from bias, kernel, "),
+    ],
+)
+def test_a_pattern_that_matches_no_weight_is_told_at_its_argument(
+    tmp_path, concrete_config, arguments, hint
+):
+    given = f"optimizer={{GroupedAdamW: {{{arguments}}}}}"
+    argument, _, _ = arguments.partition(":")
+    with pytest.raises(SpecError, match=f"' of {argument} matches no weight that") as caught:
+        _train(concrete_config, tmp_path, given)
+    assert hint in str(caught.value)
+
+
 def test_an_int_learning_rate_is_taken(tmp_path, concrete_config):
     run = _train(concrete_config, tmp_path, "epochs=1", "optimizer={SGD: {momentum: 0}}")
     assert run.load_manifest()["status"] == "complete"
