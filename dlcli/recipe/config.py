@@ -38,6 +38,7 @@ from dlcli.recipe.strong import (
 )
 from dlcli.recipe.targets import TargetPlan, plan_target
 from dlcli.recipe.text import (
+    CALLBACKS,
     WIDTH,
     Line,
     flow,
@@ -69,7 +70,11 @@ LOSSES: dict[str, tuple[Any, str]] = {
     "binary": ("binary_crossentropy", "how improbable the right class is held"),
     "classes": ("sparse_categorical_crossentropy", "how improbable the right class is held"),
 }
-METRICS = {"number": ["mae"], "binary": ["accuracy", "AUC"], "classes": ["accuracy"]}
+METRICS: dict[str, tuple[list[str], str]] = {
+    "number": (["mae"], "how far predictions are off on average"),
+    "binary": (["accuracy", "AUC"], "how many are right, and how well classes are told apart"),
+    "classes": (["accuracy"], "how many are right"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -291,7 +296,7 @@ def _learning_blocks(plan: Plan) -> list[list[Line]]:
 
 def _data_lines(plan: Plan) -> list[Line]:
     lines = [
-        line("data:"),
+        line("data:", "what is read, and what becomes of it"),
         line(f"  source: {flow(plan.source)}", _about_source(plan)),
         *_reading_lines(plan.read_settings),
         *_target_lines(plan.targets),
@@ -410,6 +415,14 @@ def _suggest(item: InputPlan) -> list[Line]:
     return [line(text, f"{held}: if that means missing")] if "\n" not in text else []
 
 
+_ABOUT_CLASSES = {
+    "type": "what it holds are names",
+    "missing_values": "cells that mean missing, beside the empty cell",
+    "unreadable": "what becomes of rows whose cell cannot be read",
+    "missing": "what becomes of rows whose cell is missing",
+}
+
+
 def _setting_lines(name: str, settings: Mapping[str, Any], reason: str) -> list[Line]:
     categories = settings.get("categories")
     if categories is None:
@@ -418,8 +431,10 @@ def _setting_lines(name: str, settings: Mapping[str, Any], reason: str) -> list[
             text = write_mapping(f"    {quote(name)}", settings)
         return [line(text, reason)]
     others = {key: value for key, value in settings.items() if key != "categories"}
-    rows = [line(f"      {key}: {flow(value)}") for key, value in others.items()]
-    listed = line(write_list("      categories: ", categories))
+    rows = [
+        line(f"      {key}: {flow(value)}", _ABOUT_CLASSES[key]) for key, value in others.items()
+    ]
+    listed = line(write_list("      categories: ", categories), "all there are, in their order")
     return [line(write_key("    ", name, "").rstrip(), reason), *rows, listed]
 
 
@@ -515,15 +530,15 @@ def _callback_lines(plan: Plan, size: Size) -> list[Line]:
         monitor = [line("      monitor: loss", "there are no validation rows to watch")]
     slow = max(3, size.patience // 3)
     return [
-        line("callbacks:"),
-        line("  - EarlyStopping:"),
+        CALLBACKS,
+        line("  - EarlyStopping:", "when training ends"),
         *monitor,
         line(
             f"      patience: {size.patience}",
             f"stop after so many epochs without a better {watched}",
         ),
         line("      restore_best_weights: true", "and go back to the weights of the best one"),
-        line("  - ReduceLROnPlateau:"),
+        line("  - ReduceLROnPlateau:", "smaller steps where large ones gain no more"),
         *monitor,
         line("      factor: 0.5", "halve the learning rate"),
         line(f"      patience: {slow}", "after so many such epochs"),
@@ -557,17 +572,28 @@ def _loss_lines(targets: Sequence[TargetPlan], losses: Mapping[str, tuple[Any, s
         loss, about = losses[targets[0].task]
         lines = [
             line(f"loss: {flow(loss)}", f"what training makes small: {about}"),
-            line(f"metrics: {flow(METRICS[targets[0].task])}", "what each epoch shows beside it"),
+            line(
+                f"metrics: {flow(METRICS[targets[0].task][0])}", "what each epoch shows beside it"
+            ),
         ]
         rare = targets[0].rare_class
         if rare:
             about = f"{rare}: this makes every class count alike"
             lines.append(line("# class_weight: balanced", about))
         return lines
-    lines = [line("loss:", "what training makes small, for each output")]
-    lines += [line(write_key("  ", each.name, flow(losses[each.task][0]))) for each in targets]
-    lines.append(line("metrics:", "what each epoch shows beside it"))
-    return lines + [line(write_key("  ", each.name, flow(METRICS[each.task]))) for each in targets]
+    return [
+        line("loss:", "what training makes small, for each output"),
+        *_lines_by_target(targets, losses),
+        line("metrics:", "what each epoch shows beside it"),
+        *_lines_by_target(targets, METRICS),
+    ]
+
+
+def _lines_by_target(
+    targets: Sequence[TargetPlan], by_task: Mapping[str, tuple[Any, str]]
+) -> list[Line]:
+    found = [(each.name, *by_task[each.task]) for each in targets]
+    return [line(write_key("  ", name, flow(value)), about) for name, value, about in found]
 
 
 def _wrapped(item: Line) -> list[Line]:

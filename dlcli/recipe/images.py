@@ -7,7 +7,7 @@ from dlcli.data.image_profile import ImageProfile
 from dlcli.errors import DataError
 from dlcli.recipe.columns import InputPlan
 from dlcli.recipe.network import Size
-from dlcli.recipe.text import Line, flow, line
+from dlcli.recipe.text import LAYERS, Line, flow, line
 
 LARGEST_SIDE = 128
 """Larger images are resized to it: four times the pixels take four times as long."""
@@ -51,7 +51,7 @@ def plan_images(profile: ImageProfile) -> ImagePlan:
 
 def image_network_lines(plan: ImagePlan, heads: Sequence[Line]) -> list[Line]:
     """Write the layer list: augmentation, convolutions that halve the image, the output."""
-    lines = [line("layers:"), *_augmentation_lines(plan)]
+    lines = [LAYERS, *_augmentation_lines(plan)]
     side = min(plan.height, plan.width)
     for number, filters in enumerate(FILTERS):
         arguments = {

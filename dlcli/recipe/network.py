@@ -7,7 +7,7 @@ from typing import Any
 from dlcli.errors import UsageError
 from dlcli.recipe.columns import InputPlan
 from dlcli.recipe.targets import TargetPlan
-from dlcli.recipe.text import Line, flow, line
+from dlcli.recipe.text import LAYERS, Line, flow, line
 from dlcli.spec.layers import FEATURES
 
 VOCABULARY = 5000
@@ -63,7 +63,7 @@ def network_lines(
         if size.dropout:
             about = f"{size.dropout:.0%} are left out at random, against learning by heart"
             trunk.append(line(f"  - Dropout: {size.dropout}", about))
-    return [line("layers:"), *trunk, *head_lines(targets, size.units[-1])]
+    return [LAYERS, *trunk, *head_lines(targets, size.units[-1])]
 
 
 def has_own_heads(targets: Sequence[TargetPlan]) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 from dlcli.recipe.columns import InputPlan
 from dlcli.recipe.network import free_name, head_lines
 from dlcli.recipe.targets import TargetPlan
-from dlcli.recipe.text import Line, flow, line, write_mapping
+from dlcli.recipe.text import CALLBACKS, LAYERS, Line, flow, line, write_mapping
 from dlcli.spec.layers import FEATURES
 
 
@@ -144,7 +144,7 @@ def strong_layer_lines(
     """Write the layer list."""
     embedded = [plan for plan in inputs if plan.is_embedded]
     has_features = len(embedded) < len(inputs)
-    lines = [line("layers:")]
+    lines = [LAYERS]
     taken = {FEATURES, *(plan.name for plan in inputs), *(target.name for target in targets)}
     names = [free_name(name, taken) for name in ("numbers", "categories")]
     if has_features:
@@ -219,9 +219,9 @@ def strong_training_lines(
     if _has_numbers(inputs):
         factors["frequencies"] = strong.frequency_factor
     lines = [
-        line("optimizer:"),
+        line("optimizer:", "how training changes the weights"),
         line("  GroupedAdamW:", "Adam that treats groups of weights in their own way"),
-        line("    learning_rate:"),
+        line("    learning_rate:", "how far it changes them at a time"),
         line("      FlatCosineDecay:", "the rate rises at first, and falls along a cosine"),
         line(f"        initial_learning_rate: {strong.learning_rate:g}", "its peak"),
         line(f"        decay_steps: {epochs} epochs", "until it has fallen to 0"),
@@ -256,8 +256,8 @@ def strong_callback_lines(strong: Strong, *, num_rows: int, has_validation: bool
         about = "never stop early: the last epochs, at a low rate, may be the best"
         end = "but go back to the weights of the best one"
     return [
-        line("callbacks:"),
-        line("  - EarlyStopping:"),
+        CALLBACKS,
+        line("  - EarlyStopping:", "which epoch is the best"),
         line(f"      patience: {patience}", about),
         line("      restore_best_weights: true", end),
     ]

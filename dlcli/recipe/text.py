@@ -30,6 +30,10 @@ def line(text: str, comment: str = "") -> Line:
     return Line(text=text, comment=comment)
 
 
+LAYERS = line("layers:", "from the inputs to what is predicted, one after the other")
+CALLBACKS = line("callbacks:", "what happens after each epoch")
+
+
 def write_blocks(blocks: Sequence[Sequence[Line]]) -> str:
     """Join blocks with an empty line between them; comments of a block stand in one column."""
     return "\n\n".join("\n".join(_write_block(block)) for block in blocks if block) + "\n"
