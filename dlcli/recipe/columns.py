@@ -7,6 +7,7 @@ from typing import Any
 from dlcli.data.column_profile import ColumnProfile
 from dlcli.data.suspects import Marker, has_id_name
 from dlcli.recipe.text import flow, say
+from dlcli.spec.layers import FEATURES
 
 MOST_CATEGORIES = 50
 """Up to this many categories become a feature each, whatever the number of rows."""
@@ -73,8 +74,11 @@ _FEATURE_EACH = ", a feature for each"
 
 
 def embed_categories(plan: InputPlan) -> InputPlan:
-    """Give every category of a column a learnt vector; two of them stay a feature each."""
-    if not plan.is_input or plan.categories < FEWEST_EMBEDDED:
+    """Give every category of a column a learnt vector; two of them stay a feature each.
+
+    So do those of a column that is named like the input of all numbers, which its own would hide.
+    """
+    if not plan.is_input or plan.categories < FEWEST_EMBEDDED or plan.name == FEATURES:
         return plan
     about = f"a learnt vector for each of {plan.categories} categories"
     known = [plan.reason.replace(_FEATURE_EACH, "")] if plan.reason else []

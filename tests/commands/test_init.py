@@ -516,6 +516,14 @@ def test_categories_have_vectors_and_two_of_them_a_feature(tmp_path: Path) -> No
     assert dataset.preprocessing.feature_names == ("x", "yes_or_no")
 
 
+def test_a_column_named_like_the_input_of_numbers_hides_none(tmp_path: Path) -> None:
+    towns = ["u", "v", "w"] * 40
+    columns = {"features": towns, "town": towns, "x": numbers(120), "y": numbers(120, seed=1)}
+    _, dataset, _ = init_in(tmp_path, write_csv(tmp_path, columns), "y", preset="strong")
+    assert set(dataset.preprocessing.input_specs) == {"features", "town"}
+    assert dataset.preprocessing.feature_names[-1] == "x"
+
+
 def test_lines_stay_short_where_columns_have_long_names(tmp_path: Path) -> None:
     towns = [*(["unknown"] * 20), *(["u", "v", "w", "z"] * 25)]
     columns = {f"the town of the {each} branch": towns for each in ("first", "second", "third")}
