@@ -20,7 +20,10 @@ FEWEST_FOR_IDENTIFIER = 20
 """Below this many distinct texts a column is never taken for an identifier."""
 TEXT_WORDS = 5.0
 """Mean number of words from which distinct texts are prose rather than names."""
-OTHER_DATE_FORMATS = ("%Y-%m", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%Y/%m/%d", "%d-%m-%Y", "%b %Y")
+OTHER_DATE_FORMATS = (
+    "%Y-%m", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%Y/%m/%d", "%d-%m-%Y", "%b %Y",
+    "%d %b %Y", "%d-%b-%Y", "%b %d, %Y", "%B %d, %Y", "%d %B %Y", "%Y.%m.%d",
+)  # fmt: skip
 
 _IMAGE_FILE = r"(?i)\.(png|jpe?g|bmp|gif|webp)\s*$"
 _CODE = r"^\s*[+-]?0[0-9]+\s*$"

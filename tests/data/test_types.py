@@ -1,11 +1,11 @@
 """Column types: named in the config, or inferred from cells."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pyarrow as pa
 import pytest
 
-from dlcli.data.types import check_not_in_doubt, column_type, infer_type
+from dlcli.data.types import OTHER_DATE_FORMATS, check_not_in_doubt, column_type, infer_type
 from dlcli.errors import DataError
 from dlcli.spec.data import ColumnSpec, DataSpec
 
@@ -87,13 +87,14 @@ def test_thousands_of_categories_are_in_doubt_even_when_repeated():
     assert inferred.doubt == "has 2000 different texts in 6000 rows: is it an identifier?"
 
 
-def test_other_dates_are_recognised_for_the_hint():
-    days = [f"{day}.{month}.2020" for day in range(1, 13) for month in range(1, 13)]
+@pytest.mark.parametrize("form", [form for form in OTHER_DATE_FORMATS if "%d" in form])
+def test_other_dates_are_recognised_for_the_hint(form):
+    days = [(date(2020, 1, 1) + timedelta(days=2 * each)).strftime(form) for each in range(144)]
     inferred = infer_type(column(*days))
-    assert inferred.date_format == "%d.%m.%Y"
+    assert inferred.date_format == form
     with pytest.raises(DataError) as caught:
         check_not_in_doubt("day", inferred, role="input")
-    assert 'columns: {day: {type: date, format: "%d.%m.%Y"}}' in caught.value.hint
+    assert f'columns: {{day: {{type: date, format: "{form}"}}}}' in caught.value.hint
 
 
 @pytest.mark.parametrize(

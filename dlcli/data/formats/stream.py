@@ -151,7 +151,7 @@ class Utf8Stream:
         before = data[: error.start].decode(self._encoding, "replace")
         line = self._line + before.count("\n")
         byte = self._offset - len(held) + error.start + 1
-        other = "encoding: utf-8" if not self._passes else "encoding: latin-1 (or cp1252)"
+        other = "encoding: utf-8" if not self._passes else "encoding: cp1252"
         return DataError(
             f"{self._name}, line {line}: byte {byte} (0x{data[error.start]:02x}) "
             f"is not {self._encoding} text",
