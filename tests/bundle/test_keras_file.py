@@ -44,6 +44,11 @@ def layer(config: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def activate(config: dict[str, Any], *, module: str, function: str) -> None:
+    activation = {"class_name": "function", "module": module, "config": function}
+    layer(config)["config"]["activation"] = activation
+
+
 HOSTILE = {
     "lambda": (
         lambda c: layer(c).update(class_name="Lambda", module="keras.layers"),
@@ -62,15 +67,11 @@ HOSTILE = {
         "of the module 'subprocess'",
     ),
     "a function": (
-        lambda c: layer(c)["config"].update(
-            activation={"class_name": "function", "module": "os", "config": "system"}
-        ),
+        lambda c: activate(c, module="os", function="system"),
         "calls the function 'system' of 'os'",
     ),
     "keras's own downloads": (
-        lambda c: layer(c)["config"].update(
-            activation={"class_name": "function", "module": "keras.utils", "config": "get_file"}
-        ),
+        lambda c: activate(c, module="keras.utils", function="get_file"),
         "calls the function 'get_file'",
     ),
     "keras's own downloads as a class": (
@@ -78,9 +79,7 @@ HOSTILE = {
         "names 'get_file' of the module 'keras.utils'",
     ),
     "a function of Python": (
-        lambda c: layer(c)["config"].update(
-            activation={"class_name": "function", "module": "builtins", "config": "exec"}
-        ),
+        lambda c: activate(c, module="builtins", function="exec"),
         "calls the function 'exec' of 'builtins'",
     ),
     "a layer wider than all weights": (

@@ -27,14 +27,16 @@ def unescape(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def escape_text(text: str) -> str:
     """Put an apostrophe before one text that is a formula."""
-    is_number = re.match(_SIGNED_NUMBER, text) is not None
-    return f"'{text}" if re.match(_FORMULA, text) and not is_number else text
+    return f"'{text}" if _is_meant(text, _FORMULA) else text
 
 
 def unescape_text(text: str) -> str:
     """Take off the apostrophe of one text."""
-    is_number = re.match(_SIGNED_NUMBER, text) is not None
-    return text[1:] if re.match(_ESCAPED, text) and not is_number else text
+    return text[1:] if _is_meant(text, _ESCAPED) else text
+
+
+def _is_meant(text: str, pattern: str) -> bool:
+    return re.match(pattern, text) is not None and re.match(_SIGNED_NUMBER, text) is None
 
 
 def _where(column: pa.ChunkedArray, pattern: str, changed: pa.ChunkedArray) -> pa.ChunkedArray:
