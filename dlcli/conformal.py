@@ -8,7 +8,7 @@ being (rows + 1) * level rounded up, which holds `level` of new values whatever 
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -135,6 +135,36 @@ def calibrate(
         found = [_calibrate(prediction, actual[name], floor) for floor in floors]
         targets[name] = min(found, key=lambda target: _mean_width(target, prediction))
     return Calibration(part=part, targets=targets) if targets else None
+
+
+def spread_as_later(
+    predictions: Mapping[str, TargetPrediction],
+    *,
+    before: Mapping[str, TargetPrediction],
+    later: Mapping[str, TargetPrediction],
+) -> dict[str, TargetPrediction]:
+    """Return a network's predictions with its members as far apart as those of a later training.
+
+    Members that have trained to the end agree more than those that were stopped on the way, so that
+    units of the one spread are no units of the other. `before` and `later` are what both networks
+    predict for rows that both have trained on: what their median spreads differ by is made up for.
+    """
+    return {
+        name: replace(
+            each, spread=each.spread * _median_ratio(later[name].spread, before[name].spread)
+        )
+        if each.spread is not None
+        else each
+        for name, each in predictions.items()
+    }
+
+
+def _median_ratio(spread: NDArray[Any] | None, other: NDArray[Any] | None) -> float:
+    """Return how many times the other's median a spread's is; 1 where members do not differ."""
+    assert spread is not None, "members stay members"
+    assert other is not None
+    medians = float(np.median(spread)), float(np.median(other))
+    return medians[0] / medians[1] if all(medians) else 1.0
 
 
 def _calibrate(

@@ -16,6 +16,7 @@ from dlcli.conformal import (
     make_intervals,
     measure_coverage,
     rows_needed,
+    spread_as_later,
     widest_level,
 )
 from dlcli.errors import RunError, UsageError
@@ -101,6 +102,32 @@ def test_members_that_agree_everywhere_leave_plain_intervals():
     plain = make_intervals(calibrated(errors), 0.9, what="run")
     alike = predicted([1.0], np.zeros(1))["y"]
     np.testing.assert_allclose(same.ends(alike), plain.ends(predicted([1.0])["y"]))
+
+
+def test_a_later_training_has_its_own_spread():
+    difficulty = RANDOM.uniform(0.1, 3, 4000)
+    errors = difficulty * RANDOM.normal(size=4000)
+    # The members of the later network agree three times as well, and are no more often right.
+    before, later = predicted(np.zeros(4000), difficulty), predicted(np.zeros(4000), difficulty / 3)
+    as_now = spread_as_later(before, before=before, later=later)
+    held = {}
+    for name, read in (("as it was", before), ("as now", as_now)):
+        found = calibrate("validation", read, {"y": errors})
+        assert found is not None
+        assert found.describe()["by_spread"] == {"y": True}
+        coverage = measure_coverage(found, later, {"y": errors})
+        held[name] = coverage["y"]["0.9"]["covered"]
+    assert held["as it was"] < 0.8
+    assert held["as now"] == pytest.approx(0.9, abs=0.001)
+
+
+def test_members_that_never_differ_keep_their_spread():
+    some, none = predicted([0.0, 0.0], np.ones(2)), predicted([0.0, 0.0], np.zeros(2))
+    for before, later in ((some, none), (none, some)):
+        found = spread_as_later(some, before=before, later=later)["y"]
+        np.testing.assert_array_equal(found.spread, np.ones(2))
+    single = predicted([0.0])
+    assert spread_as_later(single, before=single, later=single)["y"].spread is None
 
 
 def test_every_step_ahead_has_an_interval_of_its_own():

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dlcli.bundle.store import Bundle
-from dlcli.conformal import Calibration, calibrate, measure_coverage
+from dlcli.conformal import Calibration, calibrate, measure_coverage, spread_as_later
 from dlcli.data.dataset import Dataset, Part, join_parts
 from dlcli.data.formats.formulas import escape_text
 from dlcli.data.windows import predicted_rows
@@ -53,7 +53,7 @@ def write_outcome(
     bundle, chosen_by = fit_bundle(job, outcome)
     bundle.write(run)
     metrics = _metrics(job, outcome, bundle, chosen_by)
-    calibration = _calibrate(job.dataset, outcome, bundle)
+    calibration = _calibrate(job, outcome, bundle)
     if calibration is not None:
         write_json(run.calibration, calibration.to_json())
         metrics["coverage"] = _coverage(job.dataset, outcome, bundle, calibration)
@@ -202,13 +202,21 @@ def _metrics(
     }
 
 
-def _calibrate(dataset: Dataset, outcome: TrainingOutcome, bundle: Bundle) -> Calibration | None:
+def _calibrate(job: TrainingJob, outcome: TrainingOutcome, bundle: Bundle) -> Calibration | None:
     """Return the errors on the validation part, None without one or without targets of numbers."""
-    part = dataset.validation
+    part = job.dataset.validation
     if part is None:
         return None
-    name = "test" if dataset.validation_is_test else "validation"
-    return calibrate(name, read_part(outcome, bundle, "validation"), part.targets)
+    read = read_part(outcome, bundle, "validation")
+    if job.selection is not None:
+        chose = job.selection.predictions["train"]
+        read = spread_as_later(
+            read,
+            before=read_outputs(chose, bundle.readings, bundle.preprocessing),
+            later=read_part(outcome, bundle, "train"),
+        )
+    name = "test" if job.dataset.validation_is_test else "validation"
+    return calibrate(name, read, part.targets)
 
 
 def _coverage(

@@ -16,6 +16,7 @@ from dlcli.staging import StagedRun
 from dlcli.training.job import Selection, TrainingJob, TrainingOutcome, Watcher
 
 RECORD, ARRAYS = "selection.json", "selection.npz"
+PARTS = ("train", "validation")
 
 Engine = Callable[[TrainingJob, Watcher], TrainingOutcome]
 
@@ -61,7 +62,7 @@ def _select(outcome: TrainingOutcome, refit: bool | RefitSpec) -> Selection:
     return Selection(
         epochs=epochs,
         history=outcome.history,
-        predictions=outcome.predictions["validation"],
+        predictions={part: outcome.predictions[part] for part in PARTS},
         evaluation=outcome.evaluation["validation"],
         seconds=float(outcome.seconds["loop"] or 0.0),
     )
@@ -107,7 +108,7 @@ def _with_validation(
         predictions={
             **outcome.predictions,
             "train": train,
-            "validation": selection.predictions,
+            "validation": selection.predictions["validation"],
         },
         evaluation={**outcome.evaluation, "validation": selection.evaluation},
         seconds={**outcome.seconds, "selection": selection.seconds},
@@ -117,7 +118,12 @@ def _with_validation(
 def _write(folder: Path, selection: Selection) -> None:
     """Keep a selection until the run is whole."""
     state = asdict(replace(selection, predictions={}))
-    np.savez(folder / ARRAYS, **selection.predictions)  # type: ignore[arg-type]
+    arrays = {
+        f"{part}/{name}": rows
+        for part, outputs in selection.predictions.items()
+        for name, rows in outputs.items()
+    }
+    np.savez(folder / ARRAYS, **arrays)  # type: ignore[arg-type]
     (folder / RECORD).write_text(json.dumps(state), encoding="utf-8")
 
 
@@ -126,5 +132,9 @@ def _read(folder: Path) -> Selection | None:
     if not (folder / RECORD).is_file():
         return None
     state: dict[str, Any] = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    predictions: dict[str, dict[str, Any]] = {part: {} for part in PARTS}
     with np.load(folder / ARRAYS, allow_pickle=False) as arrays:
-        return Selection(**{**state, "predictions": dict(arrays)})
+        for key, rows in arrays.items():
+            part, _, name = key.partition("/")
+            predictions[part][name] = rows
+    return Selection(**{**state, "predictions": predictions})

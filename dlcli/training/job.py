@@ -30,10 +30,10 @@ class Selection:
     epochs: int
     """The best one, counted from 1."""
     history: list[dict[str, float]]
-    predictions: dict[str, NDArray[Any]]
-    """Its raw outputs on the validation part."""
+    predictions: dict[str, dict[str, NDArray[Any]]]
+    """Its raw outputs by part: `train`, without the validation rows, and `validation`."""
     evaluation: dict[str, float]
-    """Keras's own figures there."""
+    """Keras's own figures on the validation part."""
     seconds: float
 
 

@@ -23,7 +23,7 @@ data:
   split: {{test: 200, validation: 200}}
   scale: standard
   target_scale: standard
-layers: [Dense: {{units: 64, activation: relu}}, Dense: 1]
+layers: [EnsembleDense: {{units: 64, activation: relu, members: 2}}, EnsembleDense: 1]
 optimizer: {{Adam: 0.05}}
 batch_size: 64
 epochs: 40
@@ -132,6 +132,7 @@ def test_what_was_cut_off_goes_on_where_it_was(
     assert resumed.load_manifest()["refit"] == run.load_manifest()["refit"]
     assert resumed.onnx.read_bytes() == run.onnx.read_bytes()
     assert epochs_of(resumed.selection) == epochs_of(run.selection)
+    assert resumed.calibration.read_bytes() == run.calibration.read_bytes()
 
 
 def test_a_refit_of_all_epochs_chooses_none(config: Path, tmp_path: Path) -> None:

@@ -34,6 +34,14 @@ def test_fast_is_one_network_and_half_the_work(rows: int) -> None:
     assert fast.steps <= strong.steps / 2
 
 
+@pytest.mark.parametrize("signal", [None, 0.3, 0.9])
+def test_rows_that_judge_numbers_are_many_only_where_they_train_later(signal: float | None) -> None:
+    for rows in (500, 2000, 5000, 50_000):
+        strong = choose_strong(rows, 10, signal)
+        assert (strong.validation > 0.1) == (strong.refits and signal is not None)
+        assert as_fast(strong).validation <= 0.1
+
+
 def test_many_inputs_are_embedded_in_fewer_numbers_each() -> None:
     few, many = choose_strong(5000, MOST_EMBEDDED), choose_strong(5000, MOST_EMBEDDED + 1)
     assert many.embedding < few.embedding
