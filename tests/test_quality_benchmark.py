@@ -241,3 +241,16 @@ def test_recipes_are_compared_with_the_first_one() -> None:
     }
     text = format_choice(json.loads(json.dumps(results)), ["", "sigma=0.1"], find_sets("iris"), 2)
     assert "| sigma=0.1 | 0.5000 | 0.500 | 3.00" in text
+    assert "Intervals" not in text
+
+
+def test_a_choice_tells_what_intervals_hold() -> None:
+    figures = {"RootMeanSquaredError": 1.0, "seconds": 1.0}
+    results = {
+        "|concrete|0/2": {**figures, "covered": 0.8, "width": 4.0},
+        "validation=0.2|concrete|0/2": {**figures, "covered": 0.9, "width": 6.0},
+        "|concrete|1/2": {**figures, "covered": 0.6, "width": 1.0},
+    }
+    text = format_choice(results, ["", "validation=0.2"], find_sets("concrete"), 2)
+    assert "| default        | 70.0%, 1.00 |" in text
+    assert "| validation=0.2 | 90.0%, 1.50 |" in text

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
 from functools import partial
 from math import exp, log
+from operator import itemgetter
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -29,6 +30,8 @@ from dlcli.recipe.strong import Strong, choose_strong
 RECORDS = Path("benchmarks-choice.jsonl")
 PEER = "peer:"
 Measure = Callable[[Task], dict[str, float]]
+Pairs = list[tuple[dict[str, float], dict[str, float]]]
+"""The figures of a recipe and of the first one, by fold."""
 SETS = "diabetes,concrete,wine-red,bias-tmax,breast-cancer,pima,digits"
 
 
@@ -133,29 +136,53 @@ def format_choice(
     sets: Iterable[QualitySet],
     count: int,
 ) -> str:
-    """Lay out each recipe's errors as shares of the first one's, on the folds that both have done."""
+    """Lay out each recipe's errors as shares of the first one's, and what its intervals hold.
+
+    Recipes are compared on the folds that both have done.
+    """
     texts, sets = list(texts), list(sets)
-    rows = []
+    errors, intervals = [], []
     for text in texts:
-        shares, seconds = [], []
-        cells = []
-        for each in sets:
-            pairs = [
-                (results[key(text)], results[key(texts[0])])
-                for number in range(count)
-                for key in [lambda t, n=number, s=each.name: f"{t}|{s}|{n}/{count}"]
-                if key(text) in results and key(texts[0]) in results
-            ]
-            if not pairs:
-                cells.append("")
-                continue
-            share = exp(mean(log(_error(own) / _error(first)) for own, first in pairs))
-            shares.append(share)
-            seconds += [own["seconds"] for own, _ in pairs]
-            cells.append(f"{share:.3f}")
-        overall = f"{exp(mean(map(log, shares))):.4f}" if shares else ""
-        rows.append([text or "default", overall, *cells, format_number(mean(seconds or [0]))])
-    return format_table(["recipe", "all", *(each.name for each in sets), "seconds"], rows)
+        pairs = {each.name: _pairs(results, text, texts[0], each.name, count) for each in sets}
+        shares = {name: _share(found, _error) for name, found in pairs.items() if found}
+        seconds = [own["seconds"] for found in pairs.values() for own, _ in found]
+        overall = f"{exp(mean(map(log, shares.values()))):.4f}" if shares else ""
+        cells = [f"{shares[name]:.3f}" if name in shares else "" for name in pairs]
+        errors.append([text or "default", overall, *cells, format_number(mean(seconds or [0]))])
+        held = {
+            name: [both for both in found if "covered" in both[0]] for name, found in pairs.items()
+        }
+        intervals.append([text or "default", *(_interval_cell(found) for found in held.values())])
+    names = [each.name for each in sets]
+    tables = [format_table(["recipe", "all", *names, "seconds"], errors)]
+    if any(any(row[1:]) for row in intervals):
+        told = (
+            "Intervals of 90 %: how much they hold, and their width as a share of the first one's"
+        )
+        tables.append(f"{told}\n\n{format_table(['recipe', *names], intervals)}")
+    return "\n\n".join(tables)
+
+
+def _pairs(
+    results: dict[str, dict[str, float]], text: str, first: str, name: str, count: int
+) -> Pairs:
+    """Return the figures of two recipes on every fold of a set that both have done."""
+    keys = [
+        tuple(f"{each}|{name}|{number}/{count}" for each in (text, first))
+        for number in range(count)
+    ]
+    return [(results[own], results[other]) for own, other in keys if {own, other} <= set(results)]
+
+
+def _share(pairs: Pairs, figure: Callable[[dict[str, float]], float]) -> float:
+    return exp(mean(log(figure(own) / figure(first)) for own, first in pairs))
+
+
+def _interval_cell(pairs: Pairs) -> str:
+    if not pairs:
+        return ""
+    covered = mean(own["covered"] for own, _ in pairs)
+    return f"{covered:.1%}, {_share(pairs, itemgetter('width')):.2f}"
 
 
 def _error(figures: dict[str, float]) -> float:
