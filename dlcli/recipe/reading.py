@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dlcli.data.cells import infer_column
+from dlcli.data.formats.encodings import likely_encoding
 from dlcli.data.profile import lacks_header
 from dlcli.data.readers import (
     READERS,
@@ -104,8 +105,9 @@ def _guesses(path: Path) -> Iterator[dict[str, Any]]:
         yield from ({"sheet": name} for name in _sheet_names(path)[1:])
     if module.endswith("delimited"):
         yield from ({"separator": mark} for mark in _SEPARATORS)
-        yield {"encoding": "cp1252"}
-        yield from ({"separator": mark, "encoding": "cp1252"} for mark in _SEPARATORS)
+        encoding = likely_encoding(_sample(path))
+        yield {"encoding": encoding}
+        yield from ({"separator": mark, "encoding": encoding} for mark in _SEPARATORS)
 
 
 def _sheet_names(path: Path) -> list[str]:
@@ -144,14 +146,18 @@ def _first_cells(path: Path) -> list[str]:
     """Return the cells of a text file's first row, under the separator that gives most."""
     if not READERS.get(suffix_of(path), "").endswith("delimited"):
         return []
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            sample = file.read(_SAMPLE_BYTES)
-    except (OSError, EOFError):
-        return []
-    first = next(iter(sample.decode("utf-8-sig", "replace").splitlines()), "")
+    first = next(iter(_sample(path).decode("utf-8-sig", "replace").splitlines()), "")
     rows = [next(csv.reader([first], delimiter=mark), []) for mark in _SEPARATORS]
     return max(rows, key=len)
+
+
+def _sample(path: Path) -> bytes:
+    """Return how a text file begins; nothing of one that cannot be read."""
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            return file.read(_SAMPLE_BYTES)
+    except (OSError, EOFError):
+        return b""
 
 
 def _with_marks(path: Path, found: ReadFile) -> ReadFile:

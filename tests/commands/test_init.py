@@ -248,6 +248,15 @@ def test_decimal_commas_are_read(tmp_path: Path) -> None:
     assert dataset.train.inputs["features"].shape[1] == 1
 
 
+def test_chinese_text_that_is_not_utf_8_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "houses.csv"
+    lines = [f"{city}市,{number}" for number in range(30) for city in ("北京", "上海", "呼和浩特")]
+    file.write_text("\n".join(["城市,价格", *lines]), encoding="gbk")
+    spec, dataset, _ = init_in(tmp_path, file, "价格")
+    assert spec.data.encoding == "gb18030"
+    assert dataset.preprocessing.targets[0].name == "价格"
+
+
 def test_the_sheet_that_has_the_target_is_read(tmp_path: Path) -> None:
     file = tmp_path / "book.xlsx"
     with xlsxwriter.Workbook(file) as book:

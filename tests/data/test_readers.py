@@ -317,6 +317,11 @@ def test_bytes_of_another_encoding_are_located(write: Write) -> None:
         "if the file is in another encoding, set it, for instance `encoding: cp1252`",
     )
     fails(
+        write("china.csv", "城市,价格\n北京,1\n".encode("gbk")),
+        "china.csv, line 1: byte 1 (0xb3) is not utf-8 text",
+        "if the file is in another encoding, set it, for instance `encoding: gb18030`",
+    )
+    fails(
         write("b.csv", b"a,b\n" + b"1,x\n" * 400_000 + b"2,\xe4\n"),
         "b.csv, line 400002: byte 1600007 (0xe4) is not utf-8 text",
     )

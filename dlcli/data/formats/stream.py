@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Callable
 from typing import BinaryIO
 
+from dlcli.data.formats.encodings import likely_encoding
 from dlcli.data.formats.unfolding import bomb, is_bomb
 from dlcli.errors import DataError
 
@@ -151,11 +152,11 @@ class Utf8Stream:
         before = data[: error.start].decode(self._encoding, "replace")
         line = self._line + before.count("\n")
         byte = self._offset - len(held) + error.start + 1
-        other = "encoding: utf-8" if not self._passes else "encoding: cp1252"
+        other = likely_encoding(data) if self._passes else "utf-8"
         return DataError(
             f"{self._name}, line {line}: byte {byte} (0x{data[error.start]:02x}) "
             f"is not {self._encoding} text",
-            hint=f"if the file is in another encoding, set it, for instance `{other}`",
+            hint=f"if the file is in another encoding, set it, for instance `encoding: {other}`",
         )
 
     def _nul(self, piece: bytes) -> DataError:
