@@ -14,6 +14,10 @@ MOST_CATEGORIES = 50
 MOST_FREQUENT_CATEGORIES = 500
 """Up to this many do where each has `ROWS_PER_CATEGORY` rows on average."""
 ROWS_PER_CATEGORY = 20
+ROWS_PER_VECTOR = 2
+MOST_VECTORS = 20_000
+"""More categories become learnt vectors up to this many, of so many rows on average, where the target
+is seen to depend on them."""
 FEWEST_SEEN = 15
 """A category of fewer rows may be absent from the training part: 0.7 ** 15 is 0.5 %."""
 FEWEST_EMBEDDED = 3
@@ -49,6 +53,8 @@ class InputPlan:
     """Whether each category becomes a learnt vector, instead of a feature of 0 and 1."""
     has_rare: bool = False
     """Whether a category has so few rows that training may not see it."""
+    crowd: "InputPlan | None" = None
+    """As what a column is read that was left out for its many categories, should they tell much."""
 
 
 def plan_input(column: ColumnProfile, num_rows: int) -> InputPlan:
@@ -62,6 +68,7 @@ def plan_input(column: ColumnProfile, num_rows: int) -> InputPlan:
             reason=reason,
             is_text=is_text,
             words=column.words or 0,
+            crowd=_plan_category(column) if _is_crowd(column, num_rows) else None,
         )
     if column.type == "number" and not _holds_codes(column, num_rows):
         return _plan_number(column)
@@ -123,6 +130,13 @@ def _why_not(column: ColumnProfile, num_rows: int) -> str:
         if column.distinct > MOST_FREQUENT_CATEGORIES or not is_frequent:
             return f"{column.distinct:,} categories in {num_rows:,} rows are too many to learn"
     return ""
+
+
+def _is_crowd(column: ColumnProfile, num_rows: int) -> bool:
+    """Tell whether a column left out holds categories of some rows each, which a vector could tell."""
+    is_left_out_for_it = column.nature in (None, "identifier") and column.type == "category"
+    is_seen_again = column.distinct * ROWS_PER_VECTOR <= num_rows
+    return is_left_out_for_it and is_seen_again and column.distinct <= MOST_VECTORS
 
 
 def _holds_codes(column: ColumnProfile, num_rows: int) -> bool:

@@ -17,6 +17,7 @@ from dlcli.recipe.columns import (
     plan_text,
     say_marker,
 )
+from dlcli.recipe.dependence import depends_on
 from dlcli.recipe.images import SIZE, ImagePlan, image_network_lines, left_out, plan_images
 from dlcli.recipe.network import (
     VOCABULARY,
@@ -156,14 +157,34 @@ def plan_config(
             hint=f"leave it out; {what} have one network",
         )
     plan = replace(plan, preset=preset)
-    return plan if plan.strong is None else _with_embeddings(_with_signal(plan, profile, table))
+    if plan.strong is None:
+        return plan
+    return _with_embeddings(_with_signal(_with_crowds(plan, table), profile, table))
+
+
+def _with_crowds(plan: Plan, table: Table) -> Plan:
+    """Return the plan with the columns of many categories that a target depends on."""
+
+    def judged(column: InputPlan) -> InputPlan:
+        if column.crowd is None:
+            return column
+        if any(depends_on(each, column.name, table, **_marks(plan)) for each in plan.targets):
+            return column.crowd
+        what = f"{column.crowd.categories:,} categories of few rows each"
+        return replace(column, reason=f"{what}, between which the target hardly differs")
+
+    return replace(plan, columns=tuple(map(judged, plan.columns)))
+
+
+def _marks(plan: Plan) -> dict[str, str]:
+    """Return the marks that numbers are written with, where they are not the usual ones."""
+    return {key: plan.read_settings[key] for key in _MARKS if key in plan.read_settings}
 
 
 def _with_signal(plan: Plan, profile: TableProfile, table: Table) -> Plan:
     if any(each.task != "number" for each in plan.targets):
         return plan
-    marks = {key: plan.read_settings[key] for key in _MARKS if key in plan.read_settings}
-    signal = estimate_signal(profile, table, plan.inputs, plan.targets, **marks)
+    signal = estimate_signal(profile, table, plan.inputs, plan.targets, **_marks(plan))
     return replace(plan, signal=signal)
 
 

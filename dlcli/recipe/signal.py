@@ -63,7 +63,7 @@ def estimate_signal(
         if plan.is_number:
             values = numbers_of(plan)
             plain.append(_standard(values[:, None]))
-            ranked.append(_standard(_ranks(values)[:, None]))
+            ranked.append(_standard(mean_ranks(values)[:, None]))
         else:
             ranked.append(_standard(names_of(plan)))
     features = np.hstack(ranked), np.hstack([*plain, *ranked])
@@ -112,7 +112,7 @@ def _standard(values: Features) -> Features:
     return np.clip(off / np.where(deviation > 0, deviation, 1), -FARTHEST, FARTHEST)
 
 
-def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def mean_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the mean rank of each value; NaN has none."""
     distinct, places, counts = np.unique(values, return_inverse=True, return_counts=True)
     ranks = np.cumsum(counts) - counts / 2

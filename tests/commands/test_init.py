@@ -12,8 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dlcli.commands.init import init
+from dlcli.commands.train import TrainOptions, train
+from dlcli.console import QuietDisplay
 from dlcli.data.dataset import Dataset, prepare_dataset
 from dlcli.errors import DataError, UsageError
+from dlcli.runs import load_json
 from dlcli.spec.data import RobustScale
 from dlcli.spec.run import RunSpec, load_spec, resolve_objectives, targets_as_classes
 
@@ -246,6 +249,40 @@ def test_decimal_commas_are_read(tmp_path: Path) -> None:
     spec, dataset, _ = init_in(tmp_path, file, "größe")
     assert (spec.data.decimal, spec.data.encoding) == (",", "cp1252")
     assert dataset.train.inputs["features"].shape[1] == 1
+
+
+def shops(path: Path, *, effect: float) -> Path:
+    random = np.random.default_rng(8)
+    shop = random.permutation(700) % 150
+    values = effect * random.normal(size=150)[shop] + random.normal(size=700)
+    extra = random.normal(size=700)
+    rows = [f"s{a},{b:.3f},{c:.3f}" for a, b, c in zip(shop, extra, values, strict=True)]
+    path.write_text("\n".join(["shop,extra,sales", *rows]), encoding="utf-8")
+    return path
+
+
+def test_many_categories_are_embedded_where_the_target_depends_on_them(tmp_path: Path) -> None:
+    file = shops(tmp_path / "shops.csv", effect=3.0)
+    config = init(file, ("sales",), tmp_path / "shops.yaml")
+    spec, dataset = prepare(config)
+    assert set(dataset.train.inputs) == {"shop", "features"}
+    assert spec.data.unseen == "ignore"
+    assert "a learnt vector for each of 150 categories" in config.read_text(encoding="utf-8")
+    run = train(
+        config, TrainOptions(out=tmp_path / "run", overrides=("epochs=20",)), QuietDisplay()
+    ).run
+    figures = load_json(run.metrics)["parts"]["test"]["targets"]["sales"]
+    assert figures["R2Score"] > 0.6  # the other column tells nothing
+
+    small = init(file, ("sales",), tmp_path / "small.yaml", preset="small")
+    assert "150 categories in 700 rows are too many to learn" in small.read_text(encoding="utf-8")
+
+
+def test_many_categories_that_tell_nothing_are_left_out(tmp_path: Path) -> None:
+    config = init(shops(tmp_path / "shops.csv", effect=0), ("sales",), tmp_path / "shops.yaml")
+    assert set(prepare(config)[1].train.inputs) == {"features"}
+    written = " ".join(config.read_text(encoding="utf-8").replace("#", "").split())
+    assert "150 categories of few rows each, between which the target hardly differs" in written
 
 
 def test_chinese_text_that_is_not_utf_8_is_read(tmp_path: Path) -> None:
