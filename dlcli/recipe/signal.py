@@ -36,8 +36,9 @@ def estimate_signal(
 ) -> float:
     """Return the share of the targets' variance that simple models tell of rows left out, 0 to 1.
 
-    The better one of the mean of the nearest rows, by ranks, and a ridge regression; of several
-    targets, all of them numbers, the least. 0 where the rows are too few to say.
+    The best one of the mean of the nearest rows, by ranks, a ridge regression, and one on the tenths
+    of every column, which bends and steps; of several targets, all of them numbers, the least. 0
+    where the rows are too few to say.
     """
     inputs = inputs[:MOST_COLUMNS]
     rows = np.linspace(0, table.num_rows - 1, min(table.num_rows, MOST_ROWS)).astype(np.int64)
@@ -77,7 +78,11 @@ def _share(near: Features, all_features: Features, target: NDArray[np.float64]) 
     whole = float(np.square(centred).sum())
     if len(target) < FEWEST_ROWS or whole == 0:
         return 0.0
-    off = min(_off_by_neighbours(near, centred), _off_by_ridge(all_features, centred))
+    off = min(
+        _off_by_neighbours(near, centred),
+        _off_by_ridge(all_features, centred),
+        _off_by_ridge(np.hstack([near, _tenths(near)]), centred),
+    )
     return max(0.0, 1 - off / whole)
 
 
@@ -93,13 +98,22 @@ def _off_by_neighbours(features: Features, target: NDArray[np.float64]) -> float
 def _off_by_ridge(features: Features, target: NDArray[np.float64]) -> float:
     """Return the sum of squares of a ridge regression's errors on rows that are left out in turn.
 
-    By the leverage of each row, as in Golub, Heath and Wahba 1979.
+    By the diagonal of the inverse, as in Golub, Heath and Wahba 1979: as many rows as there are
+    here take no longer for many features.
     """
     given = np.hstack([features, np.ones((len(features), 1))])
-    inverse = np.linalg.inv(given.T @ given + RIDGE * np.eye(given.shape[1]))
-    leverage = np.einsum("ij,jk,ik->i", given, inverse, given, optimize=True)
-    errors = target - given @ (inverse @ (given.T @ target))
-    return float(np.square(errors / (1 - leverage)).sum())
+    inverse = np.linalg.inv(given @ given.T + RIDGE * np.eye(len(given)))
+    return float(np.square(inverse @ target / np.diag(inverse)).sum())
+
+
+def _tenths(features: Features) -> Features:
+    """Return, for every column, in which tenth of its values a row is: a column of 0 and 1 each."""
+    found = []
+    for column in features.T:
+        edges = np.unique(np.quantile(column, np.linspace(0.1, 0.9, 9)))
+        tenth = np.searchsorted(edges, column, side="right")
+        found.append(tenth[:, None] == np.arange(len(edges) + 1))
+    return np.asarray(np.hstack(found), np.float64)
 
 
 def _standard(values: Features) -> Features:

@@ -41,6 +41,12 @@ def test_the_less_the_noise_the_more_it_tells() -> None:
     assert shares[2] < 0.3
 
 
+def test_steps_are_told_among_columns_that_tell_nothing() -> None:
+    others = {f"other{number}": RANDOM.uniform(-1, 1, ROWS) for number in range(8)}
+    steps = np.floor(2.5 * X) % 2 + (others["other0"] > 0.4)
+    assert signal_of(x=X, **others, y=steps + 0.05 * NOISE) > 0.6
+
+
 def test_noise_alone_tells_nothing() -> None:
     assert signal_of(x=X, y=NOISE) == pytest.approx(0, abs=0.05)
 
