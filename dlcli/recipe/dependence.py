@@ -15,7 +15,7 @@ from dlcli.recipe.targets import TargetPlan
 CERTAIN = 3.0
 """Deviations above its mean from which a statistic is no chance; of a normal one, 1 in 700."""
 
-Array = NDArray[np.float64]
+Codes = NDArray[np.int64]
 
 
 def depends_on(
@@ -28,43 +28,47 @@ def depends_on(
 ) -> bool:
     """Tell whether a target differs more between the categories of a column than by chance.
 
-    For numbers the statistic of Kruskal and Wallis 1952, for classes Pearson's chi-squared of 1900:
-    where nothing depends on the category, as large as its degrees of freedom on average, and of
-    twice that variance.
+    Both statistics are as large as their degrees of freedom on average, and of twice that variance,
+    where nothing depends on the category.
     """
     markers = [str(each) for each in target.settings.get("missing_values", ())]
     column = mark_missing(table.column(target.name), markers)
+    groups = _codes(to_text(table.column(name)))
     if target.task == "number":
         values, _ = parse_numbers(column, decimal=decimal, thousands=thousands)
         known = np.isfinite(values)
+        statistic, freedom = kruskal_wallis(groups[known], values[known])
     else:
         known = column.is_valid().to_numpy()
-    groups = _codes(to_text(table.column(name)))[known]
-    if target.task == "number":
-        ranks = mean_ranks(values[known])[:, None]
-        statistic = _between(groups, ranks, ranks.var(axis=0, ddof=1))
-        freedom = _count(groups) - 1
-    else:
-        classes = _codes(to_text(column))[known]
-        is_class = np.asarray(classes[:, None] == np.unique(classes), np.float64)
-        statistic = _between(groups, is_class, is_class.mean(axis=0))
-        freedom = (_count(groups) - 1) * (is_class.shape[1] - 1)
+        statistic, freedom = pearson(groups[known], _codes(to_text(column))[known])
     return statistic > freedom + CERTAIN * math.sqrt(2 * freedom)
 
 
-def _between(groups: NDArray[np.int64], values: Array, scale: Array) -> float:
-    """Return the squares between the means of groups, of [rows, columns] in units of each scale."""
-    _, places, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    sums = [np.bincount(places, column) for column in (values - values.mean(axis=0)).T]
-    squares = np.array([(np.square(each) / sizes).sum() for each in sums])
-    return float((squares / scale).sum())
+def kruskal_wallis(groups: Codes, values: NDArray[np.float64]) -> tuple[float, int]:
+    """Return how far the mean ranks of groups are apart, and the degrees of freedom.
+
+    H of W. H. Kruskal, W. A. Wallis, Use of ranks in one-criterion variance analysis, JASA 47, 1952.
+    """
+    _, groups, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    ranks = mean_ranks(values)
+    sums = np.bincount(groups, ranks - ranks.mean())
+    return float((np.square(sums) / sizes).sum() / ranks.var(ddof=1)), len(sizes) - 1
 
 
-def _count(groups: NDArray[np.int64]) -> int:
-    return len(np.unique(groups))
+def pearson(groups: Codes, classes: Codes) -> tuple[float, int]:
+    """Return how far the shares of classes differ between groups, and the degrees of freedom.
+
+    Chi-squared of K. Pearson, On the criterion that a given system of deviations ..., 1900.
+    """
+    _, groups, rows = np.unique(groups, return_inverse=True, return_counts=True)
+    _, classes, columns = np.unique(classes, return_inverse=True, return_counts=True)
+    counts = np.bincount(groups * len(columns) + classes, minlength=len(rows) * len(columns))
+    squares = np.square(counts.reshape(len(rows), len(columns)), dtype=np.float64)
+    statistic = len(groups) * ((squares / columns).sum(axis=1) / rows).sum() - len(groups)
+    return float(statistic), (len(rows) - 1) * (len(columns) - 1)
 
 
-def _codes(texts: pa.ChunkedArray) -> NDArray[np.int64]:
+def _codes(texts: pa.ChunkedArray) -> Codes:
     """Return a number for each text; missing ones have one of their own."""
     encoded = pc.dictionary_encode(texts.combine_chunks(), null_encoding="encode")
     return np.asarray(encoded.indices, np.int64)

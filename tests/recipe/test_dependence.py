@@ -10,8 +10,7 @@ from scipy.stats import chi2_contingency, kruskal
 
 from dlcli.data.profile import profile_table
 from dlcli.data.table import Origin, Table
-from dlcli.recipe.dependence import _between, depends_on
-from dlcli.recipe.signal import mean_ranks
+from dlcli.recipe.dependence import depends_on, kruskal_wallis, pearson
 from dlcli.recipe.targets import plan_target
 
 ROWS, SHOPS = 900, 200
@@ -28,17 +27,15 @@ def depends(target: Any, shop: Any = SHOP, **marks: Any) -> bool:
 
 
 def test_the_statistics_are_those_of_kruskal_wallis_and_pearson() -> None:
+    shops = np.unique(SHOP)
     values = np.round(EFFECT + RANDOM.normal(size=ROWS), 1)  # with ties
-    ranks = mean_ranks(values)[:, None]
-    found = _between(SHOP, ranks, ranks.var(axis=0, ddof=1))
-    groups = [values[shop == SHOP] for shop in np.unique(SHOP)]
-    assert found == pytest.approx(kruskal(*groups).statistic)
+    expected = kruskal(*(values[shop == SHOP] for shop in shops)).statistic
+    assert kruskal_wallis(SHOP, values) == (pytest.approx(expected), len(shops) - 1)
 
     classes = RANDOM.integers(0, 3, ROWS)
-    is_class = np.asarray(classes[:, None] == np.arange(3), np.float64)
-    counts = np.array([is_class[shop == SHOP].sum(axis=0) for shop in np.unique(SHOP)])
-    found = _between(SHOP, is_class, is_class.mean(axis=0))
-    assert found == pytest.approx(chi2_contingency(counts, correction=False).statistic)
+    counts = [np.bincount(classes[shop == SHOP], minlength=3) for shop in shops]
+    expected = chi2_contingency(np.array(counts), correction=False)
+    assert pearson(SHOP, classes) == (pytest.approx(expected.statistic), expected.dof)
 
 
 @pytest.mark.parametrize("kind", ["numbers", "classes"])
