@@ -112,8 +112,9 @@ class Plan:
 
     @property
     def default_preset(self) -> Preset:
-        """What is written unless one is asked for; waves and bounds do not continue a series."""
-        return DEFAULT_PRESET if self.is_plain_table and self.time is None else "small"
+        """What is written unless one is asked for; waves over time alone do not continue a series."""
+        is_time_alone = self.time is not None and len(self.inputs) == 1
+        return DEFAULT_PRESET if self.is_plain_table and not is_time_alone else "small"
 
     @property
     def strong(self) -> Strong | None:
@@ -577,15 +578,18 @@ def _objective_lines(plan: Plan) -> list[Line]:
 def _losses(plan: Plan) -> dict[str, tuple[Any, str]]:
     """Return the loss for each kind of target, and what it is."""
     strong = plan.strong
-    if strong is None or not strong.smoothing:
+    if strong is None:
         return LOSSES
-    smoothed = {"label_smoothing": strong.smoothing}
-    about = f"{LOSSES['binary'][1]}; no class is taken for certain"
-    return {
-        **LOSSES,
-        "binary": ({"BinaryCrossentropy": smoothed}, about),
-        "classes": ({"SmoothedSparseCategoricalCrossentropy": smoothed}, about),
-    }
+    losses = dict(LOSSES)
+    if strong.smoothing:
+        smoothed = {"label_smoothing": strong.smoothing}
+        about = f"{LOSSES['binary'][1]}; no class is taken for certain"
+        losses["binary"] = {"BinaryCrossentropy": smoothed}, about
+        losses["classes"] = {"SmoothedSparseCategoricalCrossentropy": smoothed}, about
+    if strong.huber:
+        about = "the mean squared error, but large errors count by their size alone"
+        losses["number"] = "huber", about
+    return losses
 
 
 def _loss_lines(targets: Sequence[TargetPlan], losses: Mapping[str, tuple[Any, str]]) -> list[Line]:

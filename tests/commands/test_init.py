@@ -220,6 +220,24 @@ def test_a_series_is_judged_by_its_latest_rows(tmp_path: Path) -> None:
     assert dataset.test.rows.tolist() == list(range(115, 144))
 
 
+def test_a_series_with_other_columns_gets_the_default_network(tmp_path: Path) -> None:
+    days = np.arange("2024-01-01", "2024-12-01", dtype="datetime64[D]").tolist()
+    columns = {"day": days, "x": numbers(len(days)), "y": numbers(len(days), seed=1)}
+    spec, _, _ = init_in(tmp_path, write_csv(tmp_path, columns), "y")
+    assert spec.optimizer.name == "GroupedAdamW"
+    assert spec.data.split.time == "day"
+
+
+def test_a_few_outliers_do_not_rule_a_clean_number(tmp_path: Path) -> None:
+    x, noise = np.asarray(numbers(400)), np.asarray(numbers(400, seed=1))
+    off = np.where(np.arange(400) == 7, 9.0, 0)
+    losses = {}
+    for name, y in {"clean": x + 0.1 * noise + off, "noisy": x + 2 * noise}.items():
+        file = write_csv(tmp_path, {"x": x, "y": y.round(3)}, f"{name}.csv")
+        losses[name] = init_in(tmp_path, file, "y")[0].loss
+    assert (losses["clean"].name, losses["noisy"].name) == ("Huber", "MeanSquaredError")
+
+
 def test_text_is_an_input_where_there_is_no_other(tmp_path: Path) -> None:
     texts = [f"the part number {i} was made on a sunny day" for i in range(60)]
     columns = {"one": texts, "on": texts[::-1], "y": [0, 1] * 30}

@@ -87,6 +87,7 @@ def test_a_clean_table_of_numbers_may_be_followed_row_by_row() -> None:
     clean, noisy = choose_strong(1000, 8, 0.9), choose_strong(1000, 8, 0.4)
     assert clean.sigma > noisy.sigma
     assert clean.dropout < noisy.dropout
+    assert clean.huber and not noisy.huber
     # As for classes, of which no error is measured.
     assert choose_strong(1000, 8, None) == replace(noisy, validation=0.1)
     few = choose_strong(30, 4, 0.0)
