@@ -254,6 +254,24 @@ def test_bug_is_one_line_with_a_log_that_holds_the_rest(
     assert "Traceback" in text
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "a.yaml", "--threads", "abc"], "'abc' is not a valid integer."),
+        (["train", "a.yaml", "--threads", "-5"], "-5 is not in the range x>=1."),
+        (["predict", "run", "--interval", "wide"], "'wide' is not a valid float."),
+        (
+            ["init", "a.csv", "--preset", "stong"],
+            "'stong' is not one of 'small', 'strong', 'fast'.",
+        ),
+    ],
+)
+def test_a_value_that_is_wrong_is_named(arguments: list[str], message: str) -> None:
+    outcome = run(*arguments)
+    assert outcome.exit_code == ExitCode.USAGE
+    assert outcome.stderr.endswith(f"Error: Invalid value for '{arguments[-2]}': {message}\n")
+
+
 def test_typers_own_mistakes_are_wrong_usage() -> None:
     for arguments in (["tran"], ["train"], ["train", "a.yaml", "--epoch"], ["validate", "--set"]):
         outcome = run(*arguments)

@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 from dlcli import __version__
 from dlcli.cli.lazy import dump_json, import_console
 from dlcli.cli.streams import shows_language
+from dlcli.cli.usage_errors import name_value
 from dlcli.errors import CheckError, DlcliError, ExitCode, Interrupted, UsageError
 from dlcli.files import refusal
 from dlcli.languages import choose_language, forget_language, language, take_language
@@ -78,6 +79,7 @@ def _translated(*, as_json: bool) -> Iterator[None]:
         raise _told(_refusal(error), as_json=as_json) from None
     except Exception as error:
         if _is_typers_own(error):
+            name_value(error)
             _write_usage_error(error, as_json=as_json)
             if language() != "en" and hasattr(error, "format_message"):
                 raise _show_usage_error(error) from None
