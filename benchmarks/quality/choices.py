@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from benchmarks.quality.sets import SETS, QualitySet, find_named
 from benchmarks.quality.splits import choosing_half
@@ -53,22 +54,22 @@ def _part_of_bank() -> pd.DataFrame:
     return HALVES["bank"].load().sample(ROWS_OF_PART, random_state=PART_SEED)
 
 
-def _with_noise(name: str) -> Callable[[], pd.DataFrame]:
+def _noise(count: int) -> NDArray[np.float64]:
+    return np.random.default_rng(NOISE_SEED).normal(size=count)
+
+
+def _outliers(count: int) -> NDArray[np.float64]:
+    random = np.random.default_rng(OUTLIER_SEED)
+    is_off = random.uniform(size=count) < OUTLIER_SHARE
+    return is_off * random.choice((-1, 1), count) * float(OUTLIER_DEVIATIONS)
+
+
+def _half_moved(name: str, by: Callable[[int], NDArray[np.float64]]) -> Callable[[], pd.DataFrame]:
+    """Return what reads a half with its target moved by so many deviations, row by row."""
+
     def read() -> pd.DataFrame:
         table, target = HALVES[name].load(), HALVES[name].target
-        noise = np.random.default_rng(NOISE_SEED).normal(size=len(table))
-        return table.assign(**{target: table[target] + table[target].std() * noise})
-
-    return read
-
-
-def _with_outliers(name: str) -> Callable[[], pd.DataFrame]:
-    def read() -> pd.DataFrame:
-        table, target = HALVES[name].load(), HALVES[name].target
-        random = np.random.default_rng(OUTLIER_SEED)
-        is_off = random.uniform(size=len(table)) < OUTLIER_SHARE
-        off = is_off * random.choice((-1, 1), len(table)) * OUTLIER_DEVIATIONS
-        return table.assign(**{target: table[target] + table[target].std() * off})
+        return table.assign(**{target: table[target] + table[target].std() * by(len(table))})
 
     return read
 
@@ -79,11 +80,11 @@ CHOICES = (
     replace(HALVES["wine-white"], name="wines-repeated", read=lambda: _as_repeated(_both_wines())),
     replace(HALVES["bank"], name="bank-part", read=_part_of_bank),
     *(
-        replace(HALVES[name], name=f"{name}-noisy", read=_with_noise(name))
+        replace(HALVES[name], name=f"{name}-noisy", read=_half_moved(name, _noise))
         for name in ("bias-tmax", "ccpp")
     ),
     *(
-        replace(HALVES[name], name=f"{name}-outliers", read=_with_outliers(name))
+        replace(HALVES[name], name=f"{name}-outliers", read=_half_moved(name, _outliers))
         for name in ("concrete", "bias-tmax", "ccpp")
     ),
 )

@@ -587,7 +587,7 @@ def _losses(plan: Plan) -> dict[str, tuple[Any, str]]:
         losses["binary"] = {"BinaryCrossentropy": smoothed}, about
         losses["classes"] = {"SmoothedSparseCategoricalCrossentropy": smoothed}, about
     if strong.huber:
-        about = "the mean squared error, but large errors count by their size alone"
+        about = f"{LOSSES['number'][1]}, but large errors count by their size alone"
         losses["number"] = "huber", about
     return losses
 

@@ -64,9 +64,9 @@ class Strong:
 CLEAN_FROM = 0.6
 """From this share on of the target that simple models tell (`recipe.signal`), a table is clean."""
 _CLEAN: dict[str, Any] = {"scaling": "quantile", "sigma": 0.5, "huber": True}
-"""Short waves over ranks bend to what single rows show, and learn the noise of others by heart. Squares
-of errors would be those of the few rows that are nothing like the others, and which epoch is best up to
-them; of a noisy and skewed number, squares keep the mean right."""
+"""Short waves over ranks bend to what single rows show, and learn the noise of others by heart. Summed
+squares would be those of a few rows that are nothing like the others, which would then decide which epoch
+is best; noisy numbers keep squares, since of skewed noise they alone find the mean."""
 _NOISY: dict[str, Any] = {"dropout": 0.2}
 _MANY: dict[str, Any] = {"scaling": "quantile", "refits": False, "smoothing": 0.0}
 """Of many rows, ranks are sure, a second training gains little, and labels need no smoothing."""
